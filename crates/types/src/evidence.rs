@@ -1,0 +1,308 @@
+//! What each stage proves, as values the next ones borrow.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::names::RuleName;
+use crate::outcome::{Outcome, Reason};
+use crate::request::Client;
+use crate::secret::Secret;
+use crate::value::{Key, Map, Value};
+use crate::view::{Object, View};
+
+/// A credential that the endpoint allows and the request presented.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// RFC 7617 user and password.
+    Basic {
+        /// The user name, possibly empty.
+        user: Box<str>,
+        /// The password, possibly empty.
+        password: Secret<Box<str>>,
+    },
+    /// RFC 6750 token.
+    Bearer {
+        /// The token.
+        token: Secret<Box<str>>,
+    },
+    /// A header field.
+    Header {
+        /// Its name, lower case.
+        name: Box<str>,
+        /// Its value, trimmed.
+        value: Secret<Box<str>>,
+    },
+    /// A query parameter.
+    Query {
+        /// Its name, as configured.
+        name: Box<str>,
+        /// Its value, trimmed.
+        value: Secret<Box<str>>,
+    },
+}
+
+impl Credential {
+    /// `basic`, `bearer`, `header` or `query`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Basic { .. } => "basic",
+            Self::Bearer { .. } => "bearer",
+            Self::Header { .. } => "header",
+            Self::Query { .. } => "query",
+        }
+    }
+}
+
+/// The proof of admission.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The credentials presented, in the order basic, bearer, headers, query.
+    pub credentials: SmallVec<[Credential; 2]>,
+    /// Whether at least one credential was presented.
+    pub authenticated: bool,
+    /// One sentence for the decision record.
+    pub reason: Cow<'static, str>,
+}
+
+/// [`Admitted`] with the client it admits: the `admission` root of expressions.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmissionView<'a> {
+    /// The proof.
+    pub admitted: &'a Admitted,
+    /// The client.
+    pub client: &'a Client,
+}
+
+impl Object for AdmissionView<'_> {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        Some(match name {
+            "authenticated" => View::Bool(self.admitted.authenticated),
+            "reason" => View::Str(&self.admitted.reason),
+            "decision" => View::Str(Outcome::Pass.as_str()),
+            "clientIp" => View::Str(&self.client.address_text),
+            "trustedProxy" => View::Bool(self.client.trusted_proxy),
+            "proxyStripped" => View::Bool(self.client.proxy_stripped),
+            "forwardedFor" => View::Str(&self.client.forwarded_for),
+            "forwarded" => View::Str(&self.client.forwarded),
+            _ => return None,
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec![
+            "authenticated",
+            "reason",
+            "decision",
+            "clientIp",
+            "trustedProxy",
+            "proxyStripped",
+            "forwardedFor",
+            "forwarded",
+        ]
+    }
+}
+
+/// What rules and backends may see of the proxy's words: the `forward` root of expressions.
+#[derive(Clone, Debug, Default)]
+pub struct Curated {
+    /// Sanitised `x-forwarded-*` and `forwarded`, lower case.
+    pub headers: Map,
+    /// Query parameters for rules and backends.
+    pub query: Map,
+}
+
+impl Object for Curated {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        match name {
+            "headers" => Some(View::Map(&self.headers)),
+            "query" => Some(View::Map(&self.query)),
+            _ => None,
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["headers", "query"]
+    }
+}
+
+/// The endpoint's variables, evaluated once.
+#[derive(Clone, Debug, Default)]
+pub struct Vars(pub Map);
+
+/// One page of a backend's reply.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The URL called, without its query.
+    pub url: Box<str>,
+    /// The status.
+    pub status: u16,
+    /// The first value of each header field, lower case.
+    pub headers: Map,
+    /// The body as JSON when the content type says so, else an empty map.
+    pub body: Value,
+    /// The body as text.
+    pub text: Box<str>,
+    /// Whether the rule accepts the status.
+    pub accepted: bool,
+}
+
+/// The reply of a rule's backend: the `backend` root of expressions.
+#[derive(Clone, Debug, Default)]
+pub struct BackendState {
+    /// Whether the rule called a backend.
+    pub requested: bool,
+    /// Why there is no reply, empty when there is one.
+    pub error: Box<str>,
+    /// The pages, the last being the reply.
+    pub pages: Vec<Page>,
+    /// Of a cached verdict: the parts of the reply that later expressions read.
+    pub remembered: Option<Map>,
+}
+
+impl BackendState {
+    fn last(&self) -> Option<&Page> {
+        self.pages.last()
+    }
+}
+
+static EMPTY: Map = Map::new();
+
+impl Object for BackendState {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        if let Some(map) = &self.remembered {
+            return map.field(name);
+        }
+        Some(match name {
+            "requested" => View::Bool(self.requested),
+            "error" => View::Str(&self.error),
+            "pages" => View::Sequence(self),
+            "status" => View::Int(self.last().map_or(0, |page| page.status.into())),
+            "headers" => View::Map(self.last().map_or(&EMPTY, |page| &page.headers)),
+            "body" => self
+                .last()
+                .map_or(View::Map(&EMPTY), |page| page.body.view()),
+            "bodyText" => View::Str(self.last().map_or("", |page| &page.text)),
+            "accepted" => View::Bool(self.last().is_some_and(|page| page.accepted)),
+            _ => return None,
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        match &self.remembered {
+            Some(map) => map.names(),
+            None => vec![
+                "requested",
+                "error",
+                "pages",
+                "status",
+                "headers",
+                "body",
+                "bodyText",
+                "accepted",
+            ],
+        }
+    }
+}
+
+impl crate::view::Sequence for BackendState {
+    fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    fn at(&self, index: usize) -> Option<View<'_>> {
+        self.pages.get(index).map(|page| View::Object(page))
+    }
+}
+
+impl Object for Page {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        Some(match name {
+            "url" => View::Str(&self.url),
+            "status" => View::Int(self.status.into()),
+            "headers" => View::Map(&self.headers),
+            "body" => self.body.view(),
+            "bodyText" => View::Str(&self.text),
+            "accepted" => View::Bool(self.accepted),
+            _ => return None,
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["url", "status", "headers", "body", "bodyText", "accepted"]
+    }
+}
+
+/// What the rules exported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exports {
+    /// By rule: `variables.rule['name'].x`.
+    pub by_rule: Map,
+    /// Of all rules, the later winning: `response.x`.
+    pub merged: Map,
+}
+
+impl Exports {
+    /// Adds the exports of one rule.
+    pub fn add(&mut self, rule: &RuleName, exported: &Map) {
+        for (key, value) in exported.iter() {
+            self.merged.insert(key.clone(), value.clone());
+        }
+        self.by_rule
+            .insert(Key::from(rule.as_str()), exported.clone().into());
+    }
+}
+
+/// The judgement of the rule chain.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Pass, fail or error.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The rule that decided; the last one on a pass; none when there is no rule.
+    pub rule: Option<RuleName>,
+    /// What the rules exported.
+    pub exports: Exports,
+    /// The backend reply of the deciding rule.
+    pub backend: BackendState,
+    /// How long the verdict may be remembered at the most; `None` for no bound of its own.
+    pub fresh_for: Option<Duration>,
+}
+
+/// What is sent back to the asking proxy or client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// Header fields, in order.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body, possibly empty.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// An empty reply of this status.
+    pub const fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// An early verdict with the reply that tells it.
+#[derive(Clone, Debug)]
+pub struct Halt {
+    /// [`Outcome::Fail`] or [`Outcome::Error`]; a halt never passes.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The reply.
+    pub reply: Box<Reply>,
+}

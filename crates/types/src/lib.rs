@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod diagnostic;
+mod duration;
+mod evidence;
+mod names;
+mod outcome;
+mod reads;
+mod record;
+mod request;
+mod scope;
+mod secret;
+mod stage;
+mod value;
+mod view;
+
+pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
+pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
+pub use duration::{DurationError, DurationSpec};
+pub use evidence::{
+    AdmissionView, Admitted, BackendState, Credential, Curated, Exports, Halt, Page, Reply, Vars,
+    Verdict,
+};
+pub use names::{EndpointName, RuleName};
+pub use outcome::{Outcome, Reason, ReasonCode};
+pub use reads::{ReadPath, Reads};
+pub use record::{
+    BackendReport, CacheReport, ConditionReport, Detail, Participation, Record, RuleReport,
+    StageReport, Trace,
+};
+pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
+pub use scope::{Root, Scope, Slots};
+pub use secret::Secret;
+pub use stage::{Stage, StageName};
+pub use value::{Key, Map, Value};
+pub use view::{Object, Sequence, View};

@@ -1,0 +1,205 @@
+//! The decision record: what happened to one request, from which metrics, logs and explanations
+//! are folded.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use crate::clock::Timestamp;
+use crate::names::{EndpointName, RuleName};
+use crate::outcome::{Outcome, Reason};
+use crate::stage::StageName;
+
+/// How much the trace keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What metrics and the access log need.
+    #[default]
+    Summary,
+    /// Every condition with the values it read; for explanations.
+    Full,
+}
+
+/// What a cache had to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Participation {
+    /// Caching is off here, or the inputs allow none.
+    #[default]
+    Bypass,
+    /// Answered from the cache.
+    Hit,
+    /// Not in the cache; the result was not stored.
+    Miss,
+    /// Not in the cache; the result was stored.
+    Stored,
+    /// Answered by an identical call already under way.
+    Shared,
+    /// The cache could not be asked, which counts as a miss.
+    Unavailable,
+}
+
+impl Participation {
+    /// The spelling in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Stored => "stored",
+            Self::Shared => "shared",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A cache's part in a decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CacheReport {
+    /// What it had to say.
+    pub participation: Participation,
+    /// Age of the remembered verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<Duration>,
+    /// How long the verdict is kept from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
+    /// The inputs that make up the key, named but not shown. Kept at [`Detail::Full`] only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_inputs: Vec<String>,
+}
+
+/// One stage's run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageReport {
+    /// The stage.
+    pub stage: StageName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub latency: Duration,
+    /// One sentence for the explanation. Kept at [`Detail::Full`] only.
+    pub note: Cow<'static, str>,
+}
+
+/// One call to a backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BackendReport {
+    /// The method.
+    pub method: String,
+    /// The URL without query and credentials.
+    pub url: String,
+    /// Status of the last page; 0 when there is none.
+    pub status: u16,
+    /// Pages fetched.
+    pub pages: u32,
+    /// Requests sent, retries included.
+    pub attempts: u32,
+    /// How long it took.
+    pub latency: Duration,
+    /// Class of the failure, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Cow<'static, str>>,
+}
+
+/// One condition as judged. Kept at [`Detail::Full`] only.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConditionReport {
+    /// `error`, `fail` or `pass`: the list it stands in.
+    pub list: Outcome,
+    /// Its place in the list, from 0.
+    pub index: usize,
+    /// Its source.
+    pub source: String,
+    /// What it evaluated to, or the evaluation error.
+    pub result: Result<bool, String>,
+    /// The inputs it read, secrets redacted.
+    pub reads: Vec<(String, serde_json::Value)>,
+}
+
+/// One rule as judged.
+#[derive(Clone, Debug)]
+pub struct RuleReport {
+    /// The rule.
+    pub rule: RuleName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// How long it took.
+    pub latency: Duration,
+    /// The rule cache's part.
+    pub cache: CacheReport,
+    /// The backend call, if one was made.
+    pub backend: Option<Box<BackendReport>>,
+    /// The conditions. Kept at [`Detail::Full`] only.
+    pub conditions: Vec<ConditionReport>,
+    /// Local variables evaluated and exports made, secrets redacted. Kept at [`Detail::Full`] only.
+    pub variables: Vec<(String, serde_json::Value)>,
+}
+
+/// What the stages append to while a request is decided.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// How much to keep.
+    pub detail: Detail,
+    /// The stages run, in order.
+    pub stages: SmallVec<[StageReport; 5]>,
+    /// The rules judged, in order.
+    pub rules: SmallVec<[RuleReport; 1]>,
+}
+
+impl Trace {
+    /// An empty trace that keeps `detail`.
+    pub fn new(detail: Detail) -> Self {
+        Self {
+            detail,
+            ..Self::default()
+        }
+    }
+
+    /// Whether to keep what only explanations need.
+    pub fn is_full(&self) -> bool {
+        self.detail == Detail::Full
+    }
+}
+
+/// One finished decision.
+#[derive(Debug)]
+pub struct Record {
+    /// The endpoint asked for; `None` when the request named none that exists.
+    pub endpoint: Option<EndpointName>,
+    /// Generation of the plan that decided.
+    pub generation: u64,
+    /// The correlation id.
+    pub correlation: Box<str>,
+    /// When the request arrived.
+    pub received: Timestamp,
+    /// From arrival to reply.
+    pub latency: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// Status of the reply.
+    pub status: u16,
+    /// The rule that decided.
+    pub rule: Option<RuleName>,
+    /// Method and target of the original request, query values left out; empty when it could not
+    /// be read.
+    pub method: Box<str>,
+    /// Host of the original request.
+    pub host: Box<str>,
+    /// Path of the original request.
+    pub path: Box<str>,
+    /// Address of the client, as text.
+    pub client: Box<str>,
+    /// Kinds of the credentials presented, such as `bearer`.
+    pub credentials: SmallVec<[&'static str; 2]>,
+    /// The endpoint cache's part.
+    pub cache: CacheReport,
+    /// Stages and rules.
+    pub trace: Trace,
+}
