@@ -131,8 +131,85 @@ impl Object for Curated {
 }
 
 /// The endpoint's variables, evaluated once.
+///
+/// One that could not be computed is kept as failed: reading it is an evaluation error in CEL and
+/// renders empty in a template, so that it can never satisfy a permissive condition.
 #[derive(Clone, Debug, Default)]
-pub struct Vars(pub Map);
+pub struct Vars {
+    /// The values computed.
+    pub values: Map,
+    /// Names of those that failed, each with a message that holds no value.
+    pub failed: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Object for Vars {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        let failed = || self.failed.iter().find(|(own, _)| &**own == name);
+        self.values
+            .field(name)
+            .or_else(|| failed().map(|(_, message)| View::Failed(message)))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.values.names()
+    }
+}
+
+/// Variables that the server section defines for every endpoint.
+#[derive(Clone, Default)]
+pub struct Globals {
+    /// `variables.environment`.
+    pub environment: Map,
+    /// `variables.secrets`.
+    pub secrets: Map,
+}
+
+impl std::fmt::Debug for Globals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Globals")
+            .field("environment", &self.environment.names())
+            .field("secrets", &self.secrets.names())
+            .finish()
+    }
+}
+
+/// All tiers of variables: the `variables` root of expressions.
+#[derive(Clone, Copy)]
+pub struct Variables<'a> {
+    /// Of the endpoint.
+    pub endpoint: &'a Vars,
+    /// Of the rule being judged; none outside a rule.
+    pub local: Option<&'a dyn Object>,
+    /// Exports by rule.
+    pub rule: &'a Map,
+    /// Of the server.
+    pub globals: &'a Globals,
+}
+
+impl Object for Variables<'_> {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        match name {
+            "endpoint" => Some(View::Object(self.endpoint)),
+            "local" => self.local.map(|local| View::Object(local)),
+            "rule" => Some(View::Map(self.rule)),
+            "environment" => Some(View::Map(&self.globals.environment)),
+            "secrets" => Some(View::Map(&self.globals.secrets)),
+            _ => None,
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["endpoint", "local", "rule", "environment", "secrets"]
+    }
+}
+
+impl std::fmt::Debug for Variables<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Variables")
+            .field("globals", self.globals)
+            .finish_non_exhaustive()
+    }
+}
 
 /// One page of a backend's reply.
 #[derive(Clone, Debug, Default)]

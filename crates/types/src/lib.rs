@@ -19,8 +19,8 @@ pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
 pub use duration::{DurationError, DurationSpec};
 pub use evidence::{
-    AdmissionView, Admitted, BackendState, Credential, Curated, Exports, Halt, Page, Reply, Vars,
-    Verdict,
+    AdmissionView, Admitted, BackendState, Credential, Curated, Exports, Globals, Halt, Page,
+    Reply, Variables, Vars, Verdict,
 };
 pub use names::{EndpointName, RuleName};
 pub use outcome::{Outcome, Reason, ReasonCode};
