@@ -190,7 +190,7 @@ impl Object for Variables<'_> {
     fn field(&self, name: &str) -> Option<View<'_>> {
         match name {
             "endpoint" => Some(View::Object(self.endpoint)),
-            "local" => self.local.map(|local| View::Object(local)),
+            "local" => self.local.map(View::Object),
             "rule" => Some(View::Map(self.rule)),
             "environment" => Some(View::Map(&self.globals.environment)),
             "secrets" => Some(View::Map(&self.globals.secrets)),
