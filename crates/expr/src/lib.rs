@@ -1,1 +1,17 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod condition;
+mod error;
+mod expression;
+mod hybrid;
+mod shape;
+mod template;
+mod vocabulary;
+
+pub use condition::Condition;
+pub use error::{CompileError, EvalError};
+pub use expression::Expression;
+pub use hybrid::Hybrid;
+pub use shape::Shape;
+pub use template::{Template, TemplateFiles};
+pub use vocabulary::Vocabulary;

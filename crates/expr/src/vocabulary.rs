@@ -1,0 +1,139 @@
+//! Which names exist where an expression is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ztag_types::Root;
+
+use crate::shape::Shape;
+
+/// The root names an expression may read, each with its slot in the scope and its shape.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    roots: BTreeMap<Arc<str>, (usize, Shape)>,
+}
+
+impl Vocabulary {
+    /// No names at all.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same names and `name`, read from `slot`; an earlier `name` is replaced.
+    #[must_use]
+    pub fn declare(mut self, name: &str, slot: usize, shape: Shape) -> Self {
+        self.roots.insert(Arc::from(name), (slot, shape));
+        self
+    }
+
+    /// The given roots in their standard slots and shapes.
+    pub fn policy(roots: &[Root]) -> Self {
+        let empty = Self::new();
+        roots
+            .iter()
+            .fold(empty, |own, root| own.with(*root, standard_shape(*root)))
+    }
+
+    /// The same names and `root`, of this shape.
+    #[must_use]
+    pub fn with(self, root: Root, shape: Shape) -> Self {
+        self.declare(root.as_str(), root.slot(), shape)
+    }
+
+    /// Slot and shape of `name`.
+    pub fn find(&self, name: &str) -> Option<(usize, &Shape)> {
+        self.roots.get(name).map(|(slot, shape)| (*slot, shape))
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.roots.keys().map(AsRef::as_ref)
+    }
+}
+
+fn standard_shape(root: Root) -> Shape {
+    match root {
+        Root::Request => request(),
+        Root::Subrequest => subrequest(),
+        Root::Admission => admission(),
+        Root::Forward => Shape::record([("headers", texts()), ("query", texts())]),
+        Root::Auth | Root::Rule => Shape::Any,
+        Root::Backend => backend(),
+        Root::Variables => variables(),
+        Root::Response => Shape::map(Shape::Any),
+        Root::Chain => Shape::list(Shape::Any),
+        Root::Endpoint | Root::CorrelationId => Shape::String,
+        Root::Now => Shape::Timestamp,
+    }
+}
+
+fn texts() -> Shape {
+    Shape::map(Shape::String)
+}
+
+fn request() -> Shape {
+    Shape::record([
+        ("method", Shape::String),
+        ("path", Shape::String),
+        ("host", Shape::String),
+        ("port", Shape::Int),
+        ("scheme", Shape::String),
+        ("uri", Shape::String),
+        ("query", texts()),
+        ("headers", texts()),
+        ("remoteAddr", Shape::String),
+        ("body", Shape::Any),
+        ("bodyText", Shape::String),
+    ])
+}
+
+fn subrequest() -> Shape {
+    Shape::record([
+        ("method", Shape::String),
+        ("path", Shape::String),
+        ("host", Shape::String),
+        ("query", texts()),
+        ("headers", texts()),
+        ("remoteAddr", Shape::String),
+    ])
+}
+
+fn admission() -> Shape {
+    Shape::record([
+        ("authenticated", Shape::Bool),
+        ("reason", Shape::String),
+        ("decision", Shape::String),
+        ("clientIp", Shape::String),
+        ("trustedProxy", Shape::Bool),
+        ("proxyStripped", Shape::Bool),
+        ("forwardedFor", Shape::String),
+        ("forwarded", Shape::String),
+    ])
+}
+
+fn backend() -> Shape {
+    let page = [
+        ("status", Shape::Int),
+        ("headers", texts()),
+        ("body", Shape::Any),
+        ("bodyText", Shape::String),
+        ("accepted", Shape::Bool),
+    ];
+    let pages = page.clone().into_iter().chain([("url", Shape::String)]);
+    let own = [
+        ("requested", Shape::Bool),
+        ("error", Shape::String),
+        ("pages", Shape::list(Shape::record(pages))),
+    ];
+    Shape::record(page.into_iter().chain(own))
+}
+
+fn variables() -> Shape {
+    Shape::record([
+        ("endpoint", Shape::map(Shape::Any)),
+        ("local", Shape::map(Shape::Any)),
+        ("rule", Shape::map(Shape::map(Shape::Any))),
+        ("environment", texts()),
+        ("secrets", texts()),
+    ])
+}
