@@ -1,0 +1,101 @@
+//! The server as its clients see it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Server, Shutdown};
+
+struct Echo;
+
+impl Answer for Echo {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request<Incoming>, _: Peer) -> Response<Self::Body> {
+        Response::new(Full::from(request.uri().path().to_owned()))
+    }
+}
+
+fn start(limits: &LimitsSpec) -> (Server, SocketAddr, Shutdown) {
+    let shutdown = Shutdown::new();
+    let server = Server::start("127.0.0.1:0".parse().unwrap(), limits, &shutdown, || Echo).unwrap();
+    let address = server.address();
+    (server, address, shutdown)
+}
+
+fn read_reply(stream: &mut TcpStream, end: &str) -> String {
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !seen.ends_with(end.as_bytes()) && stream.read(&mut byte).unwrap_or(0) == 1 {
+        seen.push(byte[0]);
+    }
+    String::from_utf8(seen).unwrap()
+}
+
+#[test]
+fn a_connection_serves_many_requests() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let mut client = TcpStream::connect(address).unwrap();
+    for path in ["/one", "/two"] {
+        write!(client, "GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        assert!(read_reply(&mut client, path).starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    drop(client);
+    shutdown.begin();
+    server.join();
+}
+
+#[test]
+fn a_drain_ends_idle_connections_and_refuses_new_ones() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let mut idle = TcpStream::connect(address).unwrap();
+    write!(idle, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    read_reply(&mut idle, "/x");
+    shutdown.begin();
+    server.join();
+    assert_eq!(idle.read(&mut [0]).unwrap_or(0), 0);
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn attack_25_a_huge_head_is_refused() {
+    let limits = LimitsSpec {
+        max_header_bytes: 8192,
+        ..LimitsSpec::default()
+    };
+    let (server, address, shutdown) = start(&limits);
+    let mut client = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Big: {}\r\n\r\n",
+        "a".repeat(40_000)
+    );
+    // The server may close before all of it is written.
+    let _ = client.write_all(head.as_bytes());
+    let reply = read_reply(&mut client, "\r\n\r\n");
+    assert!(
+        reply.is_empty() || reply.starts_with("HTTP/1.1 431"),
+        "{reply}"
+    );
+    shutdown.begin();
+    server.join();
+}
+
+#[test]
+fn attack_22_conflicting_framing_is_refused() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    for framing in [
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Content-Length: 4\r\nTransfer-Encoding: xchunked\r\n",
+        "Content-Length: +4\r\n",
+    ] {
+        let mut client = TcpStream::connect(address).unwrap();
+        write!(client, "POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n").unwrap();
+        let reply = read_reply(&mut client, "\r\n");
+        assert!(reply.starts_with("HTTP/1.1 400"), "{framing:?}: {reply}");
+    }
+    shutdown.begin();
+    server.join();
+}
