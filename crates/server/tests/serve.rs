@@ -1,4 +1,5 @@
 //! The server as its clients see it.
+#![cfg(test)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
