@@ -4,6 +4,7 @@ mod clock;
 mod diagnostic;
 mod duration;
 mod evidence;
+mod findings;
 mod names;
 mod outcome;
 mod reads;
@@ -15,6 +16,9 @@ mod stage;
 mod value;
 mod view;
 
+/// Short text, kept inline up to 23 bytes.
+pub use smol_str::SmolStr;
+
 pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
 pub use duration::{DurationError, DurationSpec};
@@ -22,12 +26,13 @@ pub use evidence::{
     AdmissionView, Admitted, BackendState, Credential, Curated, Exports, Globals, Halt, Page,
     Reply, Variables, Vars, Verdict,
 };
+pub use findings::Findings;
 pub use names::{EndpointName, RuleName};
 pub use outcome::{Outcome, Reason, ReasonCode};
 pub use reads::{ReadPath, Reads};
 pub use record::{
-    BackendReport, CacheReport, ConditionReport, Detail, Participation, Record, RuleReport,
-    StageReport, Trace,
+    BackendReport, CacheReport, ChainView, ConditionReport, Detail, Participation, Record,
+    RuleReport, StageReport, Trace,
 };
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use smol_str::SmolStr;
 
 use crate::clock::Timestamp;
 use crate::value::Value;
@@ -23,7 +24,7 @@ pub struct Snapshot {
     /// The body, where a rule reads it.
     pub body: Body,
     /// The correlation id: bounded, printable, echoed to the caller.
-    pub correlation: Box<str>,
+    pub correlation: SmolStr,
     /// When the request arrived.
     pub received: Timestamp,
 }
@@ -36,19 +37,24 @@ pub struct RequestLine {
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Host name, lower case, without port and trailing dot.
-    pub host: Box<str>,
+    pub host: SmolStr,
     /// Port, where one was given.
     pub port: Option<u16>,
     /// Path and query as received, which is what a backend would see.
-    pub uri: Box<str>,
+    pub uri: SmolStr,
     /// Length of the path in `uri`.
     pub path_len: usize,
+    /// The canonical path, where the one in `uri` is another spelling of it.
+    pub canonical_path: Option<SmolStr>,
 }
 
 impl RequestLine {
-    /// The path, without the query.
+    /// The canonical path, without the query: one spelling for all that name the same place.
     pub fn path(&self) -> &str {
-        self.uri.get(..self.path_len).unwrap_or(&self.uri)
+        match &self.canonical_path {
+            Some(path) => path,
+            None => self.uri.get(..self.path_len).unwrap_or(&self.uri),
+        }
     }
 
     /// The query as received, without the `?`.
@@ -63,13 +69,13 @@ pub struct Subrequest {
     /// Its method.
     pub method: Method,
     /// Its path.
-    pub path: Box<str>,
+    pub path: SmolStr,
     /// Its host, as received.
-    pub host: Box<str>,
+    pub host: SmolStr,
     /// Its query parameters.
     pub query: Query,
     /// Address and port of the peer.
-    pub remote_addr: Box<str>,
+    pub remote_addr: SmolStr,
     /// Its header fields. Rules see the client's part of them as `request.headers`.
     pub headers: Headers,
 }
@@ -80,7 +86,7 @@ pub struct Client {
     /// Address of the client.
     pub address: IpAddr,
     /// The same as text.
-    pub address_text: Box<str>,
+    pub address_text: SmolStr,
     /// Address of the TCP peer.
     pub peer: SocketAddr,
     /// Whether the peer is a trusted proxy whose forwarding headers were believed.
@@ -88,27 +94,27 @@ pub struct Client {
     /// Whether untrusted forwarding headers were dropped (development mode).
     pub proxy_stripped: bool,
     /// The sanitised chain of addresses, client first, as `X-Forwarded-For` would carry it.
-    pub forwarded_for: Box<str>,
+    pub forwarded_for: SmolStr,
     /// The sanitised `Forwarded` value (RFC 7239), empty when none was sent.
-    pub forwarded: Box<str>,
+    pub forwarded: SmolStr,
 }
 
 /// Query parameters, percent-decoded, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(pub Vec<(Box<str>, Box<str>)>);
+pub struct Query(pub Vec<(SmolStr, SmolStr)>);
 
 impl Query {
     /// The first value of `name` (case-sensitive).
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
-            .find(|(own, _)| &**own == name)
-            .map(|(_, value)| &**value)
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// How often `name` occurs.
     pub fn count(&self, name: &str) -> usize {
-        self.0.iter().filter(|(own, _)| &**own == name).count()
+        self.0.iter().filter(|(own, _)| own == name).count()
     }
 }
 
@@ -266,7 +272,7 @@ impl Object for Query {
     }
 
     fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         names
