@@ -1,0 +1,84 @@
+//! Why a request is refused before anybody looks at its credentials.
+
+use std::net::SocketAddr;
+
+use http::StatusCode;
+use ztag_types::{Reason, ReasonCode, SmolStr, Timestamp};
+
+/// What is wrong with a request, from a closed set. Holds nothing that the request said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Fault {
+    code: ReasonCode,
+    detail: &'static str,
+}
+
+impl Fault {
+    /// The class of the fault.
+    pub const fn code(self) -> ReasonCode {
+        self.code
+    }
+
+    /// What exactly is wrong, for operators.
+    pub const fn detail(self) -> &'static str {
+        self.detail
+    }
+
+    pub(crate) const fn ambiguous(detail: &'static str) -> Self {
+        Self {
+            code: ReasonCode::RequestAmbiguous,
+            detail,
+        }
+    }
+
+    pub(crate) const fn forwarded(detail: &'static str) -> Self {
+        Self {
+            code: ReasonCode::ForwardedInvalid,
+            detail,
+        }
+    }
+
+    pub(crate) const fn untrusted() -> Self {
+        Self {
+            code: ReasonCode::ProxyUntrusted,
+            detail: "untrusted proxy rejected",
+        }
+    }
+
+    pub(crate) const fn too_large(detail: &'static str) -> Self {
+        Self {
+            code: ReasonCode::RequestTooLarge,
+            detail,
+        }
+    }
+
+    /// Whether development mode drops the proxy's words instead of refusing the request.
+    pub(crate) const fn is_about_proxies(self) -> bool {
+        matches!(
+            self.code,
+            ReasonCode::ProxyUntrusted | ReasonCode::ForwardedInvalid
+        )
+    }
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        Self::with_detail(fault.code, fault.detail)
+    }
+}
+
+/// A request refused at capture: there is no snapshot of it, only what its record needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct Refused {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The status to answer: 403, or 400 for a body that cannot be read.
+    pub status: StatusCode,
+    /// The correlation id: the client's when valid, else a new one.
+    pub correlation: SmolStr,
+    /// The peer that asked.
+    pub peer: SocketAddr,
+    /// When the request arrived.
+    pub received: Timestamp,
+}
