@@ -1,1 +1,10 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod compile;
+mod error;
+mod policy;
+mod spec;
+
+pub use error::ForwardFault;
+pub use policy::{ForwardInput, ForwardPolicy};
+pub use spec::ForwardPolicySpec;
