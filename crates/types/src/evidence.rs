@@ -1,6 +1,7 @@
 //! What each stage proves, as values the next ones borrow.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::names::RuleName;
 use crate::outcome::{Outcome, Reason};
 use crate::request::Client;
 use crate::secret::Secret;
-use crate::value::{Key, Map, Value};
+use crate::value::{Map, Value};
 use crate::view::{Object, View};
 
 /// A credential that the endpoint allows and the request presented.
@@ -324,13 +325,22 @@ pub struct Exports {
 }
 
 impl Exports {
-    /// Adds the exports of one rule.
-    pub fn add(&mut self, rule: &RuleName, exported: &Map) {
-        for (key, value) in exported.iter() {
-            self.merged.insert(key.clone(), value.clone());
+    /// Adds the exports of one rule. A rule that exports nothing leaves no trace.
+    pub fn add(&mut self, rule: &RuleName, exported: &Arc<Map>) {
+        if exported.is_empty() {
+            return;
+        }
+        if self.merged.is_empty() {
+            self.merged = Map::clone(exported);
+        } else {
+            self.merged.extend(
+                exported
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            );
         }
         self.by_rule
-            .insert(Key::from(rule.as_str()), exported.clone().into());
+            .insert(rule.into(), Value::Map(Arc::clone(exported)));
     }
 }
 

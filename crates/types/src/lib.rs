@@ -6,6 +6,7 @@ mod duration;
 mod evidence;
 mod findings;
 mod names;
+mod order;
 mod outcome;
 mod reads;
 mod record;
@@ -28,6 +29,7 @@ pub use evidence::{
 };
 pub use findings::Findings;
 pub use names::{EndpointName, RuleName};
+pub use order::dependency_order;
 pub use outcome::{Outcome, Reason, ReasonCode};
 pub use reads::{ReadPath, Reads};
 pub use record::{

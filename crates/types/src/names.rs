@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::value::Key;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -21,6 +23,12 @@ macro_rules! name {
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
                 Self(Arc::from(name))
+            }
+        }
+
+        impl From<&$name> for Key {
+            fn from(name: &$name) -> Self {
+                Self::String(Arc::clone(&name.0))
             }
         }
 

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::names::{EndpointName, RuleName};
 use crate::outcome::{Outcome, Reason};
 use crate::stage::StageName;
+use crate::view::{Object, Sequence, View};
 
 /// How much the trace keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +139,36 @@ pub struct RuleReport {
     pub conditions: Vec<ConditionReport>,
     /// Local variables evaluated and exports made, secrets redacted. Kept at [`Detail::Full`] only.
     pub variables: Vec<(String, serde_json::Value)>,
+}
+
+/// The `rule` root after judgement, and one item of `chain`.
+impl Object for RuleReport {
+    fn field(&self, name: &str) -> Option<View<'_>> {
+        Some(match name {
+            "name" => View::Str(self.rule.as_str()),
+            "outcome" => View::Str(self.outcome.as_str()),
+            "reason" => View::Str(self.reason.code().as_str()),
+            _ => return None,
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["name", "outcome", "reason"]
+    }
+}
+
+/// The rules judged so far: the `chain` root of expressions.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainView<'a>(pub &'a [RuleReport]);
+
+impl Sequence for ChainView<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, index: usize) -> Option<View<'_>> {
+        self.0.get(index).map(|report| View::Object(report))
+    }
 }
 
 /// What the stages append to while a request is decided.
