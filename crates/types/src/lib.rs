@@ -6,6 +6,7 @@ mod duration;
 mod evidence;
 mod findings;
 mod names;
+mod one_or_many;
 mod order;
 mod outcome;
 mod reads;
@@ -29,6 +30,7 @@ pub use evidence::{
 };
 pub use findings::Findings;
 pub use names::{EndpointName, RuleName};
+pub use one_or_many::OneOrMany;
 pub use order::dependency_order;
 pub use outcome::{Outcome, Reason, ReasonCode};
 pub use reads::{ReadPath, Reads};
