@@ -4,17 +4,28 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// A point in time: seconds and nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Timestamp {
     seconds: i64,
     nanos: u32,
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            seconds: i64,
+            nanos: u32,
+        }
+        let Fields { seconds, nanos } = Fields::deserialize(deserializer)?;
+        Self::new(seconds, nanos)
+            .ok_or_else(|| serde::de::Error::custom("nanos of a second or more"))
+    }
 }
 
 impl Timestamp {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::{Span, Timestamp};
 
@@ -60,7 +60,7 @@ impl From<&str> for Key {
 }
 
 /// A map with unique keys, kept sorted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Map {
     entries: Vec<(Key, Value)>,
@@ -122,6 +122,13 @@ impl Map {
     /// The entries in key order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         self.entries.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl<'de> Deserialize<'de> for Map {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Look-up is by binary search, so foreign input is sorted again.
+        Vec::deserialize(deserializer).map(Self::from_iter)
     }
 }
 
