@@ -1,0 +1,211 @@
+//! What is remembered of a verdict, and its form in Redis.
+
+use std::time::Duration;
+
+use ztag_types::{Map, Outcome, Reason, ReasonCode, RuleName, Timestamp, Value};
+
+use crate::encode::{self, MAX_DEPTH, Reader, Sink};
+use crate::error::NotCacheable;
+use crate::key::CacheKey;
+
+/// Most bytes of an entry.
+const MAX_BYTES: usize = 256 * 1024;
+/// Most bytes of its form in Redis, which adds the magic and the key.
+pub(crate) const MAX_ENCODED: usize = MAX_BYTES + 36;
+
+/// Opens every encoded entry; the last byte is the version of the format.
+const MAGIC: [u8; 4] = *b"ZTC\x01";
+
+/// A remembered verdict: pass or fail, why, and what later expressions read. Bodies and headers are
+/// in it only as far as the caller pruned them to what expressions read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    outcome: Outcome,
+    reason: Reason,
+    rule: Option<RuleName>,
+    exports: Map,
+    backend: Map,
+    stored_at: Timestamp,
+    lifetime: Duration,
+}
+
+impl Entry {
+    /// A verdict worth remembering.
+    ///
+    /// # Errors
+    /// [`NotCacheable`] for an error outcome, and for what is larger than 256 KiB or nested deeper than 64 levels.
+    pub fn try_new(
+        outcome: Outcome,
+        reason: Reason,
+        exports: Map,
+        backend: Map,
+    ) -> Result<Self, NotCacheable> {
+        if outcome == Outcome::Error {
+            return Err(NotCacheable::ErrorOutcome);
+        }
+        if depth_of(&exports).max(depth_of(&backend)) > MAX_DEPTH {
+            return Err(NotCacheable::TooDeep);
+        }
+        let entry = Self {
+            outcome,
+            reason,
+            rule: None,
+            exports,
+            backend,
+            stored_at: Timestamp::default(),
+            lifetime: Duration::ZERO,
+        };
+        if entry.size() > MAX_BYTES {
+            return Err(NotCacheable::TooLarge);
+        }
+        Ok(entry)
+    }
+
+    /// The same, naming the rule that decided: for the verdict of a whole chain.
+    #[must_use]
+    pub fn decided_by(self, rule: Option<RuleName>) -> Self {
+        Self { rule, ..self }
+    }
+
+    /// Pass or fail; never an error.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Why.
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// The rule that decided, if it was said.
+    pub const fn rule(&self) -> Option<&RuleName> {
+        self.rule.as_ref()
+    }
+
+    /// What was exported, types and all.
+    pub const fn exports(&self) -> &Map {
+        &self.exports
+    }
+
+    /// The parts of the backend's reply that later expressions read.
+    pub const fn backend(&self) -> &Map {
+        &self.backend
+    }
+
+    /// When it was stored, by the wall clock of who stored it; the epoch before that.
+    pub const fn stored_at(&self) -> Timestamp {
+        self.stored_at
+    }
+
+    /// How long it was stored for; zero before that.
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    pub(crate) fn stored(self, at: Timestamp, lifetime: Duration) -> Self {
+        Self {
+            stored_at: at,
+            lifetime,
+            ..self
+        }
+    }
+
+    /// Bytes of its encoded form.
+    pub(crate) fn size(&self) -> usize {
+        let mut counter = Counter(0);
+        self.write(&mut counter);
+        counter.0
+    }
+
+    /// The form in Redis. It names its key, so that a value copied to another key is refused.
+    pub(crate) fn encode(&self, key: &CacheKey) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.size() + 36);
+        bytes.put(&MAGIC);
+        bytes.put(key.as_bytes());
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// Reads [`Self::encode`] back; `None` for anything else.
+    pub(crate) fn decode(bytes: &[u8], key: &CacheKey) -> Option<Self> {
+        if bytes.len() > MAX_ENCODED {
+            return None;
+        }
+        let mut reader = Reader::new(bytes);
+        let known = reader.array()? == MAGIC && reader.array()? == *key.as_bytes();
+        known.then_some(())?;
+        let entry = Self::read(&mut reader)?;
+        reader.is_done().then_some(entry)
+    }
+
+    fn write(&self, sink: &mut impl Sink) {
+        encode::text(sink, self.outcome.as_str());
+        encode::text(sink, self.reason.code().as_str());
+        optional(sink, self.reason.detail());
+        optional(sink, self.rule.as_ref().map(RuleName::as_str));
+        encode::entries(sink, &self.exports);
+        encode::entries(sink, &self.backend);
+        sink.put(&self.stored_at.seconds().to_le_bytes());
+        sink.put(&self.stored_at.nanos().to_le_bytes());
+        let millis = u64::try_from(self.lifetime.as_millis()).unwrap_or(u64::MAX);
+        sink.put(&millis.to_le_bytes());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let outcome = match reader.text()? {
+            "pass" => Outcome::Pass,
+            "fail" => Outcome::Fail,
+            _ => return None,
+        };
+        let code = reader.text()?;
+        let code = *ReasonCode::ALL.iter().find(|own| own.as_str() == code)?;
+        Some(Self {
+            outcome,
+            reason: match reader.optional_text()? {
+                Some(detail) => Reason::with_detail(code, detail.to_owned()),
+                None => Reason::new(code),
+            },
+            rule: reader.optional_text()?.map(RuleName::from),
+            exports: reader.map()?,
+            backend: reader.map()?,
+            stored_at: {
+                let seconds = i64::from_le_bytes(reader.array()?);
+                Timestamp::new(seconds, u32::from_le_bytes(reader.array()?))?
+            },
+            lifetime: Duration::from_millis(u64::from_le_bytes(reader.array()?)),
+        })
+    }
+}
+
+fn optional(sink: &mut impl Sink, text: Option<&str>) {
+    match text {
+        Some(text) => encode::text(sink, text),
+        None => encode::absent(sink),
+    }
+}
+
+/// Levels of nesting, the map itself being the first; stops counting past the limit.
+fn depth_of(map: &Map) -> usize {
+    fn depth(value: &Value, budget: usize) -> usize {
+        if budget == 0 {
+            return 1;
+        }
+        let inner = |item| depth(item, budget - 1);
+        match value {
+            Value::List(items) => 1 + items.iter().map(inner).max().unwrap_or(0),
+            Value::Map(map) => 1 + map.iter().map(|(_, item)| inner(item)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    let values = map.iter().map(|(_, value)| depth(value, MAX_DEPTH));
+    1 + values.max().unwrap_or(0)
+}
+
+/// Counts bytes.
+struct Counter(usize);
+
+impl Sink for Counter {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
