@@ -1,0 +1,82 @@
+//! Which values must not be shown, whatever is wrong with them.
+
+use ztag_types::{ConfigPath, Segment};
+
+/// Parts of key names whose values are taken for secrets, compared without `-`, `_` and case.
+const TELLING: &[&str] = &[
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "salt",
+    "authorization",
+    "cookie",
+    "apikey",
+    "privatekey",
+];
+
+/// Whether the value at `path` may be a secret.
+pub(crate) fn is_secret(path: &ConfigPath) -> bool {
+    let keys = path.segments().iter().filter_map(|segment| match segment {
+        Segment::Key(key) => Some(key.as_str()),
+        Segment::Index(_) => None,
+    });
+    let keys: Vec<_> = keys.collect();
+    match keys.as_slice() {
+        // Names of endpoints, rules, variables and secret files are no secrets.
+        ["endpoints" | "rules", _] | ["server", "variables", ..] => false,
+        [section @ ("endpoints" | "rules"), _, rest @ ..] => {
+            let matched = *section == "rules" && rest.contains(&"match");
+            rest.iter().any(|key| is_telling(key)) || matched && rest.contains(&"value")
+        }
+        other => other.iter().any(|key| is_telling(key)),
+    }
+}
+
+/// Whether a key of this name holds a secret.
+pub(crate) fn is_telling(key: &str) -> bool {
+    let letters = key.chars().filter(|c| *c != '-' && *c != '_');
+    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    TELLING.iter().any(|word| plain.contains(word))
+}
+
+/// Whether `text` is a single template expression without any literal: it shows nothing.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let inner = text
+        .trim()
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|inner| !inner.contains(['\'', '"', '{', '}']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(keys: &[&str], expected: bool) {
+        let path = keys
+            .iter()
+            .fold(ConfigPath::root(), |path, key| path.key(*key));
+        assert_eq!(is_secret(&path), expected, "{path}");
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_keys() {
+        check(&["server", "cache", "redis", "password"], true);
+        check(&["server", "cache", "keySalt"], true);
+        check(&["server", "listen", "port"], false);
+        check(&["server", "variables", "secrets", "db-password"], false);
+        check(&["rules", "introspect-token"], false);
+        check(&["rules", "introspect-token", "description"], false);
+        check(&["rules", "a", "auth", "match", "value"], true);
+        check(&["rules", "a", "auth", "forwardAs", "value"], false);
+        check(&["rules", "a", "backendApi", "headers", "X-Api-Key"], true);
+    }
+
+    #[test]
+    fn references_show_nothing() {
+        assert!(is_reference("{{ auth.input.bearer.token }}"));
+        assert!(!is_reference("{{ 'hunter2' }}"));
+        assert!(!is_reference("abc{{ x }}"));
+    }
+}
