@@ -12,8 +12,9 @@ use smallvec::SmallVec;
 use crate::names::RuleName;
 use crate::outcome::{Outcome, Reason};
 use crate::request::Client;
+use crate::scope::Root;
 use crate::secret::Secret;
-use crate::value::{Map, Value};
+use crate::value::{Key, Map, Value};
 use crate::view::{Object, View};
 
 /// A credential that the endpoint allows and the request presented.
@@ -243,8 +244,41 @@ pub struct BackendState {
 }
 
 impl BackendState {
+    /// The parts of this reply that `reads` names, to be remembered with a verdict.
+    pub fn remember(&self, reads: &crate::reads::Reads) -> Map {
+        let mut kept = Map::new();
+        for path in reads
+            .paths()
+            .filter(|path| path.root() == Root::Backend.as_str())
+        {
+            let steps: Vec<&str> = path.segments().skip(1).collect();
+            if let Some(view) = View::Object(self).at_path(steps.iter().copied()) {
+                keep(&mut kept, &steps, view.to_value());
+            }
+        }
+        kept
+    }
+
     fn last(&self) -> Option<&Page> {
         self.pages.last()
+    }
+}
+
+/// Puts `value` at `path` below `map`.
+fn keep(map: &mut Map, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [last] => {
+            map.insert(Key::from(*last), value);
+        }
+        [first, rest @ ..] => {
+            let mut inner = match map.get(first) {
+                Some(Value::Map(inner)) => Map::clone(inner),
+                _ => Map::new(),
+            };
+            keep(&mut inner, rest, value);
+            map.insert(Key::from(*first), inner.into());
+        }
     }
 }
 

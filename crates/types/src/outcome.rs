@@ -74,6 +74,8 @@ reason_codes! {
     ForwardedInvalid = "forwarded_invalid",
     /// The request can be read in more than one way.
     RequestAmbiguous = "request_ambiguous",
+    /// The body, which a rule reads, is not what its content type says.
+    RequestMalformed = "request_malformed",
     /// The request exceeds a limit.
     RequestTooLarge = "request_too_large",
     /// No match group of the rule fits the presented credentials.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::clock::Timestamp;
 use crate::names::{EndpointName, RuleName};
@@ -205,7 +206,7 @@ pub struct Record {
     /// Generation of the plan that decided.
     pub generation: u64,
     /// The correlation id.
-    pub correlation: Box<str>,
+    pub correlation: SmolStr,
     /// When the request arrived.
     pub received: Timestamp,
     /// From arrival to reply.
@@ -220,13 +221,13 @@ pub struct Record {
     pub rule: Option<RuleName>,
     /// Method and target of the original request, query values left out; empty when it could not
     /// be read.
-    pub method: Box<str>,
+    pub method: SmolStr,
     /// Host of the original request.
-    pub host: Box<str>,
+    pub host: SmolStr,
     /// Path of the original request.
-    pub path: Box<str>,
+    pub path: SmolStr,
     /// Address of the client, as text.
-    pub client: Box<str>,
+    pub client: SmolStr,
     /// Kinds of the credentials presented, such as `bearer`.
     pub credentials: SmallVec<[&'static str; 2]>,
     /// The endpoint cache's part.
