@@ -1,16 +1,32 @@
 //! The stage: who asks, or the answer that tells them to say so.
 
-use std::future::Future;
+use std::borrow::Cow;
+use std::future::{Future, ready};
 
+use http::header::AUTHORIZATION;
 use ztag_expr::TemplateFiles;
 use ztag_types::{
-    Admitted, ConfigPath, Diagnostic, EndpointName, Halt, Reads, ReasonCode, Reply, Snapshot,
-    Stage, StageName, Trace,
+    Admitted, ConfigPath, Diagnostic, EndpointName, Halt, Outcome, Reads, Reason, ReasonCode,
+    Snapshot, Stage, StageName, Trace,
 };
 
-use crate::capture::CapturePolicy;
+use crate::answer::Answer;
+use crate::compile;
+use crate::credentials::{Malformed, Sources};
 use crate::error::Refused;
+use crate::policy::CapturePolicy;
 use crate::spec::AdmissionSpec;
+
+/// The compiled admission of one endpoint.
+#[derive(Debug)]
+pub struct Admission {
+    sources: Sources,
+    names: CredentialNames,
+    required: bool,
+    none: bool,
+    answer: Answer,
+    reads: Reads,
+}
 
 /// What compiling an admission needs besides its spec.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +46,6 @@ pub struct CredentialNames {
     pub queries: Vec<Box<str>>,
 }
 
-/// The compiled admission of one endpoint.
-#[derive(Debug)]
-pub struct Admission {
-    names: CredentialNames,
-    reads: Reads,
-    required: bool,
-    none: bool,
-}
-
 /// What [`Admission::compile`] makes of a spec.
 #[derive(Debug)]
 pub struct Compiled {
@@ -51,26 +58,49 @@ pub struct Compiled {
 }
 
 impl Admission {
-    /// Compiles the sections found below `path`, the path of the endpoint.
+    /// Compiles the sections `authentication` and `forwardProxyPolicy` found below `path`, the path
+    /// of the endpoint. Fails with all findings when one of them is an error.
     pub fn compile(
         spec: &AdmissionSpec,
         path: &ConfigPath,
         deps: AdmissionDeps<'_>,
     ) -> Result<Compiled, Vec<Diagnostic>> {
-        let _ = deps;
         let mut findings = Vec::new();
-        let capture = CapturePolicy::compile(&spec.forward_proxy_policy, path, &mut findings);
-        let Some(capture) = capture else {
+        let proxies = path.key("forwardProxyPolicy");
+        let mut capture =
+            CapturePolicy::compile(&spec.forward_proxy_policy, &proxies, &mut findings);
+        let path = path.key("authentication");
+        let authentication = &spec.authentication;
+        let sources = compile::sources(&authentication.allow, &path.key("allow"), &mut findings);
+        let answer = compile::answer(
+            authentication,
+            &path,
+            deps.endpoint,
+            deps.files,
+            &mut findings,
+        );
+        let Some(answer) = answer.filter(|_| !findings.iter().any(Diagnostic::is_error)) else {
             return Err(findings);
+        };
+        let reads = answer.reads();
+        capture.prepare_for(&reads);
+        for name in &sources.headers {
+            capture.demand_header(name.clone());
+        }
+        for name in &sources.queries {
+            capture.demand_query(name);
+        }
+        let admission = Self {
+            names: names(&sources),
+            sources,
+            required: authentication.required,
+            none: authentication.allow.none,
+            answer,
+            reads,
         };
         Ok(Compiled {
             capture,
-            admission: Self {
-                names: CredentialNames::default(),
-                reads: Reads::nothing(),
-                required: spec.authentication.required,
-                none: spec.authentication.allow.none,
-            },
+            admission,
             warnings: findings,
         })
     }
@@ -85,7 +115,7 @@ impl Admission {
         self.required
     }
 
-    /// Whether anonymous requests are admitted.
+    /// Whether anonymous requests are admitted; rules then cache nothing.
     pub const fn allows_none(&self) -> bool {
         self.none
     }
@@ -95,23 +125,60 @@ impl Admission {
         &self.reads
     }
 
-    /// Who asks, or the 401 that asks for credentials.
+    /// Who asks, or the answer that asks for credentials.
+    ///
+    /// A credential that is there but cannot be read is no credential, and nobody is taken for
+    /// anonymous who meant to be somebody: it halts where anonymous requests would pass, too.
     pub fn admit(&self, snapshot: &Snapshot) -> Result<Admitted, Halt> {
-        let _ = snapshot;
-        Err(Halt {
-            outcome: ztag_types::Outcome::Fail,
-            reason: ReasonCode::CredentialsMissing.into(),
-            reply: Box::new(Reply::new(http::StatusCode::UNAUTHORIZED)),
+        let stripped = snapshot.client.proxy_stripped;
+        let credentials = match self.sources.collect(snapshot) {
+            Ok(credentials) => credentials,
+            Err(Malformed(what)) => {
+                let reason = Reason::with_detail(ReasonCode::CredentialsMalformed, what);
+                return Err(self.turn_away(snapshot, reason, what.into()));
+            }
+        };
+        let authenticated = !credentials.is_empty();
+        if !authenticated && self.required && !self.none {
+            let what = noted(stripped, MISSING);
+            let reason = Reason::with_detail(ReasonCode::CredentialsMissing, what);
+            return Err(self.turn_away(snapshot, reason, what.into()));
+        }
+        let reason = match (authenticated, self.none) {
+            (true, _) => SATISFIED,
+            (false, true) => ANONYMOUS,
+            (false, false) => OPTIONAL,
+        };
+        Ok(Admitted {
+            credentials,
+            authenticated,
+            reason: noted(stripped, reason).into(),
         })
     }
 
-    /// The answer to a request refused at capture: 403 (or its own status) in the clothes of the
-    /// configured response.
+    /// The answer to a request refused at capture: its own status in the clothes of the configured
+    /// response, without challenge and redirect.
     pub fn refuse(&self, refused: &Refused) -> Halt {
+        let reply = self
+            .answer
+            .refusal(refused.status, &refused.correlation, refused.received);
         Halt {
-            outcome: ztag_types::Outcome::Fail,
+            outcome: Outcome::Fail,
             reason: refused.fault.into(),
-            reply: Box::new(Reply::new(refused.status)),
+            reply: Box::new(reply),
+        }
+    }
+
+    fn turn_away(&self, snapshot: &Snapshot, reason: Reason, told: Cow<'static, str>) -> Halt {
+        let denied = Admitted {
+            credentials: Default::default(),
+            authenticated: false,
+            reason: told,
+        };
+        Halt {
+            outcome: Outcome::Fail,
+            reason,
+            reply: Box::new(self.answer.challenge(snapshot, &denied)),
         }
     }
 }
@@ -126,6 +193,42 @@ impl Stage for Admission {
         input: &'a Snapshot,
         _trace: &'a mut Trace,
     ) -> impl Future<Output = Result<Admitted, Halt>> + Send + 'a {
-        std::future::ready(self.admit(input))
+        ready(self.admit(input))
     }
 }
+
+/// A sentence, and the same with the note that forwarding headers were dropped.
+type Noted = [&'static str; 2];
+
+const SATISFIED: Noted = [
+    "authentication requirements satisfied",
+    "authentication requirements satisfied (forwarding headers dropped)",
+];
+const ANONYMOUS: Noted = [
+    "anonymous access allowed",
+    "anonymous access allowed (forwarding headers dropped)",
+];
+const OPTIONAL: Noted = [
+    "optional authentication not provided",
+    "optional authentication not provided (forwarding headers dropped)",
+];
+const MISSING: Noted = [
+    "no allowed credentials present",
+    "no allowed credentials present (forwarding headers dropped)",
+];
+
+const fn noted(stripped: bool, [plain, noted]: Noted) -> &'static str {
+    if stripped { noted } else { plain }
+}
+
+fn names(sources: &Sources) -> CredentialNames {
+    let authorization = (sources.basic || sources.bearer).then_some(AUTHORIZATION);
+    let headers = authorization.iter().chain(&sources.headers);
+    CredentialNames {
+        headers: headers.map(|name| name.as_str().into()).collect(),
+        queries: sources.queries.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,24 @@
 //! From the request on our own connection to the snapshot that everybody judges.
 
-use std::net::SocketAddr;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Uri};
-use ztag_types::{ConfigPath, Diagnostic, Reads, Snapshot, Timestamp};
+use http::header::{FORWARDED, HOST};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use smol_str::{SmolStr, SmolStrBuilder, ToSmolStr, format_smolstr};
+use ztag_types::{
+    Body, Client, Headers, Query, ReasonCode, RequestLine, Snapshot, Subrequest, Timestamp,
+};
 
-use crate::error::Refused;
-use crate::forwarded::Dialect;
-use crate::spec::ForwardProxySpec;
+use crate::body;
+use crate::canonical::{self, names_of};
+use crate::correlation::correlation;
+use crate::error::{Fault, Refused};
+use crate::forwarded::{Dialect, Words, agreed_chain, own_words, text};
+use crate::policy::CapturePolicy;
+use crate::screen;
 
 /// A request as it arrived on our own connection.
 #[derive(Debug)]
@@ -19,67 +29,238 @@ pub struct Hop {
     pub uri: Uri,
     /// Its header fields, taken over whole.
     pub headers: HeaderMap,
-    /// Its body, buffered; empty when no rule reads it.
+    /// Its body, buffered; empty when no rule reads it ([`CapturePolicy::reads_body`]).
     pub body: Bytes,
     /// The other end of the connection.
     pub peer: SocketAddr,
     /// Whether the connection is encrypted; only the `direct` dialect asks.
     pub encrypted: bool,
-    /// Bytes of the path that are our own route, such as `/api/auth`; only the `envoy` dialect
-    /// asks.
+    /// Bytes of the path that are our own route, such as those of `/api/auth`; only the `envoy`
+    /// dialect asks.
     pub mount: usize,
     /// When it arrived.
     pub received: Timestamp,
 }
 
-/// How the requests of one endpoint are captured.
-#[derive(Clone, Debug)]
-pub struct CapturePolicy {
-    dialect: Dialect,
-}
-
-impl CapturePolicy {
-    /// Compiles `spec`, found at `path`. Warnings go to `findings` on success, everything on failure.
-    pub fn compile(
-        spec: &ForwardProxySpec,
-        path: &ConfigPath,
-        findings: &mut Vec<Diagnostic>,
-    ) -> Option<Self> {
-        let _ = (path, findings);
-        Some(Self {
-            dialect: spec.dialect,
-        })
-    }
-
-    /// The dialect.
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Takes and echoes the correlation id in this header field; none by default.
-    pub fn correlate_by(&mut self, header: HeaderName) {
-        let _ = header;
-    }
-
-    /// Demands that whatever `reads` names has one value, and reads the body if `reads` does.
-    pub fn prepare_for(&mut self, reads: &Reads) {
-        let _ = reads;
-    }
-
-    /// Whether the body must be buffered before [`capture`].
-    pub const fn reads_body(&self) -> bool {
-        false
-    }
-}
-
 /// Captures `hop`, or refuses what cannot be believed or can be read in two ways.
 pub fn capture(hop: Hop, policy: &CapturePolicy) -> Result<Snapshot, Refused> {
-    let _ = policy;
-    Err(Refused {
-        fault: crate::error::Fault::untrusted(),
-        status: http::StatusCode::FORBIDDEN,
-        correlation: "".into(),
-        peer: hop.peer,
+    let correlation = correlation(&hop.headers, policy.correlation());
+    let (peer, received) = (hop.peer, hop.received);
+    read(hop, policy, &correlation).map_err(|fault| Refused {
+        fault,
+        status: match fault.code() {
+            ReasonCode::RequestMalformed => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        },
+        correlation,
+        peer,
+        received,
+    })
+}
+
+fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<Snapshot, Fault> {
+    let metadata = screen::screen(&hop.headers, policy)?;
+    screen::unify(&mut hop.headers, policy)?;
+    let (line, query, client) = match original(&hop, policy, metadata) {
+        Err(fault) if policy.development_mode() && fault.is_about_proxies() => {
+            screen::strip(&mut hop.headers);
+            let (line, query) = canonical_line(own_words(&hop)?, policy)?;
+            let client = Client {
+                proxy_stripped: metadata,
+                ..peer_alone(&hop)
+            };
+            (line, query, client)
+        }
+        other => other?,
+    };
+    check_single(&line, &query, policy)?;
+    let own_query = own_query(&hop, policy, &query)?;
+    let body = if policy.reads_body() {
+        body::read(hop.body, &hop.headers).ok_or(Fault::malformed_body())?
+    } else {
+        Body::default()
+    };
+    Ok(Snapshot {
+        subrequest: Subrequest {
+            method: hop.method,
+            path: shared(hop.uri.path(), &line.uri),
+            host: own_host(&hop.headers, &line.host),
+            query: own_query,
+            remote_addr: socket_text(hop.peer, &client),
+            headers: Headers::new(hop.headers),
+        },
+        line,
+        query,
+        client,
+        body,
+        correlation: correlation.clone(),
         received: hop.received,
     })
 }
+
+/// The original request and its client, as far as they can be believed.
+fn original(
+    hop: &Hop,
+    policy: &CapturePolicy,
+    metadata: bool,
+) -> Result<(RequestLine, Query, Client), Fault> {
+    if policy.dialect() == Dialect::Direct && !metadata {
+        let (line, query) = canonical_line(own_words(hop)?, policy)?;
+        return Ok((line, query, peer_alone(hop)));
+    }
+    // INVARIANT: nothing that was forwarded is looked at before the peer is known to be trusted.
+    if !policy.trusted().contains(hop.peer.ip()) {
+        return Err(Fault::untrusted());
+    }
+    let client = forwarded_client(hop, policy)?;
+    let (line, query) = canonical_line(policy.dialect().listen(hop)?, policy)?;
+    Ok((line, query, client))
+}
+
+fn canonical_line(words: Words<'_>, policy: &CapturePolicy) -> Result<(RequestLine, Query), Fault> {
+    let (path, query) = canonical::split(words.target)?;
+    let canonical_path = match canonical::path(path, policy.path_rules())? {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(path) => Some(path.into()),
+    };
+    let host = canonical::host(words.host)?;
+    let line = RequestLine {
+        method: canonical::method(words.method)?,
+        scheme: canonical::scheme(words.scheme)?,
+        host: host.name,
+        port: host.port,
+        uri: words.target.into(),
+        path_len: path.len(),
+        canonical_path,
+    };
+    let query = query.map(canonical::query).transpose()?;
+    Ok((line, query.unwrap_or_default()))
+}
+
+/// The client is the peer; nobody speaks for anybody.
+fn peer_alone(hop: &Hop) -> Client {
+    let address = hop.peer.ip().to_canonical();
+    let address_text = address.to_smolstr();
+    Client {
+        address,
+        forwarded_for: address_text.clone(),
+        address_text,
+        peer: hop.peer,
+        trusted_proxy: false,
+        proxy_stripped: false,
+        forwarded: SmolStr::default(),
+    }
+}
+
+/// The client that the trusted peer speaks for.
+fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> {
+    let Some(chain) = agreed_chain(&hop.headers)? else {
+        return match policy.dialect() {
+            Dialect::Direct => Ok(Client {
+                trusted_proxy: true,
+                ..peer_alone(hop)
+            }),
+            _ => Err(Fault::forwarded("forwarded chain missing client hop")),
+        };
+    };
+    let vouched = policy.trusted().vouched(&chain, policy.hops())?;
+    let address = *vouched
+        .first()
+        .ok_or(Fault::forwarded("forwarded chain missing client hop"))?;
+    let address_text = address.to_smolstr();
+    Ok(Client {
+        address,
+        forwarded_for: match vouched {
+            [_] => address_text.clone(),
+            several => joined(several, |text, hop| write!(text, "{hop}")),
+        },
+        address_text,
+        peer: hop.peer,
+        trusted_proxy: true,
+        proxy_stripped: false,
+        forwarded: if hop.headers.contains_key(FORWARDED) {
+            joined(vouched, |text, hop| match hop {
+                IpAddr::V4(address) => write!(text, "for={address}"),
+                IpAddr::V6(address) => write!(text, "for=\"[{address}]\""),
+            })
+        } else {
+            SmolStr::default()
+        },
+    })
+}
+
+fn joined(
+    hops: &[IpAddr],
+    mut write: impl FnMut(&mut SmolStrBuilder, &IpAddr) -> fmt::Result,
+) -> SmolStr {
+    let mut text = SmolStrBuilder::new();
+    for (index, hop) in hops.iter().enumerate() {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        // Writing into memory cannot fail.
+        let _ = write(&mut text, hop);
+    }
+    text.finish()
+}
+
+/// Refuses a second value of a query parameter that a rule reads, also where only servers see it
+/// that take `;` for a separator.
+fn check_single(line: &RequestLine, query: &Query, policy: &CapturePolicy) -> Result<(), Fault> {
+    let repeated = Err(Fault::ambiguous(
+        "a query parameter that must have one value is sent twice",
+    ));
+    if query.0.is_empty() {
+        return Ok(());
+    }
+    let raw = line.raw_query().unwrap_or_default();
+    for name in policy.single_queries() {
+        let count = query.count(name);
+        let split_further =
+            raw.contains(';') && names_of(raw).filter(|n| n == name).count() != count;
+        if count > 1 || split_further {
+            return repeated;
+        }
+    }
+    let all_once = || query.0.iter().all(|(name, _)| query.count(name) == 1);
+    if policy.reads_all_queries() && !all_once() {
+        return repeated;
+    }
+    Ok(())
+}
+
+/// The query of the hop itself, which is the original one when nobody forwarded it.
+fn own_query(hop: &Hop, policy: &CapturePolicy, original: &Query) -> Result<Query, Fault> {
+    match (hop.uri.query(), policy.dialect()) {
+        (None, _) => Ok(Query::default()),
+        (Some(_), Dialect::Direct | Dialect::Envoy) => Ok(original.clone()),
+        (Some(raw), _) => canonical::query(raw),
+    }
+}
+
+fn own_host(headers: &HeaderMap, original: &SmolStr) -> SmolStr {
+    headers
+        .get(HOST)
+        .map_or_else(|| original.clone(), |host| shared(text(host), original))
+}
+
+/// `text`, sharing the memory of `known` when that is the same.
+fn shared(text: &str, known: &SmolStr) -> SmolStr {
+    if known == text {
+        known.clone()
+    } else {
+        SmolStr::new(text)
+    }
+}
+
+/// Address and port of the peer; an address written already is not written again.
+fn socket_text(peer: SocketAddr, client: &Client) -> SmolStr {
+    if client.address == peer.ip() && peer.is_ipv4() {
+        format_smolstr!("{}:{}", client.address_text, peer.port())
+    } else {
+        peer.to_smolstr()
+    }
+}
+
+#[cfg(test)]
+mod tests;

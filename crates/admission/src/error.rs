@@ -52,6 +52,13 @@ impl Fault {
         }
     }
 
+    pub(crate) const fn malformed_body() -> Self {
+        Self {
+            code: ReasonCode::RequestMalformed,
+            detail: "the body is not the JSON it claims to be",
+        }
+    }
+
     /// Whether development mode drops the proxy's words instead of refusing the request.
     pub(crate) const fn is_about_proxies(self) -> bool {
         matches!(

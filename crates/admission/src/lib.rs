@@ -2,16 +2,26 @@
 
 mod adapt;
 mod admission;
+mod answer;
+mod body;
+pub mod canonical;
 mod capture;
+mod compile;
+mod correlation;
+mod credentials;
 mod error;
 pub mod forwarded;
+mod policy;
+mod screen;
 mod spec;
+mod trust;
 
 pub use adapt::adapt;
 pub use admission::{Admission, AdmissionDeps, Compiled, CredentialNames};
-pub use capture::{CapturePolicy, Hop, capture};
+pub use capture::{Hop, capture};
 pub use error::{Fault, Refused};
 pub use forwarded::Dialect;
+pub use policy::CapturePolicy;
 pub use spec::{
     AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, ChallengeSpec,
     ForwardProxySpec,

@@ -1,0 +1,93 @@
+//! The host of a request.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::error::Fault;
+
+/// A host as everybody must read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The name, lower case, without trailing dot; an IPv6 address in brackets, shortest form.
+    pub name: SmolStr,
+    /// The port, where one was given.
+    pub port: Option<u16>,
+}
+
+const MAX_NAME: usize = 253;
+
+/// Reads a `Host` value (RFC 9110, section 7.2): a name or address, and perhaps a port.
+///
+/// Refused are user information, lists, quotes, spaces, percent-encoding, empty labels, zone
+/// identifiers, and addresses spelt in other ways than the usual one.
+pub fn host(text: &str) -> Result<Host, Fault> {
+    if let Some(inner) = text.strip_prefix('[') {
+        let (address, rest) = inner
+            .split_once(']')
+            .ok_or(Fault::ambiguous("host is malformed"))?;
+        let address: Ipv6Addr = address
+            .parse()
+            .map_err(|_| Fault::ambiguous("host is not an IPv6 address"))?;
+        return Ok(Host {
+            name: format_smolstr!("[{address}]"),
+            port: rest
+                .strip_prefix(':')
+                .map(port)
+                .transpose()
+                .and_then(|port| match port {
+                    None if !rest.is_empty() => Err(Fault::ambiguous("host is malformed")),
+                    port => Ok(port),
+                })?,
+        });
+    }
+    let (name, digits) = match text.split_once(':') {
+        Some((name, digits)) => (name, Some(digits)),
+        None => (text, None),
+    };
+    Ok(Host {
+        name: domain(name)?,
+        port: digits.map(port).transpose()?,
+    })
+}
+
+impl Host {
+    /// Whether both name the same server under `scheme`.
+    pub(crate) fn equals(&self, other: &Self, scheme: &str) -> bool {
+        let default = if scheme == "https" { 443 } else { 80 };
+        self.name == other.name && self.port.unwrap_or(default) == other.port.unwrap_or(default)
+    }
+}
+
+fn domain(text: &str) -> Result<SmolStr, Fault> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
+        return Err(Fault::ambiguous("host is malformed"));
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err(Fault::ambiguous("host has an empty label"));
+    }
+    if looks_like_address(name) && name.parse::<Ipv4Addr>().is_err() {
+        return Err(Fault::ambiguous("host is an address in an unusual form"));
+    }
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Ok(name.to_ascii_lowercase().into())
+    } else {
+        Ok(SmolStr::new(name))
+    }
+}
+
+/// Whether some reader takes the name for an IPv4 address: its last label is a number.
+fn looks_like_address(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    last.bytes().all(|b| b.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn port(digits: &str) -> Result<u16, Fault> {
+    let plain = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    let parsed = if plain { digits.parse().ok() } else { None };
+    parsed.ok_or(Fault::ambiguous("port of the host is malformed"))
+}

@@ -1,0 +1,168 @@
+//! How the requests of one endpoint are captured.
+
+use std::num::NonZeroU8;
+
+use http::HeaderName;
+use ztag_types::{Code, ConfigPath, Diagnostic, Reads};
+
+use crate::canonical::PathRules;
+use crate::forwarded::Dialect;
+use crate::spec::ForwardProxySpec;
+use crate::trust::TrustedProxies;
+
+/// The compiled [`ForwardProxySpec`], and what the endpoint's expressions read.
+#[derive(Clone, Debug, Default)]
+pub struct CapturePolicy {
+    dialect: Dialect,
+    trusted: TrustedProxies,
+    development_mode: bool,
+    hops: Option<NonZeroU8>,
+    path_rules: PathRules,
+    allow_method_override: bool,
+    correlation: Option<HeaderName>,
+    single_headers: Vec<HeaderName>,
+    single_queries: Vec<Box<str>>,
+    reads_all_headers: bool,
+    reads_all_queries: bool,
+    reads_body: bool,
+}
+
+impl CapturePolicy {
+    /// Compiles `spec`, found at `path`, and adds what is wrong or doubtful to `findings`.
+    pub fn compile(
+        spec: &ForwardProxySpec,
+        path: &ConfigPath,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let list = path.key("trustedProxyIPs");
+        let trusted = TrustedProxies::compile(&spec.trusted_proxy_ips, &list, findings);
+        if spec.dialect != Dialect::Direct && spec.trusted_proxy_ips.is_empty() {
+            findings.push(lonely_dialect(spec, path));
+        }
+        if spec.development_mode {
+            let message = "development mode lets requests of untrusted proxies in";
+            let path = path.key("developmentMode");
+            findings.push(Diagnostic::warning(Code::Unsafe, &path, message));
+        }
+        Self {
+            dialect: spec.dialect,
+            trusted,
+            development_mode: spec.development_mode,
+            hops: spec.hops,
+            path_rules: PathRules {
+                parameters: spec.allow_path_parameters,
+            },
+            allow_method_override: spec.allow_method_override,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the correlation id from this header field, which must then have one value.
+    pub fn correlate_by(&mut self, header: HeaderName) {
+        self.demand_header(header.clone());
+        self.correlation = Some(header);
+    }
+
+    /// Demands that whatever `reads` names has one value, and reads the body if `reads` does.
+    pub fn prepare_for(&mut self, reads: &Reads) {
+        for path in reads.paths() {
+            let segments: Vec<&str> = path.segments().collect();
+            match segments.as_slice() {
+                ["request" | "subrequest"] => {
+                    self.reads_all_headers = true;
+                    self.reads_all_queries = true;
+                }
+                ["request" | "subrequest", "headers"] => self.reads_all_headers = true,
+                ["request" | "subrequest", "query"] => self.reads_all_queries = true,
+                ["request" | "subrequest", "headers", name, ..] => {
+                    if let Ok(name) = HeaderName::try_from(*name) {
+                        self.demand_header(name);
+                    }
+                }
+                ["request" | "subrequest", "query", name, ..] => self.demand_query(name),
+                _ => {}
+            }
+        }
+        self.reads_body |=
+            reads.touches(&["request", "body"]) || reads.touches(&["request", "bodyText"]);
+    }
+
+    /// The dialect.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether the body must be buffered before [`crate::capture`].
+    pub const fn reads_body(&self) -> bool {
+        self.reads_body
+    }
+
+    /// Demands that a header field has one value. Cookies are joined instead.
+    pub(crate) fn demand_header(&mut self, name: HeaderName) {
+        if name != http::header::COOKIE && !self.single_headers.contains(&name) {
+            self.single_headers.push(name);
+        }
+    }
+
+    /// Demands that a query parameter has one value.
+    pub(crate) fn demand_query(&mut self, name: &str) {
+        if !self.single_queries.iter().any(|other| &**other == name) {
+            self.single_queries.push(name.into());
+        }
+    }
+
+    pub(crate) const fn trusted(&self) -> &TrustedProxies {
+        &self.trusted
+    }
+
+    pub(crate) const fn development_mode(&self) -> bool {
+        self.development_mode
+    }
+
+    pub(crate) const fn hops(&self) -> Option<NonZeroU8> {
+        self.hops
+    }
+
+    pub(crate) const fn path_rules(&self) -> PathRules {
+        self.path_rules
+    }
+
+    pub(crate) const fn allows_method_override(&self) -> bool {
+        self.allow_method_override
+    }
+
+    pub(crate) const fn correlation(&self) -> Option<&HeaderName> {
+        self.correlation.as_ref()
+    }
+
+    pub(crate) fn single_headers(&self) -> &[HeaderName] {
+        &self.single_headers
+    }
+
+    pub(crate) fn single_queries(&self) -> impl Iterator<Item = &str> {
+        self.single_queries.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) const fn reads_all_headers(&self) -> bool {
+        self.reads_all_headers
+    }
+
+    pub(crate) const fn reads_all_queries(&self) -> bool {
+        self.reads_all_queries
+    }
+}
+
+/// A proxy dialect without anybody to believe answers 403 to everything, unless in development.
+fn lonely_dialect(spec: &ForwardProxySpec, path: &ConfigPath) -> Diagnostic {
+    let message = format!(
+        "dialect `{}` needs a trusted proxy, and none is listed",
+        spec.dialect.as_str()
+    );
+    let path = path.key("trustedProxyIPs");
+    let hint = "list the addresses from which the proxy asks, such as `127.0.0.1`";
+    if spec.development_mode {
+        Diagnostic::warning(Code::MissingKey, &path, message).hint(hint)
+    } else {
+        Diagnostic::error(Code::MissingKey, &path, message).hint(hint)
+    }
+}
