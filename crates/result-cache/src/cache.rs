@@ -183,6 +183,8 @@ impl ResultCache {
                 None => false,
             },
             Store::Redis(redis) => match redis.get(key).await {
+                // Redis forgets in time; one that outlived its lifetime was put back by somebody.
+                Answer::Found(entry) if self.age(&entry) > entry.lifetime() => false,
                 Answer::Found(entry) => {
                     let entry = Arc::new(entry);
                     leader.land(Landing::Together(Arc::clone(&entry)));
@@ -286,12 +288,16 @@ impl ResultCache {
         self.remembered(entry, Participation::Shared)
     }
 
+    fn age(&self, entry: &Entry) -> Duration {
+        self.clock.now().since(entry.stored_at())
+    }
+
     fn remembered<T>(
         &self,
         entry: Arc<Entry>,
         participation: Participation,
     ) -> (Decided<T>, CacheReport) {
-        let age = self.clock.now().since(entry.stored_at());
+        let age = self.age(&entry);
         let remaining = entry.lifetime().saturating_sub(age);
         let report = report(participation, Some(age), Some(remaining));
         (Decided::Remembered(entry), report)

@@ -25,7 +25,7 @@ pub fn check_server_cache(spec: &CacheSpec, at: &ConfigPath) -> Vec<Diagnostic> 
     if spec.backend == CacheBackend::Redis {
         found.extend(check_redis(&spec.redis, &at.key("redis")));
         if spec.key_salt.expose().is_empty() {
-            let message = "without a salt, whoever can write to redis can plant verdicts";
+            let message = "without a salt, whoever can write to redis can forge verdicts";
             let warning = Diagnostic::warning(Code::Unsafe, &at.key("keySalt"), message);
             found.push(warning.hint("set the same random `keySalt` on every replica"));
         }
@@ -127,4 +127,113 @@ fn check_ceiling(
         );
         Diagnostic::warning(Code::InvalidValue, at, message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(server: serde_json::Value, expected: &[(&str, Code)]) {
+        let spec: CacheSpec = serde_json::from_value(server).unwrap();
+        let found = check_server_cache(&spec, &ConfigPath::root().key("cache"));
+        let found: Vec<_> = found
+            .iter()
+            .map(|found| (found.path.to_string(), found.code))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(path, code)| ((*path).to_owned(), *code))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_default_is_fine() {
+        check(json!({}), &[]);
+        let spec = CacheSpec::default();
+        assert_eq!((spec.ttl_seconds, spec.epoch), (30, 1));
+        assert_eq!(spec.ceiling().as_secs(), 30);
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        check(
+            json!({
+                "backend": "REDIS",
+                "memory": {"maxBytes": 1, "maxEntries": 0},
+                "redis": {"username": "app", "timeout": "0", "tls": {"caFile": "ca.pem"}},
+            }),
+            &[
+                ("cache.memory.maxBytes", Code::InvalidValue),
+                ("cache.memory.maxEntries", Code::InvalidValue),
+                ("cache.redis.address", Code::MissingKey),
+                ("cache.redis.timeout", Code::InvalidValue),
+                ("cache.redis.password", Code::MissingKey),
+                ("cache.redis.tls.caFile", Code::Conflict),
+                ("cache.keySalt", Code::Unsafe),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_url_is_no_address_and_is_not_repeated() {
+        let spec: CacheSpec = serde_json::from_value(json!({
+            "backend": "redis", "keySalt": "s", "redis": {"address": "redis://app:hunter2@redis:6379"},
+        }))
+        .unwrap();
+        let found = check_server_cache(&spec, &ConfigPath::root());
+        assert_eq!(found.len(), 1);
+        assert!(
+            !format!("{found:?}{spec:?}")
+                .replace("address: \"redis://app:hunter2@redis:6379\"", "")
+                .contains("hunter2")
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let spec: CacheSpec = serde_json::from_value(json!({
+            "keySalt": "pepper", "redis": {"password": "hunter2"},
+        }))
+        .unwrap();
+        let shown = format!("{spec:?}");
+        assert!(!shown.contains("pepper") && !shown.contains("hunter2"));
+    }
+
+    #[test]
+    fn unknown_keys_and_backends_are_refused() {
+        for bad in [
+            json!({"ttl": 3}),
+            json!({"backend": "memcached"}),
+            json!({"ttlSeconds": -1}),
+            json!({"redis": {"tls": {"insecure": true}}}),
+        ] {
+            assert!(
+                serde_json::from_value::<CacheSpec>(bad.clone()).is_err(),
+                "{bad}"
+            );
+        }
+        let rule = json!({"passTTL": "5m"});
+        assert!(serde_json::from_value::<RuleCacheSpec>(rule).is_err());
+    }
+
+    #[test]
+    fn a_rule_hears_about_lifetimes_without_effect() {
+        let spec: RuleCacheSpec = serde_json::from_value(json!({
+            "ttl": {"pass": "5m", "fail": "10s", "error": "1s"}, "includeProxyHeaders": false,
+        }))
+        .unwrap();
+        let at = ConfigPath::root().key("cache");
+        let found = check_rule_cache(&spec, &CacheSpec::default(), &at);
+        let paths: Vec<_> = found.iter().map(|found| found.path.to_string()).collect();
+        let expected = [
+            "cache.ttl.error",
+            "cache.ttl.pass",
+            "cache.includeProxyHeaders",
+        ];
+        assert_eq!(paths, expected);
+        assert!(found.iter().all(|found| !found.is_error()));
+    }
 }

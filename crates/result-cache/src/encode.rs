@@ -66,7 +66,9 @@ pub(crate) fn view(sink: &mut impl Sink, view: View<'_>) {
         View::Duration(span) => fixed(sink, DURATION, span.nanos().to_le_bytes()),
         View::List(items) => {
             fixed(sink, LIST, count(items.len()));
-            items.iter().for_each(|item| self::view(sink, item.view()));
+            for item in items {
+                self::view(sink, item.view());
+            }
         }
         View::Map(map) => entries(sink, map),
         View::Object(object) => {
@@ -120,6 +122,10 @@ fn count(len: usize) -> [u8; 8] {
     (len as u64).to_le_bytes()
 }
 
+/// The bytes were not written by this module.
+#[derive(Debug)]
+pub(crate) struct Foreign;
+
 /// Reads what this module wrote. Every method answers `None` to anything else.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
@@ -151,13 +157,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.sized()?).ok()
     }
 
-    /// A text or an absent value.
-    pub(crate) fn optional_text(&mut self) -> Option<Option<&'a str>> {
+    /// A text, or `None` for an absent value.
+    pub(crate) fn optional_text(&mut self) -> Result<Option<&'a str>, Foreign> {
         if self.rest.first() == Some(&ABSENT) {
-            self.take(1)?;
-            return Some(None);
+            self.take(1).ok_or(Foreign)?;
+            return Ok(None);
         }
-        self.text().map(Some)
+        self.text().map(Some).ok_or(Foreign)
     }
 
     pub(crate) fn map(&mut self) -> Option<Map> {

@@ -6,12 +6,9 @@ use ztag_types::{Map, Outcome, Reason, ReasonCode, RuleName, Timestamp, Value};
 
 use crate::encode::{self, MAX_DEPTH, Reader, Sink};
 use crate::error::NotCacheable;
-use crate::key::CacheKey;
 
-/// Most bytes of an entry.
-const MAX_BYTES: usize = 256 * 1024;
-/// Most bytes of its form in Redis, which adds the magic and the key.
-pub(crate) const MAX_ENCODED: usize = MAX_BYTES + 36;
+/// Most bytes of an entry, encoded.
+pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
 /// Opens every encoded entry; the last byte is the version of the format.
 const MAGIC: [u8; 4] = *b"ZTC\x01";
@@ -117,28 +114,26 @@ impl Entry {
         counter.0
     }
 
-    /// The form in Redis. It names its key, so that a value copied to another key is refused.
-    pub(crate) fn encode(&self, key: &CacheKey) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.size() + 36);
-        bytes.put(&MAGIC);
-        bytes.put(key.as_bytes());
+    /// The form in Redis, before it is sealed.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.size());
         self.write(&mut bytes);
         bytes
     }
 
-    /// Reads [`Self::encode`] back; `None` for anything else.
-    pub(crate) fn decode(bytes: &[u8], key: &CacheKey) -> Option<Self> {
-        if bytes.len() > MAX_ENCODED {
+    /// Reads [`Self::encode`] back; `None` for anything else, of which it may be given any bytes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > MAX_BYTES {
             return None;
         }
         let mut reader = Reader::new(bytes);
-        let known = reader.array()? == MAGIC && reader.array()? == *key.as_bytes();
-        known.then_some(())?;
+        (reader.array()? == MAGIC).then_some(())?;
         let entry = Self::read(&mut reader)?;
         reader.is_done().then_some(entry)
     }
 
     fn write(&self, sink: &mut impl Sink) {
+        sink.put(&MAGIC);
         encode::text(sink, self.outcome.as_str());
         encode::text(sink, self.reason.code().as_str());
         optional(sink, self.reason.detail());
@@ -161,11 +156,11 @@ impl Entry {
         let code = *ReasonCode::ALL.iter().find(|own| own.as_str() == code)?;
         Some(Self {
             outcome,
-            reason: match reader.optional_text()? {
+            reason: match reader.optional_text().ok()? {
                 Some(detail) => Reason::with_detail(code, detail.to_owned()),
                 None => Reason::new(code),
             },
-            rule: reader.optional_text()?.map(RuleName::from),
+            rule: reader.optional_text().ok()?.map(RuleName::from),
             exports: reader.map()?,
             backend: reader.map()?,
             stored_at: {
@@ -207,5 +202,76 @@ struct Counter(usize);
 impl Sink for Counter {
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::encode::tests::any_map;
+
+    fn entry(exports: Map, backend: Map) -> Result<Entry, NotCacheable> {
+        let reason = Reason::with_detail(ReasonCode::FailCondition, "fail[0]");
+        Entry::try_new(Outcome::Fail, reason, exports, backend)
+    }
+
+    proptest! {
+        #[test]
+        fn defect_03_07_every_export_keeps_its_type(exports in any_map(), backend in any_map()) {
+            let entry = entry(exports, backend).unwrap();
+            let entry = entry.decided_by(Some("rule".into()));
+            let entry = entry.stored(Timestamp::from_seconds(7), Duration::from_millis(1_500));
+            prop_assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+        }
+
+        #[test]
+        fn foreign_bytes_are_no_entry(bytes in any::<Vec<u8>>()) {
+            prop_assert_eq!(Entry::decode(&bytes), None);
+        }
+
+        #[test]
+        fn a_damaged_entry_never_panics_and_never_grows(at in any::<prop::sample::Index>(), bit in 0u8..8, exports in any_map()) {
+            let mut bytes = entry(exports, Map::new()).unwrap().encode();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            if let Some(read) = Entry::decode(&bytes) {
+                prop_assert!(read.encode().len() <= bytes.len());
+            }
+            prop_assert_eq!(Entry::decode(&bytes[..at]), None);
+        }
+    }
+
+    #[test]
+    fn defect_03_10_an_error_makes_no_entry() {
+        let refused = Entry::try_new(
+            Outcome::Error,
+            ReasonCode::BackendUnavailable.into(),
+            Map::new(),
+            Map::new(),
+        );
+        assert_eq!(refused, Err(NotCacheable::ErrorOutcome));
+        let bytes = entry(Map::new(), Map::new()).unwrap().encode();
+        let forged = String::from_utf8_lossy(&bytes).replace("fail", "oops");
+        assert_eq!(Entry::decode(forged.as_bytes()), None);
+    }
+
+    #[test]
+    fn size_and_depth_are_bounded() {
+        let single = |value: Value| -> Map { [("x".into(), value)].into_iter().collect() };
+        let long = single(Value::from("y".repeat(MAX_BYTES)));
+        assert_eq!(entry(long, Map::new()), Err(NotCacheable::TooLarge));
+
+        let nested = |levels: usize| {
+            let inner = (0..levels).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+            single(inner)
+        };
+        let deepest = entry(nested(MAX_DEPTH - 1), Map::new()).unwrap();
+        assert_eq!(Entry::decode(&deepest.encode()), Some(deepest));
+        let deeper = entry(Map::new(), nested(MAX_DEPTH));
+        assert_eq!(deeper, Err(NotCacheable::TooDeep));
+        let far_too_deep = entry(Map::new(), nested(5_000));
+        assert_eq!(far_too_deep, Err(NotCacheable::TooDeep));
     }
 }

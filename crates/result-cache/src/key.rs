@@ -7,7 +7,8 @@ use ztag_types::View;
 
 use crate::encode::{self, Sink};
 
-const DERIVATION: &str = "ztag result-cache 2026-11 namespace";
+const KEYS: &str = "ztag result-cache 2026-11 keys";
+const SEALS: &str = "ztag result-cache 2026-11 seals";
 
 /// The full key of a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,19 +36,35 @@ impl fmt::Debug for CacheKey {
 #[derive(Clone)]
 pub struct Namespace {
     hash_key: [u8; 32],
+    seal_key: [u8; 32],
     epoch: u64,
 }
 
 impl Namespace {
     /// A namespace of a secret salt, possibly empty, and an epoch.
     pub fn new(salt: &str, epoch: u64) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(DERIVATION);
-        encode::text(&mut hasher, salt);
-        hasher.put(&epoch.to_le_bytes());
+        let derive = |purpose| {
+            let mut hasher = blake3::Hasher::new_derive_key(purpose);
+            encode::text(&mut hasher, salt);
+            hasher.put(&epoch.to_le_bytes());
+            hasher.finalize().into()
+        };
         Self {
-            hash_key: hasher.finalize().into(),
+            hash_key: derive(KEYS),
+            seal_key: derive(SEALS),
             epoch,
         }
+    }
+
+    /// Proves that `content` was stored under `key` by somebody who knows the salt.
+    pub(crate) fn seal(&self, key: &CacheKey, content: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.seal_key);
+        hasher.update(&key.0).update(content);
+        hasher.finalize()
+    }
+
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 }
 
@@ -131,5 +148,119 @@ impl KeyBuilder {
     /// The key.
     pub fn finish(&self) -> CacheKey {
         CacheKey(self.hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ztag_types::{Map, Value};
+
+    use super::*;
+    use crate::encode::tests::any_value;
+
+    type Field = (String, Option<Value>);
+
+    fn key_of(fields: &[Field]) -> CacheKey {
+        let namespace = Namespace::new("salt", 1);
+        let mut builder = KeyBuilder::new(&namespace, &Fingerprint::of(b"config"));
+        for (label, value) in fields {
+            builder.view(label, value.as_ref().map(Value::view));
+        }
+        builder.finish()
+    }
+
+    fn any_fields() -> impl Strategy<Value = Vec<Field>> {
+        prop::collection::vec(("[ab]{0,2}", prop::option::of(any_value())), 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn different_fields_never_share_a_key(a in any_fields(), b in any_fields()) {
+            prop_assert_eq!(key_of(&a) == key_of(&b), a == b);
+        }
+
+        #[test]
+        fn moving_a_letter_between_fields_changes_the_key(text in "[a-c]{1,6}", at in 0usize..6) {
+            let (left, right) = text.split_at(at.min(text.len()));
+            let split = [(left.to_owned(), None), (right.to_owned(), None)];
+            let whole = [(text.clone(), None), (String::new(), None)];
+            prop_assert_eq!(key_of(&split) == key_of(&whole), right.is_empty());
+        }
+    }
+
+    #[test]
+    fn values_that_read_alike_differ() {
+        let alike = [
+            None,
+            Some(Value::Null),
+            Some(Value::text("")),
+            Some(Value::Bytes([].into())),
+            Some(Value::List([].into())),
+            Some(Map::new().into()),
+            Some(Value::Int(0)),
+            Some(Value::Uint(0)),
+            Some(Value::Double(0.0)),
+            Some(Value::Bool(false)),
+            Some(Value::text("null")),
+        ];
+        let keys: std::collections::HashSet<_> = alike
+            .iter()
+            .map(|value| key_of(&[("x".to_owned(), value.clone())]))
+            .collect();
+        assert_eq!(keys.len(), alike.len());
+    }
+
+    #[test]
+    fn a_failed_input_is_none_of_its_values() {
+        let namespace = Namespace::new("", 1);
+        let base = KeyBuilder::new(&namespace, &Fingerprint::of(b"config"));
+        let with = |view| base.clone().view("x", view).finish();
+        assert_ne!(with(Some(View::Failed("no"))), with(Some(View::Str("no"))));
+        assert_ne!(with(Some(View::Failed("no"))), with(Some(View::Null)));
+        assert_ne!(with(Some(View::Failed("no"))), with(None));
+    }
+
+    #[test]
+    fn objects_and_maps_of_equal_content_share_a_key() {
+        let map: Map = [("a".into(), Value::Int(1))].into_iter().collect();
+        let namespace = Namespace::new("", 1);
+        let base = KeyBuilder::new(&namespace, &Fingerprint::of(b"config"));
+        let as_map = base.clone().view("x", Some(View::Map(&map))).finish();
+        let as_object = base.clone().view("x", Some(View::Object(&map))).finish();
+        assert_eq!(as_map, as_object);
+    }
+
+    /// Attack class 41 (a cache shared across tenants) and 42 (an allow kept after a reload).
+    #[test]
+    fn salt_epoch_and_configuration_are_part_of_every_key() {
+        let key = |salt, epoch, config: &[u8]| {
+            KeyBuilder::new(&Namespace::new(salt, epoch), &Fingerprint::of(config)).finish()
+        };
+        let base = key("a", 1, b"v1");
+        assert_ne!(base, key("b", 1, b"v1"));
+        assert_ne!(base, key("a", 2, b"v1"));
+        assert_ne!(base, key("a", 1, b"v2"));
+    }
+
+    #[test]
+    fn defect_03_06_query_method_and_path_are_part_of_the_key_once_named() {
+        let namespace = Namespace::new("", 1);
+        let key = |method: &str, path: &str, query: &str| {
+            let mut builder = KeyBuilder::new(&namespace, &Fingerprint::of(b"rule"));
+            builder.text("request.method", method);
+            builder.text("request.path", path);
+            builder.text("backend.query", query);
+            builder.finish()
+        };
+        let public = key("GET", "/pub", "res=public");
+        assert_ne!(public, key("GET", "/pub", "res=secret"));
+        assert_ne!(public, key("POST", "/admin", "res=public"));
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let shown = format!("{:?}", Namespace::new("pepper", 7));
+        assert_eq!(shown, "Namespace { epoch: 7, .. }");
     }
 }

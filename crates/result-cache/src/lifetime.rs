@@ -116,3 +116,101 @@ fn seconds(argument: &str) -> Option<Duration> {
     let digits = !argument.is_empty() && argument.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| Duration::from_secs(argument.parse().unwrap_or(u64::MAX)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::TtlSpec;
+
+    fn spec(follow: bool) -> RuleCacheSpec {
+        let seconds = |seconds| Some(DurationSpec::new(Duration::from_secs(seconds)));
+        RuleCacheSpec {
+            ttl: TtlSpec {
+                pass: seconds(20),
+                fail: seconds(10),
+                error: seconds(99),
+            },
+            follow_cache_control: follow,
+            ..RuleCacheSpec::default()
+        }
+    }
+
+    fn check(follow: bool, outcome: Outcome, header: Option<&str>, expected: Option<u64>) {
+        let ceilings = [Duration::from_mins(1), Duration::from_mins(5)];
+        let kept = lifetime(&spec(follow), outcome, header, &ceilings);
+        assert_eq!(kept.map(|kept| kept.as_secs()), expected, "{header:?}");
+    }
+
+    #[test]
+    fn each_outcome_has_its_own_lifetime() {
+        check(false, Outcome::Pass, None, Some(20));
+        check(false, Outcome::Fail, None, Some(10));
+    }
+
+    #[test]
+    fn defect_03_10_an_error_is_never_remembered() {
+        check(false, Outcome::Error, None, None);
+        check(true, Outcome::Error, Some("max-age=60"), None);
+    }
+
+    #[test]
+    fn the_backend_is_heard_only_when_asked_for() {
+        check(false, Outcome::Pass, Some("no-store"), Some(20));
+        check(true, Outcome::Pass, None, Some(20));
+    }
+
+    #[test]
+    fn directives_of_the_backend_replace_the_own_lifetime() {
+        let check = |header: &str, expected| check(true, Outcome::Pass, Some(header), expected);
+        check("max-age=5", Some(5));
+        check("max-age=40", Some(40));
+        check("MAX-AGE=5", Some(5));
+        check("max-age=\"5\"", Some(5));
+        check("public, max-age=5", Some(5));
+        check("max-age=5, s-maxage=7", Some(7));
+        check("s-maxage=0, max-age=5", None);
+        check("max-age=0", None);
+        check("max-age=9, max-age=5", Some(5));
+        for refusal in ["no-cache", "No-Store", "private", "private=\"x-user\""] {
+            check(refusal, None);
+            check(&format!("max-age=60 , {refusal}"), None);
+        }
+    }
+
+    #[test]
+    fn garbage_is_ignored() {
+        let check = |header: &str, expected| check(true, Outcome::Pass, Some(header), expected);
+        check("", Some(20));
+        check("max-age", Some(20));
+        check("max-age=-1", Some(20));
+        check("max-age=abc", Some(20));
+        check("max-age=1.5", Some(20));
+        check("must-revalidate", Some(20));
+        check("ext=\"a, max-age=5\"", Some(20));
+        check("ext=\"a\\\", max-age=5\"", Some(20));
+        // A refusal is honoured even where it should not stand.
+        check("max-age=60, ext=\"unclosed, no-store", None);
+        check(",,,=,\"", Some(20));
+    }
+
+    #[test]
+    fn no_lifetime_exceeds_a_ceiling() {
+        check(true, Outcome::Pass, Some("max-age=61"), Some(60));
+        let endless = Some("max-age=99999999999999999999999");
+        check(true, Outcome::Pass, endless, Some(60));
+        assert_eq!(ceiled(Duration::from_secs(9), &[Duration::ZERO]), None);
+        assert_eq!(ceiled(Duration::ZERO, &[Duration::from_secs(9)]), None);
+    }
+
+    #[test]
+    fn without_a_lifetime_nothing_is_remembered() {
+        let unset = RuleCacheSpec::default();
+        assert_eq!(lifetime(&unset, Outcome::Pass, None, &[]), None);
+        let following = RuleCacheSpec {
+            follow_cache_control: true,
+            ..unset
+        };
+        let heard = lifetime(&following, Outcome::Pass, Some("max-age=5"), &[]);
+        assert_eq!(heard, Some(Duration::from_secs(5)));
+    }
+}

@@ -176,3 +176,122 @@ impl Lifecycle<CacheKey, Held> for CountEvictions {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ztag_types::{Map, Outcome, ReasonCode, Value};
+
+    use super::*;
+    use crate::key::{Fingerprint, KeyBuilder, Namespace};
+
+    fn entry(payload: usize) -> Arc<Entry> {
+        let exports: Map = [("x".into(), Value::from("y".repeat(payload)))]
+            .into_iter()
+            .collect();
+        let reason = ReasonCode::RulePassed.into();
+        Arc::new(Entry::try_new(Outcome::Pass, reason, exports, Map::new()).unwrap())
+    }
+
+    fn keys(count: u64) -> impl Iterator<Item = CacheKey> {
+        let base = KeyBuilder::new(&Namespace::new("", 1), &Fingerprint::of(b""));
+        (0..count).map(move |token| {
+            let token = token.to_le_bytes();
+            base.clone().bytes("token", &token).finish()
+        })
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_entry_dies_on_time() {
+        let memory = Memory::new(MemorySpec::default());
+        let key = keys(1).next().unwrap();
+        assert!(memory.put(&key, entry(1), seconds(0), seconds(10)));
+        let held = memory.get(&key, seconds(4)).unwrap();
+        assert_eq!(held.remaining(seconds(4)), seconds(6));
+        assert!(memory.get(&key, seconds(10)).is_none());
+    }
+
+    #[test]
+    fn defect_09_05_expired_entries_do_not_stay() {
+        let memory = Memory::new(MemorySpec::default());
+        for key in keys(50) {
+            memory.put(&key, entry(1), seconds(0), seconds(10));
+        }
+        assert_eq!(memory.entries(), 50);
+        memory.sweep(seconds(11));
+        assert_eq!(
+            (memory.entries(), memory.bytes(), memory.places()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn defect_09_05_later_writes_sweep_without_being_asked() {
+        let memory = Memory::new(MemorySpec::default());
+        for key in keys(1_000).take(400) {
+            memory.put(&key, entry(1), seconds(0), seconds(10));
+        }
+        for key in keys(1_000).skip(400).take(100) {
+            memory.put(&key, entry(1), seconds(11), seconds(20));
+        }
+        assert_eq!(memory.entries(), 100);
+    }
+
+    #[test]
+    fn defect_09_05_a_million_distinct_tokens_stay_within_the_limits() {
+        let spec = MemorySpec {
+            max_bytes: 4 * 1024 * 1024,
+            max_entries: 2_000,
+        };
+        let memory = Memory::new(spec);
+        let entry = entry(16);
+        for key in keys(1_000_000) {
+            memory.put(&key, Arc::clone(&entry), seconds(0), seconds(30));
+        }
+        assert!(memory.entries() <= spec.max_entries);
+        assert!(memory.bytes() <= spec.max_bytes);
+        assert!(memory.evicted() >= 1_000_000 - spec.max_entries);
+        let places = u64::try_from(memory.places()).unwrap();
+        assert!(places <= spec.max_entries * 2, "{places} places");
+    }
+
+    #[test]
+    fn one_key_renewed_for_ever_takes_one_place() {
+        let memory = Memory::new(MemorySpec::default());
+        let key = keys(1).next().unwrap();
+        for now in 0..10_000 {
+            memory.put(&key, entry(1), seconds(now), seconds(now + 2));
+        }
+        assert_eq!(memory.entries(), 1);
+        assert!(memory.places() <= 4);
+    }
+
+    #[test]
+    fn bytes_are_a_limit_of_their_own() {
+        let spec = MemorySpec {
+            max_bytes: 1024 * 1024,
+            max_entries: 1_000_000,
+        };
+        let memory = Memory::new(spec);
+        for key in keys(100) {
+            memory.put(&key, entry(50_000), seconds(0), seconds(10));
+        }
+        assert!(memory.bytes() <= spec.max_bytes);
+        assert!(memory.entries() < 21);
+    }
+
+    #[test]
+    fn what_is_larger_than_a_shard_is_not_kept() {
+        let spec = MemorySpec {
+            max_bytes: 64 * 1024,
+            max_entries: 10,
+        };
+        let memory = Memory::new(spec);
+        let key = keys(1).next().unwrap();
+        assert!(!memory.put(&key, entry(100_000), seconds(0), seconds(10)));
+        assert_eq!(memory.entries(), 0);
+    }
+}

@@ -11,12 +11,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::RedisError;
 
 use self::link::Link;
-use crate::entry::{Entry, MAX_ENCODED};
+use crate::entry::{Entry, MAX_BYTES};
 use crate::error::OpenError;
-use crate::key::CacheKey;
+use crate::key::{CacheKey, Namespace};
 use crate::spec::CacheSpec;
 
 pub(crate) use self::address::parse as parse_address;
+
+/// Bytes of the seal behind an entry.
+const SEAL_LEN: usize = blake3::OUT_LEN;
+/// Ten years: more than Redis would need, less than it would refuse.
+const MAX_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;
 
 /// What Redis had to say.
 #[derive(Debug)]
@@ -34,7 +39,7 @@ pub(crate) enum Answer {
 pub(crate) struct Redis {
     link: Link,
     timeout: Duration,
-    epoch: u64,
+    namespace: Namespace,
 }
 
 impl Redis {
@@ -44,16 +49,21 @@ impl Redis {
         Ok(Self {
             link: Link::open(&spec.redis, roots)?,
             timeout: spec.redis.timeout.get(),
-            epoch: spec.epoch,
+            namespace: spec.namespace(),
         })
     }
 
     pub(crate) async fn get(&self, key: &CacheKey) -> Answer {
         let mut command = redis::cmd("GETRANGE");
         // A range, so that a foreign value of any size costs no more than an entry of ours.
-        command.arg(self.name_of(key)).arg(0).arg(MAX_ENCODED);
+        command
+            .arg(self.name_of(key))
+            .arg(0)
+            .arg(MAX_BYTES + SEAL_LEN);
         match self.ask::<Vec<u8>>(&command).await {
-            Ok(bytes) => Entry::decode(&bytes, key).map_or(Answer::Nothing, Answer::Found),
+            Ok(bytes) => self
+                .open_sealed(key, &bytes)
+                .map_or(Answer::Nothing, Answer::Found),
             Err(Trouble::WrongType) => Answer::Nothing,
             Err(Trouble::Unavailable) => Answer::Unavailable,
         }
@@ -63,7 +73,7 @@ impl Redis {
     pub(crate) async fn put(&self, key: &CacheKey, entry: &Entry, lifetime: Duration) -> bool {
         let millis = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
         let mut command = redis::cmd("SET");
-        command.arg(self.name_of(key)).arg(entry.encode(key));
+        command.arg(self.name_of(key)).arg(self.sealed(key, entry));
         command.arg("PX").arg(millis.clamp(1, MAX_MILLIS));
         self.ask::<()>(&command).await.is_ok()
     }
@@ -94,15 +104,28 @@ impl Redis {
         }
     }
 
+    /// The entry followed by its seal.
+    fn sealed(&self, key: &CacheKey, entry: &Entry) -> Vec<u8> {
+        let mut bytes = entry.encode();
+        let seal = self.namespace.seal(key, &bytes);
+        bytes.extend_from_slice(seal.as_bytes());
+        bytes
+    }
+
+    /// Undoes [`Self::sealed`]; `None` when it is not what was stored under `key`.
+    fn open_sealed(&self, key: &CacheKey, bytes: &[u8]) -> Option<Entry> {
+        let (content, seal) = bytes.split_last_chunk::<SEAL_LEN>()?;
+        // This comparison takes the same time wherever the two differ.
+        let genuine = self.namespace.seal(key, content) == blake3::Hash::from(*seal);
+        genuine.then(|| Entry::decode(content))?
+    }
+
     fn name_of(&self, key: &CacheKey) -> String {
-        let mut name = format!("ztag:decision:v1:{}:", self.epoch);
+        let mut name = format!("ztag:decision:v1:{}:", self.namespace.epoch());
         URL_SAFE_NO_PAD.encode_string(key.as_bytes(), &mut name);
         name
     }
 }
-
-/// Ten years: more than Redis would need, less than it would refuse.
-const MAX_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;
 
 enum Trouble {
     WrongType,

@@ -37,9 +37,14 @@ struct State {
 }
 
 impl Link {
-    /// Starts connecting in the background, from the runtime of the caller.
+    /// Starts connecting in the background, from the runtime of the caller. With TLS, it makes
+    /// aws-lc-rs the crypto provider of the process unless there is one.
     pub(super) fn open(spec: &RedisSpec, roots: Option<&[u8]>) -> Result<Self, OpenError> {
         let client = client(spec, roots)?;
+        if spec.tls.enabled {
+            // The client takes the provider of the process. An error says that there is one.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let state = Arc::new(State::default());
         let keep = keep_connected(client, Arc::clone(&state), spec.connect_timeout.get());
