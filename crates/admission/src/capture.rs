@@ -263,4 +263,4 @@ fn socket_text(peer: SocketAddr, client: &Client) -> SmolStr {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

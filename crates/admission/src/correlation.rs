@@ -13,7 +13,7 @@ const MAX_LENGTH: usize = 128;
 
 /// The id that the client sent in `header`, when there is one and it is well formed, or a new one
 /// of 32 hexadecimal digits.
-pub(crate) fn correlation(headers: &HeaderMap, header: Option<&HeaderName>) -> SmolStr {
+pub fn correlation(headers: &HeaderMap, header: Option<&HeaderName>) -> SmolStr {
     let sent = header.and_then(|name| headers.get(name)).map(text);
     sent.filter(|id| is_well_formed(id))
         .map_or_else(fresh, SmolStr::new)

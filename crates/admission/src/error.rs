@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use http::StatusCode;
 use ztag_types::{Reason, ReasonCode, SmolStr, Timestamp};
 
+use crate::capture::Hop;
+use crate::correlation::correlation;
+use crate::policy::CapturePolicy;
+
 /// What is wrong with a request, from a closed set. Holds nothing that the request said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {detail}")]
@@ -88,4 +92,17 @@ pub struct Refused {
     pub peer: SocketAddr,
     /// When the request arrived.
     pub received: Timestamp,
+}
+
+impl Refused {
+    /// The refusal of `hop`, whose body is larger than the limit or too slow to arrive: 413.
+    pub fn body_too_large(hop: &Hop, policy: &CapturePolicy) -> Self {
+        Self {
+            fault: Fault::too_large("the body is too large or too slow"),
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            correlation: correlation(&hop.headers, policy.correlation()),
+            peer: hop.peer,
+            received: hop.received,
+        }
+    }
 }

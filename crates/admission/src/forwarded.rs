@@ -78,6 +78,11 @@ impl Dialect {
         }
     }
 
+    /// Whether the proxy appends the original path to the route it asks.
+    pub const fn extends_path(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
     /// The original request as the believed peer of `hop` describes it.
     pub(crate) fn listen(self, hop: &Hop) -> Result<Words<'_>, Fault> {
         match self {

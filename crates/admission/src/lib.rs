@@ -19,6 +19,7 @@ mod trust;
 pub use adapt::adapt;
 pub use admission::{Admission, AdmissionDeps, Compiled, CredentialNames};
 pub use capture::{Hop, capture};
+pub use correlation::correlation;
 pub use error::{Fault, Refused};
 pub use forwarded::Dialect;
 pub use policy::CapturePolicy;

@@ -87,6 +87,12 @@ impl CapturePolicy {
             reads.touches(&["request", "body"]) || reads.touches(&["request", "bodyText"]);
     }
 
+    /// The same policy for requests that nobody forwards, such as one described for a dry run.
+    #[must_use]
+    pub fn as_direct(&self) -> Self {
+        Self { dialect: Dialect::Direct, ..self.clone() }
+    }
+
     /// The dialect.
     pub const fn dialect(&self) -> Dialect {
         self.dialect

@@ -42,11 +42,6 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether nobody is believed.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The part of a non-empty `chain` from the client on.
     ///
     /// The client is the n-th address from the right when `hops` says so, else the leftmost one,
