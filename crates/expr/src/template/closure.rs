@@ -1,0 +1,172 @@
+//! A template with every file it can reach.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ztag_types::{Code, Reads};
+
+use super::budget::REPEATED_BYTES;
+use super::engine::MAIN;
+use super::files::TemplateFiles;
+use super::source::Source;
+use super::survey::{Loose, Reference, Survey};
+use crate::error::CompileError;
+use crate::vocabulary::Vocabulary;
+
+/// What a template and the files it can reach come to.
+#[derive(Debug)]
+pub(super) struct Closure {
+    /// Names and texts for the engine.
+    pub(super) sources: Vec<(String, String)>,
+    /// What any of them reads.
+    pub(super) reads: Reads,
+    /// Whether the template itself prints a value that may break JSON.
+    pub(super) raw: bool,
+}
+
+impl Closure {
+    /// Follows `source` through `files`, and checks them together.
+    pub(super) fn of(
+        source: Source<'_>,
+        vocabulary: &Vocabulary,
+        files: &TemplateFiles,
+    ) -> Result<Self, CompileError> {
+        let mut walk = Walk::new(vocabulary, files);
+        let raw = walk.visit(source, MAIN)?;
+        while let Some((name, text)) = walk.pending.pop() {
+            let file = Some(name.as_str());
+            walk.file_bytes = walk.file_bytes.saturating_add(text.len());
+            walk.visit(Source { file, text: &text }, &name)?;
+        }
+        walk.check_names()?;
+        walk.check_repetition()?;
+        Ok(Self {
+            sources: walk.sources,
+            reads: walk.reads,
+            raw,
+        })
+    }
+}
+
+/// The error about a literal file name that stands for nothing.
+pub(super) fn missing(name: &str, files: &TemplateFiles) -> CompileError {
+    if files.name_of(name).is_none() {
+        let message = format!("`{name}` is outside the template folder");
+        return CompileError::new(Code::TemplateFile, message)
+            .hint("write the path relative to the template folder, without `..`");
+    }
+    let error = CompileError::new(Code::TemplateFile, format!("no template file `{name}`"));
+    if files.is_empty() {
+        return error.hint("the template folder holds no file");
+    }
+    error.suggest(name, files.names())
+}
+
+struct Walk<'a> {
+    vocabulary: &'a Vocabulary,
+    files: &'a TemplateFiles,
+    sources: Vec<(String, String)>,
+    reads: Reads,
+    assigned: BTreeSet<String>,
+    loose: Vec<Loose>,
+    seen: BTreeSet<String>,
+    pending: Vec<(String, Arc<str>)>,
+    repeated: usize,
+    /// Some file may be rendered more than once.
+    repeats_files: bool,
+    file_bytes: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(vocabulary: &'a Vocabulary, files: &'a TemplateFiles) -> Self {
+        Self {
+            vocabulary,
+            files,
+            sources: Vec::new(),
+            reads: Reads::nothing(),
+            assigned: BTreeSet::from(["self".to_owned()]),
+            loose: Vec::new(),
+            seen: BTreeSet::new(),
+            pending: Vec::new(),
+            repeated: 0,
+            repeats_files: false,
+            file_bytes: 0,
+        }
+    }
+
+    /// Surveys one source; gives whether it prints raw values.
+    fn visit(&mut self, source: Source<'_>, name: &str) -> Result<bool, CompileError> {
+        let (survey, text) = Survey::of(source, self.vocabulary)?;
+        self.sources.push((name.to_owned(), text));
+        self.reads.extend(&survey.reads);
+        self.assigned.extend(survey.assigned);
+        self.loose.extend(survey.loose);
+        self.repeated = self.repeated.saturating_add(survey.repeated);
+        self.repeats_files |= survey.repeats_files;
+        for reference in survey.references {
+            self.follow(source, reference)?;
+        }
+        Ok(survey.raw)
+    }
+
+    fn follow(&mut self, source: Source<'_>, reference: Reference) -> Result<(), CompileError> {
+        let files = self.files;
+        match reference {
+            Reference::File {
+                name,
+                span,
+                optional,
+            } => match files.find(&name) {
+                Some((name, text)) => self.enqueue(name, text),
+                None if optional => {}
+                None => {
+                    let error = missing(&name, files);
+                    let mut placed = source.error_at(error.code, span, &error.message);
+                    placed.hint = error.hint;
+                    return Err(placed);
+                }
+            },
+            // Whatever the name may become is checked now.
+            Reference::Any { prefix } => {
+                for (name, text) in files.below(&prefix) {
+                    self.enqueue(name, text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, name: &str, text: &Arc<str>) {
+        if self.seen.insert(name.to_owned()) {
+            self.pending.push((name.to_owned(), Arc::clone(text)));
+        } else {
+            self.repeats_files = true;
+        }
+    }
+
+    /// A name must be a root, or assigned by one of the templates.
+    fn check_names(&mut self) -> Result<(), CompileError> {
+        let assigned = &self.assigned;
+        let mut loose = std::mem::take(&mut self.loose).into_iter();
+        match loose.find(|loose| !assigned.contains(&loose.name)) {
+            Some(unknown) => Err(unknown.error),
+            None => Ok(()),
+        }
+    }
+
+    fn check_repetition(&self) -> Result<(), CompileError> {
+        let files = if self.repeats_files {
+            self.file_bytes
+        } else {
+            0
+        };
+        if self.repeated.saturating_add(files) <= REPEATED_BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "more than {} KiB of text inside loops, macros and files used more than once",
+            REPEATED_BYTES / 1024
+        );
+        Err(CompileError::new(Code::TemplateSyntax, message))
+    }
+}
