@@ -1,0 +1,67 @@
+//! From a [`ClientSpec`] to the settings of a client.
+
+use std::time::Duration;
+
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
+
+use crate::guard::AddressGuard;
+use crate::spec::ClientSpec;
+use crate::tls::{Tls, TlsMaterial};
+
+/// What a client works by.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_idle: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) guard: AddressGuard,
+    pub(crate) tls: Tls,
+}
+
+/// Compiles `spec`, standing at `at`. `None` when something is wrong, with findings.
+pub(crate) fn compile(
+    spec: &ClientSpec,
+    material: TlsMaterial,
+    at: &ConfigPath,
+    findings: &mut Findings,
+) -> Option<Settings> {
+    let before = findings.errors();
+    positive(
+        spec.connect_timeout.get(),
+        &at.key("connectTimeout"),
+        findings,
+    );
+    positive(
+        spec.pool.idle_timeout.get(),
+        &at.key("pool").key("idleTimeout"),
+        findings,
+    );
+    let max_connections = spec.max_connections_per_origin as usize;
+    if !(1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&max_connections) {
+        let at = at.key("maxConnectionsPerOrigin");
+        findings.push(Diagnostic::error(
+            Code::InvalidValue,
+            &at,
+            "must be at least 1",
+        ));
+    }
+    let guard = AddressGuard::compile(&spec.address_guard, &at.key("addressGuard"), findings);
+    let tls = Tls::compile(&spec.tls, material, &at.key("tls"), findings);
+    let settings = Settings {
+        connect_timeout: spec.connect_timeout.get(),
+        idle_timeout: spec.pool.idle_timeout.get(),
+        max_idle: spec.pool.max_idle_per_origin as usize,
+        max_connections,
+        guard: guard?,
+        tls: tls?,
+    };
+    (findings.errors() == before).then_some(settings)
+}
+
+fn positive(duration: Duration, at: &ConfigPath, findings: &mut Findings) {
+    if duration.is_zero() {
+        let message = "must be longer than 0";
+        findings.push(Diagnostic::error(Code::InvalidValue, at, message));
+    }
+}
