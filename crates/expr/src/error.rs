@@ -77,6 +77,7 @@ pub struct EvalError(Fault);
 enum Fault {
     Message(Cow<'static, str>),
     NoSuchKey(Arc<str>),
+    NoOverload(&'static str),
 }
 
 impl EvalError {
@@ -89,6 +90,19 @@ impl EvalError {
     pub(crate) fn no_such_key(key: &Arc<str>) -> Self {
         Self(Fault::NoSuchKey(Arc::clone(key)))
     }
+
+    /// Types that the function or operator `name` does not take.
+    pub(crate) const fn no_overload(name: &'static str) -> Self {
+        Self(Fault::NoOverload(name))
+    }
+
+    /// The same, where a function did not say its name.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        match self.0 {
+            Fault::NoOverload("") => Self::no_overload(name),
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for EvalError {
@@ -96,6 +110,7 @@ impl fmt::Display for EvalError {
         match &self.0 {
             Fault::Message(message) => f.write_str(message),
             Fault::NoSuchKey(key) => write!(f, "no such key: `{key}`"),
+            Fault::NoOverload(name) => write!(f, "`{name}` does not take values of these types"),
         }
     }
 }

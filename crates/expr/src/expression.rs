@@ -2,6 +2,7 @@
 
 use ztag_types::{Reads, Scope, Value};
 
+use crate::cel::{Checks, Program};
 use crate::error::{CompileError, EvalError};
 use crate::shape::Shape;
 use crate::vocabulary::Vocabulary;
@@ -9,31 +10,29 @@ use crate::vocabulary::Vocabulary;
 /// A compiled CEL expression.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    reads: Reads,
-    shape: Shape,
+    program: Program,
 }
 
 impl Expression {
     /// Compiles and checks `source` against the names of `vocabulary`.
-    pub fn compile(_source: &str, _vocabulary: &Vocabulary) -> Result<Self, CompileError> {
-        Ok(Self {
-            reads: Reads::nothing(),
-            shape: Shape::Any,
-        })
+    pub fn compile(source: &str, vocabulary: &Vocabulary) -> Result<Self, CompileError> {
+        let program = Program::compile(source, vocabulary, Checks::On)?;
+        Ok(Self { program })
     }
 
-    /// The value over `scope`.
-    pub fn evaluate(&self, _scope: Scope<'_>) -> Result<Value, EvalError> {
-        Err(EvalError::new("not evaluated"))
+    /// The value over `scope`. Types, addresses and networks become text; an optional becomes
+    /// what it holds, or null.
+    pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
+        self.program.evaluate(scope)?.into_value()
     }
 
     /// What it reads.
     pub fn reads(&self) -> &Reads {
-        &self.reads
+        self.program.reads()
     }
 
     /// What is known about its value.
     pub fn shape(&self) -> &Shape {
-        &self.shape
+        self.program.shape()
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cel;
 mod condition;
 mod error;
 mod expression;

@@ -11,6 +11,8 @@ use crate::shape::Shape;
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
     roots: BTreeMap<Arc<str>, (usize, Shape)>,
+    /// The namespace names are looked up in first, such as `com.example`; policies have none.
+    container: Option<Box<str>>,
 }
 
 impl Vocabulary {
@@ -43,6 +45,32 @@ impl Vocabulary {
     /// Slot and shape of `name`.
     pub fn find(&self, name: &str) -> Option<(usize, &Shape)> {
         self.roots.get(name).map(|(slot, shape)| (*slot, shape))
+    }
+
+    /// The same names, looked up in the namespace `container` first.
+    #[must_use]
+    pub(crate) fn within(mut self, container: &str) -> Self {
+        self.container =
+            Some(container.into()).filter(|container: &Box<str>| !container.is_empty());
+        self
+    }
+
+    /// Full name, slot and shape of `name`, seen from the innermost namespace outwards, or from
+    /// the root only when `rooted`.
+    pub(crate) fn resolve(&self, name: &str, rooted: bool) -> Option<(&Arc<str>, usize, &Shape)> {
+        let mut container = self.container.as_deref().filter(|_| !rooted);
+        while let Some(namespace) = container {
+            if let Some(found) = self.entry(&format!("{namespace}.{name}")) {
+                return Some(found);
+            }
+            container = namespace.rsplit_once('.').map(|(outer, _)| outer);
+        }
+        self.entry(name)
+    }
+
+    fn entry(&self, name: &str) -> Option<(&Arc<str>, usize, &Shape)> {
+        let (name, (slot, shape)) = self.roots.get_key_value(name)?;
+        Some((name, *slot, shape))
     }
 
     /// The names, sorted.

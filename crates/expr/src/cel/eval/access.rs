@@ -1,0 +1,130 @@
+//! Fields, indices, presence and membership.
+
+use std::sync::Arc;
+
+use ztag_types::View;
+
+use super::{Evaluation, equal};
+use crate::cel::program::{Index, Op, Select};
+use crate::cel::val::{List, Val};
+use crate::error::EvalError;
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn select(&mut self, select: &'a Select) -> Result<Val<'a>, EvalError> {
+        self.meter.step()?;
+        let operand = self.value(&select.operand)?;
+        field(&operand, &select.field, select.optional)
+    }
+
+    pub(super) fn has(&mut self, select: &'a Select) -> Result<bool, EvalError> {
+        let operand = self.value(&select.operand)?;
+        present(&operand, &select.field)
+    }
+
+    pub(super) fn index(&mut self, index: &'a Index) -> Result<Val<'a>, EvalError> {
+        self.meter.step()?;
+        let operand = self.value(&index.operand)?;
+        let key = self.value(&index.key)?;
+        item(&operand, &key, index.optional)
+    }
+
+    /// `key in container`.
+    pub(super) fn contains(&mut self, pair: &'a [Op; 2]) -> Result<bool, EvalError> {
+        let [key, container] = pair;
+        let key = self.value(key)?;
+        match self.value(container)? {
+            Val::List(List::Values(items)) => {
+                for item in items {
+                    if equal(&mut self.meter, &key, &Val::read(item.view())?)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Val::List(items) => {
+                for position in 0..items.len() {
+                    if let Some(item) = items.get(position)?
+                        && equal(&mut self.meter, &key, &item)?
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Val::Map(map) => map.find(&key).map(|found| found.is_some()),
+            _ => Err(EvalError::no_overload("in")),
+        }
+    }
+}
+
+/// Why `view` has no field `step`.
+#[cold]
+pub(super) fn missing(view: View<'_>, step: &Arc<str>) -> EvalError {
+    match Val::read(view) {
+        Err(failed) => failed,
+        Ok(Val::Map(_)) => EvalError::no_such_key(step),
+        Ok(other) => no_field(&other, step),
+    }
+}
+
+#[cold]
+fn no_field(value: &Val<'_>, name: &str) -> EvalError {
+    EvalError::new(format!(
+        "a value of type `{}` has no field `{name}`",
+        value.type_name()
+    ))
+}
+
+fn field<'a>(value: &Val<'a>, name: &Arc<str>, optional: bool) -> Result<Val<'a>, EvalError> {
+    match value {
+        Val::Map(map) => found(map.text(name)?, optional, || EvalError::no_such_key(name)),
+        Val::Optional(None) => Ok(Val::Optional(None)),
+        Val::Optional(Some(held)) => field(held, name, true),
+        other => Err(no_field(other, name)),
+    }
+}
+
+fn item<'a>(value: &Val<'a>, key: &Val<'_>, optional: bool) -> Result<Val<'a>, EvalError> {
+    match value {
+        Val::Map(map) => found(map.find(key)?, optional, || EvalError::new("no such key")),
+        Val::List(items) => found(list_item(items, key)?, optional, || {
+            EvalError::new("index out of bounds")
+        }),
+        Val::Optional(None) => Ok(Val::Optional(None)),
+        Val::Optional(Some(held)) => item(held, key, true),
+        _ => Err(EvalError::no_overload("[]")),
+    }
+}
+
+fn list_item<'a>(items: &List<'a>, key: &Val<'_>) -> Result<Option<Val<'a>>, EvalError> {
+    let Some(position) = key.whole_i64() else {
+        return Err(EvalError::new("the index of a list is a whole number"));
+    };
+    match usize::try_from(position) {
+        Ok(position) => items.get(position),
+        Err(_) => Ok(None),
+    }
+}
+
+fn found<'a>(
+    value: Option<Val<'a>>,
+    optional: bool,
+    error: impl FnOnce() -> EvalError,
+) -> Result<Val<'a>, EvalError> {
+    match (value, optional) {
+        (Some(value), false) => Ok(value),
+        (Some(value), true) => Ok(Val::some(value)),
+        (None, true) => Ok(Val::Optional(None)),
+        (None, false) => Err(error()),
+    }
+}
+
+/// Whether the field is there. Null has no fields, which is not an error.
+fn present(value: &Val<'_>, name: &str) -> Result<bool, EvalError> {
+    match value {
+        Val::Map(map) => map.text(name).map(|found| found.is_some()),
+        Val::Null | Val::Optional(None) => Ok(false),
+        Val::Optional(Some(held)) => present(held, name),
+        other => Err(no_field(other, name)),
+    }
+}
