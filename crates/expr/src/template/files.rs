@@ -78,6 +78,12 @@ impl TemplateFiles {
         self.0.entries.keys().map(String::as_str)
     }
 
+    /// Name and text of every file, sorted by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.0.entries.iter();
+        entries.map(|(name, text)| (name.as_str(), &**text))
+    }
+
     /// Whether there is no file.
     pub fn is_empty(&self) -> bool {
         self.0.entries.is_empty()
