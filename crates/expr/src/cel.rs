@@ -21,7 +21,8 @@ use crate::shape::Shape;
 use crate::vocabulary::Vocabulary;
 
 pub(crate) use lower::Checks;
-pub(crate) use val::{Dict, List, Val};
+pub(crate) use time::{format_duration, format_timestamp};
+pub(crate) use val::Val;
 
 use program::Op;
 

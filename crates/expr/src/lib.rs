@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod case;
 mod cel;
 mod condition;
 mod error;
