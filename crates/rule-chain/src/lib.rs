@@ -1,1 +1,30 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod auth_view;
+mod caching;
+mod call;
+mod chain;
+mod compile;
+mod conditions;
+mod deps;
+mod describe;
+mod error;
+mod evidence;
+mod exports;
+mod forward;
+mod locals;
+mod notes;
+mod redact;
+mod reply;
+mod rule;
+mod spec;
+mod words;
+
+pub use chain::{ChainInput, RuleChain};
+pub use deps::{AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, RuleDeps};
+pub use rule::Rule;
+pub use spec::{
+    AuthGroupSpec, BackendApiSpec, ConditionsSpec, ExportsSpec, ForwardSpec, MatchSpec,
+    PaginationSpec, ResponsesSpec, RuleSpec,
+};
