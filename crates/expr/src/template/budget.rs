@@ -20,6 +20,9 @@ pub(super) const WORK_BYTES: usize = 8 * 1024 * 1024;
 /// Most bytes of plain text inside loops, macros and files included more than once. Such text is
 /// written without asking the budget, so that it is bounded at load.
 pub(super) const REPEATED_BYTES: usize = 32 * 1024;
+/// Most mentions of assigned names inside list and map literals. Such literals can share what they
+/// hold, so that a few doublings make a value that takes forever to compare.
+pub(super) const GATHERED: usize = 24;
 /// How deep includes and macro calls nest.
 pub(super) const RECURSION: usize = 100;
 

@@ -1,11 +1,11 @@
 //! A template with every file it can reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ztag_types::{Code, Reads};
 
-use super::budget::REPEATED_BYTES;
+use super::budget::{GATHERED, REPEATED_BYTES};
 use super::engine::MAIN;
 use super::files::TemplateFiles;
 use super::source::Source;
@@ -40,6 +40,7 @@ impl Closure {
         }
         walk.check_names()?;
         walk.check_repetition()?;
+        walk.check_cycles()?;
         Ok(Self {
             sources: walk.sources,
             reads: walk.reads,
@@ -72,6 +73,9 @@ struct Walk<'a> {
     seen: BTreeSet<String>,
     pending: Vec<(String, Arc<str>)>,
     repeated: usize,
+    gathered: usize,
+    /// Which files each file uses.
+    uses: BTreeMap<String, BTreeSet<String>>,
     /// Some file may be rendered more than once.
     repeats_files: bool,
     file_bytes: usize,
@@ -89,6 +93,8 @@ impl<'a> Walk<'a> {
             seen: BTreeSet::new(),
             pending: Vec::new(),
             repeated: 0,
+            gathered: 0,
+            uses: BTreeMap::new(),
             repeats_files: false,
             file_bytes: 0,
         }
@@ -102,14 +108,20 @@ impl<'a> Walk<'a> {
         self.assigned.extend(survey.assigned);
         self.loose.extend(survey.loose);
         self.repeated = self.repeated.saturating_add(survey.repeated);
+        self.gathered = self.gathered.saturating_add(survey.gathered);
         self.repeats_files |= survey.repeats_files;
         for reference in survey.references {
-            self.follow(source, reference)?;
+            self.follow(source, name, reference)?;
         }
         Ok(survey.raw)
     }
 
-    fn follow(&mut self, source: Source<'_>, reference: Reference) -> Result<(), CompileError> {
+    fn follow(
+        &mut self,
+        source: Source<'_>,
+        user: &str,
+        reference: Reference,
+    ) -> Result<(), CompileError> {
         let files = self.files;
         match reference {
             Reference::File {
@@ -117,7 +129,7 @@ impl<'a> Walk<'a> {
                 span,
                 optional,
             } => match files.find(&name) {
-                Some((name, text)) => self.enqueue(name, text),
+                Some((name, text)) => self.enqueue(user, name, text),
                 None if optional => {}
                 None => {
                     let error = missing(&name, files);
@@ -129,14 +141,16 @@ impl<'a> Walk<'a> {
             // Whatever the name may become is checked now.
             Reference::Any { prefix } => {
                 for (name, text) in files.below(&prefix) {
-                    self.enqueue(name, text);
+                    self.enqueue(user, name, text);
                 }
             }
         }
         Ok(())
     }
 
-    fn enqueue(&mut self, name: &str, text: &Arc<str>) {
+    fn enqueue(&mut self, user: &str, name: &str, text: &Arc<str>) {
+        let uses = self.uses.entry(user.to_owned()).or_default();
+        uses.insert(name.to_owned());
         if self.seen.insert(name.to_owned()) {
             self.pending.push((name.to_owned(), Arc::clone(text)));
         } else {
@@ -155,6 +169,13 @@ impl<'a> Walk<'a> {
     }
 
     fn check_repetition(&self) -> Result<(), CompileError> {
+        if self.gathered > if self.repeats_files { 0 } else { GATHERED } {
+            let message = format!(
+                "more than {GATHERED} assigned names inside list and map literals, or one in a \
+                 template that uses a file more than once"
+            );
+            return Err(CompileError::new(Code::TemplateSyntax, message));
+        }
         let files = if self.repeats_files {
             self.file_bytes
         } else {
@@ -168,5 +189,23 @@ impl<'a> Walk<'a> {
             REPEATED_BYTES / 1024
         );
         Err(CompileError::new(Code::TemplateSyntax, message))
+    }
+
+    /// A file never comes to use itself.
+    fn check_cycles(&mut self) -> Result<(), CompileError> {
+        loop {
+            // What uses nothing that is left cannot be part of a cycle.
+            let before = self.uses.len();
+            let left: BTreeSet<String> = self.uses.keys().cloned().collect();
+            self.uses.retain(|_, used| !used.is_disjoint(&left));
+            let Some(name) = self.uses.keys().find(|name| *name != MAIN) else {
+                return Ok(());
+            };
+            if self.uses.len() == before {
+                let message = format!("template file `{name}` uses itself, maybe through others");
+                return Err(CompileError::new(Code::TemplateFile, message)
+                    .hint("begin the path of a chosen file with the name of its folder"));
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(super) const FUNCTIONS: &[&str] = &["dict", "lookup", "namespace", "range", 
 pub(super) const TERM: &str = "ztag_term";
 /// See [`TERM`].
 pub(super) const FACTOR: &str = "ztag_factor";
+/// See [`TERM`].
+pub(super) const FIELD: &str = "ztag_field";
 
 /// The filters, sorted.
 pub(super) const FILTERS: &[&str] = &[
@@ -179,7 +181,7 @@ fn base() -> Environment<'static> {
     add_standard_filters(&mut engine);
     add_tests(&mut engine);
     engine.add_function("range", functions::range);
-    engine.add_function("namespace", functions::namespace);
+    engine.add_function("namespace", filters::namespace);
     engine.add_function("dict", filters::dict);
     engine.add_function("lookup", filters::lookup);
     engine.add_function("uuid", filters::uuid);
@@ -206,6 +208,7 @@ fn print(
 fn add_text_filters(engine: &mut Environment<'static>) {
     engine.add_filter(TERM, filters::term);
     engine.add_filter(FACTOR, filters::factor);
+    engine.add_filter(FIELD, filters::field);
     engine.add_filter("string", filters::string);
     engine.add_filter("lower", filters::lower);
     engine.add_filter("upper", filters::upper);

@@ -88,6 +88,27 @@ pub(super) fn factor(value: &Value) -> Result<Value, Error> {
     }
 }
 
+/// What goes into a field of a `namespace()`: only what has no parts. A loop can therefore build
+/// no list within a list, and no namespace can hold itself.
+pub(super) fn field(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Undefined
+        | ValueKind::None
+        | ValueKind::Bool
+        | ValueKind::Number
+        | ValueKind::String => Ok(value.clone()),
+        _ => Err(Error::from(ErrorKind::InvalidOperation)),
+    }
+}
+
+/// The function `namespace(a=1)`, whose fields loops may change.
+pub(super) fn namespace(fields: Kwargs) -> Result<Value, Error> {
+    for name in fields.args() {
+        field(fields.get(name)?)?;
+    }
+    minijinja::functions::namespace(Some(Value::from(fields).into()))
+}
+
 /// `lower`.
 pub(super) fn lower(state: &mut State<'_, '_>, value: &Value) -> Result<String, Error> {
     text_of(state, value).map(|text| text.to_lowercase())

@@ -9,7 +9,7 @@
 use minijinja::machinery::ast::{BinOp, BinOpKind, Expr, Spanned, UnaryOpKind};
 use minijinja::value::ValueKind;
 
-use super::engine::{FACTOR, TERM};
+use super::engine::{FACTOR, FIELD, TERM};
 use super::source::Mark;
 
 /// A filter to insert behind the operand that ends at `at`.
@@ -19,25 +19,51 @@ pub(super) struct Guard {
     filter: &'static str,
 }
 
-/// The guards that the operands of `operation` still need.
-pub(super) fn guards(operation: &Spanned<BinOp<'_>>, marks: &[Mark]) -> Vec<Guard> {
-    let Some(filter) = filter_of(operation.op) else {
+/// The guards that the operands of `operation` still need. While `counting`, `+` is for numbers.
+pub(super) fn guards(operation: &Spanned<BinOp<'_>>, marks: &[Mark], counting: bool) -> Vec<Guard> {
+    let Some(filter) = filter_of(operation.op, counting) else {
         return Vec::new();
     };
     let (left, right) = (&operation.left, &operation.right);
     let left_end = closing(marks, end(left), usize::MAX);
     let mut guards = Vec::new();
-    if needs(left, filter) {
+    if needs(left, filter, counting) {
         guards.push(Guard {
             at: left_end,
             filter,
         });
     }
-    if needs(right, filter) {
+    if needs(right, filter, counting) {
         let at = right_end(marks, left_end, end(right));
         guards.push(Guard { at, filter });
     }
     guards
+}
+
+/// The guards of a value that goes into a field of a namespace, where it may not have parts.
+pub(super) fn field_guards(value: &Expr<'_>, marks: &[Mark]) -> Vec<Guard> {
+    match value {
+        Expr::Const(_) | Expr::Compare(_) | Expr::Test(_) | Expr::UnaryOp(_) => Vec::new(),
+        Expr::Filter(applied) if applied.name == FIELD => Vec::new(),
+        Expr::BinOp(operation) => match operation.op {
+            BinOpKind::ScAnd | BinOpKind::ScOr => {
+                let mut guards = field_guards(&operation.left, marks);
+                guards.extend(field_guards(&operation.right, marks));
+                guards
+            }
+            _ => Vec::new(),
+        },
+        Expr::IfExpr(choice) => {
+            let mut guards = field_guards(&choice.true_expr, marks);
+            let other = choice.false_expr.iter();
+            guards.extend(other.flat_map(|other| field_guards(other, marks)));
+            guards
+        }
+        other => vec![Guard {
+            at: closing(marks, end(other), usize::MAX),
+            filter: FIELD,
+        }],
+    }
 }
 
 /// `source` with all guards in place.
@@ -55,17 +81,17 @@ pub(super) fn rewrite(source: &str, mut guards: Vec<Guard>) -> String {
     rewritten
 }
 
-fn filter_of(operation: BinOpKind) -> Option<&'static str> {
+fn filter_of(operation: BinOpKind, counting: bool) -> Option<&'static str> {
     match operation {
         BinOpKind::Concat => Some("string"),
-        BinOpKind::Add => Some(TERM),
-        BinOpKind::Mul | BinOpKind::Pow => Some(FACTOR),
+        BinOpKind::Add if !counting => Some(TERM),
+        BinOpKind::Add | BinOpKind::Mul | BinOpKind::Pow => Some(FACTOR),
         _ => None,
     }
 }
 
 /// Whether an operand can be anything that must be counted or printed in our style.
-fn needs(operand: &Expr<'_>, filter: &str) -> bool {
+fn needs(operand: &Expr<'_>, filter: &str, counting: bool) -> bool {
     match operand {
         Expr::Const(constant) => match constant.value.kind() {
             ValueKind::Number => false,
@@ -83,7 +109,8 @@ fn needs(operand: &Expr<'_>, filter: &str) -> bool {
             | BinOpKind::FloorDiv
             | BinOpKind::Rem
             | BinOpKind::Pow => false,
-            BinOpKind::Add | BinOpKind::Concat => filter == FACTOR,
+            BinOpKind::Add => filter == FACTOR && !counting,
+            BinOpKind::Concat => filter == FACTOR,
             _ => true,
         },
         _ => true,

@@ -10,7 +10,7 @@ use minijinja::machinery::ast::{Expr, ForLoop, IfCond, Macro, Stmt};
 use ztag_types::{Code, Reads};
 
 use super::engine::FUNCTIONS;
-use super::guard::{Guard, rewrite};
+use super::guard::{Guard, field_guards, rewrite};
 use super::source::{Mark, Source};
 use crate::error::CompileError;
 use crate::vocabulary::Vocabulary;
@@ -46,12 +46,22 @@ pub(super) struct Survey<'a> {
     guards: Vec<Guard>,
     /// How many loops and macros are around.
     repetition: usize,
+    /// How many macros are around.
+    in_macro: usize,
+    /// How many list and map literals are around.
+    gathering: usize,
+    /// Inside the value of a namespace field.
+    counting: bool,
+    /// The macros defined so far.
+    macros: BTreeSet<String>,
     pub(super) reads: Reads,
     pub(super) references: Vec<Reference>,
     pub(super) assigned: BTreeSet<String>,
     pub(super) loose: Vec<Loose>,
     /// Bytes of plain text inside loops and macros.
     pub(super) repeated: usize,
+    /// Mentions of assigned names inside list and map literals.
+    pub(super) gathered: usize,
     /// Whether another template is used inside a loop or macro.
     pub(super) repeats_files: bool,
     /// Whether a value is printed that is neither JSON nor plainly harmless in it.
@@ -97,11 +107,16 @@ impl<'a> Survey<'a> {
             guarded,
             guards: Vec::new(),
             repetition: 0,
+            in_macro: 0,
+            gathering: 0,
+            counting: false,
+            macros: BTreeSet::new(),
             reads: Reads::nothing(),
             references: Vec::new(),
             assigned: BTreeSet::new(),
             loose: Vec::new(),
             repeated: 0,
+            gathered: 0,
             repeats_files: false,
             raw: false,
         };
@@ -140,7 +155,7 @@ impl<'a> Survey<'a> {
                 self.statements(&with.body)
             }
             Stmt::Set(set) => {
-                self.expression(&set.expr)?;
+                self.set(&set.target, &set.expr)?;
                 self.assign(&set.target)
             }
             Stmt::SetBlock(set) => {
@@ -173,20 +188,33 @@ impl<'a> Survey<'a> {
                 self.repeating(|own| own.statements(&block.body))
             }
             Stmt::Import(import) => {
+                self.refuse_in_macro(import.span())?;
                 self.assign(&import.name)?;
                 self.reference(&import.expr, false)
             }
             Stmt::FromImport(import) => {
+                self.refuse_in_macro(import.span())?;
                 for (name, alias) in &import.names {
-                    self.assign(alias.as_ref().unwrap_or(name))?;
+                    let name = alias.as_ref().unwrap_or(name);
+                    self.assign(name)?;
+                    if let Expr::Var(var) = name {
+                        self.macros.insert(var.id.to_owned());
+                    }
                 }
                 self.reference(&import.expr, false)
             }
             Stmt::Extends(extends) => self.reference(&extends.name, false),
-            Stmt::Include(include) => self.reference(&include.name, include.ignore_missing),
+            Stmt::Include(include) => {
+                self.refuse_in_macro(include.span())?;
+                self.reference(&include.name, include.ignore_missing)
+            }
             Stmt::Macro(own) => {
                 self.name(own.name, own.span())?;
-                self.macro_body(own)
+                self.in_macro += 1;
+                let done = self.macro_body(own);
+                self.in_macro -= 1;
+                self.macros.insert(own.name.to_owned());
+                done
             }
             Stmt::CallBlock(block) => {
                 self.call(&block.call, block.span())?;
@@ -200,7 +228,26 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// A field of a namespace outlives the loop around: it may only hold what has no parts.
+    fn set(&mut self, target: &Expr<'_>, value: &Expr<'_>) -> Result<(), CompileError> {
+        self.counting = matches!(target, Expr::GetAttr(_));
+        if self.counting {
+            self.guards.extend(field_guards(value, &self.marks));
+        }
+        let done = self.expression(value);
+        self.counting = false;
+        done
+    }
+
     fn for_loop(&mut self, each: &ForLoop<'_>) -> Result<(), CompileError> {
+        if each.recursive {
+            let span = each.iter.span();
+            return Err(self.error(
+                Code::RefusedFeature,
+                span,
+                "recursive loops are not offered",
+            ));
+        }
         self.expression(&each.iter)?;
         self.assign(&each.target)?;
         self.optional(each.filter_expr.as_ref())?;
@@ -222,6 +269,16 @@ impl<'a> Survey<'a> {
             .iter()
             .try_for_each(|value| self.expression(value))?;
         self.repeating(|own_walk| own_walk.statements(&own.body))
+    }
+
+    fn refuse_in_macro(&self, span: Span) -> Result<(), CompileError> {
+        if self.in_macro == 0 {
+            return Ok(());
+        }
+        let message = "macros cannot include or import other files";
+        Err(self
+            .error(Code::RefusedFeature, span, message)
+            .hint("import at the top of the file"))
     }
 
     fn repeating(
@@ -249,7 +306,8 @@ impl<'a> Survey<'a> {
     // Roots are never shadowed: a root name in the source always is a read, which keeps the reads
     // exact without following scopes.
     fn name(&mut self, name: &str, span: Span) -> Result<(), CompileError> {
-        if self.vocabulary.find(name).is_some() || FUNCTIONS.contains(&name) {
+        let taken = FUNCTIONS.contains(&name) || self.macros.contains(name);
+        if taken || self.vocabulary.find(name).is_some() {
             let message = format!("`{name}` has a meaning of its own and cannot be assigned");
             let error = self.error(Code::InvalidName, span, &message);
             return Err(error.hint("choose another name"));

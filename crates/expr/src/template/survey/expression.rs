@@ -8,7 +8,7 @@ use super::path::{Path, literal};
 use super::{Loose, Survey};
 use crate::error::CompileError;
 use crate::shape::Shape;
-use crate::template::engine::{FACTOR, FILTERS, FUNCTIONS, TERM, TESTS};
+use crate::template::engine::{FACTOR, FIELD, FILTERS, FUNCTIONS, TERM, TESTS};
 use crate::template::guard::guards;
 
 /// Filters whose result cannot end a JSON string or add to a JSON text.
@@ -82,13 +82,23 @@ impl Survey<'_> {
             Expr::Filter(filter) => self.filter(filter),
             Expr::Test(test) => self.test(test),
             Expr::Call(call) => self.call(call, call.span()),
-            Expr::List(list) => self.all(&list.items),
-            Expr::Tuple(tuple) => self.all(&tuple.items),
-            Expr::Map(map) => {
-                self.all(&map.keys)?;
-                self.all(&map.values)
-            }
+            Expr::List(list) => self.gathering(|own| own.all(&list.items)),
+            Expr::Tuple(tuple) => self.gathering(|own| own.all(&tuple.items)),
+            Expr::Map(map) => self.gathering(|own| {
+                own.all(&map.keys)?;
+                own.all(&map.values)
+            }),
         }
+    }
+
+    fn gathering(
+        &mut self,
+        walk: impl FnOnce(&mut Self) -> Result<(), CompileError>,
+    ) -> Result<(), CompileError> {
+        self.gathering += 1;
+        let done = walk(self);
+        self.gathering -= 1;
+        done
     }
 
     fn path(&mut self, path: &Path<'_>) -> Result<(), CompileError> {
@@ -123,6 +133,9 @@ impl Survey<'_> {
 
     /// Notes a name that is no root: it may be assigned later, or in another file.
     fn loose(&mut self, name: &str, span: Span) {
+        if self.gathering > 0 {
+            self.gathered = self.gathered.saturating_add(1);
+        }
         let message = format!("unknown name `{name}`");
         let error = self.error(Code::UnknownName, span, &message);
         self.loose.push(Loose {
@@ -132,7 +145,8 @@ impl Survey<'_> {
     }
 
     fn operation(&mut self, operation: &Spanned<BinOp<'_>>) -> Result<(), CompileError> {
-        self.guards.extend(guards(operation, &self.marks));
+        self.guards
+            .extend(guards(operation, &self.marks, self.counting));
         self.expression(&operation.left)?;
         let before = self.loose.len();
         self.expression(&operation.right)?;
@@ -162,7 +176,7 @@ impl Survey<'_> {
     }
 
     fn filter(&mut self, filter: &Spanned<Filter<'_>>) -> Result<(), CompileError> {
-        let guard = self.guarded && (filter.name == TERM || filter.name == FACTOR);
+        let guard = self.guarded && [TERM, FACTOR, FIELD].contains(&filter.name);
         if !guard && !FILTERS.contains(&filter.name) {
             return Err(self.unknown("filter", filter.name, filter.span(), FILTERS));
         }
@@ -220,6 +234,7 @@ impl Survey<'_> {
                 }
             }
             Expr::Var(own) => {
+                self.check_no_recursion(own.id, own.span())?;
                 // A macro, unless no template defines it.
                 let message = format!("unknown function `{}`", own.id);
                 let error = self.error(Code::UnknownFunction, own.span(), &message);
@@ -231,7 +246,19 @@ impl Survey<'_> {
             Expr::GetAttr(method) => self.method(&method.expr, method.name, span)?,
             other => self.expression(other)?,
         }
-        self.arguments(&call.args)
+        // `dict(a=x)` is a literal as well.
+        self.gathering(|own| own.arguments(&call.args))
+    }
+
+    /// A macro calls only what is defined above it, so that calls come to an end.
+    fn check_no_recursion(&self, called: &str, span: Span) -> Result<(), CompileError> {
+        let known = called == "caller" || self.macros.contains(called);
+        if self.in_macro == 0 || known {
+            return Ok(());
+        }
+        let message = format!("`{called}` is not defined above this macro");
+        let error = self.error(Code::RefusedFeature, span, &message);
+        Err(error.hint("a macro may call macros defined above it, and never itself"))
     }
 
     /// `lookup(a.b, 'c')` reads `a.b.c` only.

@@ -21,12 +21,10 @@ fn attack_58_cost_bombs_end_in_an_error() {
         "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}",
         "{% for a in range(20000) %}{{ response.evil }}{% endfor %}",
         "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
-        "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-        "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set t = ns.s + ns.s %}{% set ns.s = t %}{% endfor %}",
         "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s]|join %}{% endfor %}",
         "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s|replace('a', 'aa') %}{% endfor %}",
         "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set t %}{{ ns.s }}{{ ns.s }}{% endset %}{% set ns.s = t %}{% endfor %}",
-        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('aaaaaaaa') }}",
     ] {
         assert!(
             fails(source).contains(TOO_MUCH) || fails(source).contains("wrong type"),
@@ -101,13 +99,74 @@ fn plain_templates_are_limited_too() {
 const OUTPUT: usize = budget::OUTPUT_BYTES;
 
 #[test]
-fn self_including_files_end() {
+fn files_never_use_themselves() {
     let files = files(&[
         ("a.txt", "a{% include 'b.txt' %}"),
         ("b.txt", "b{% include 'a.txt' %}"),
+        ("c.txt", "{% include endpoint %}"),
+        ("d.txt", "{% include 'e.txt' %}"),
+        ("e.txt", "{% include 'f.txt' %}"),
+        ("f.txt", "f"),
     ]);
-    let error = render(&compile_with("{% include 'a.txt' %}", &files)).unwrap_err();
-    assert!(error.to_string().contains("included file"), "{error}");
+    let error =
+        |source: &str| Template::compile(source, &vocabulary(), &files).map_err(|e| e.message);
+    let itself = |name: &str| {
+        Err(format!(
+            "template file `{name}` uses itself, maybe through others"
+        ))
+    };
+    assert_eq!(error("{% include 'a.txt' %}").map(drop), itself("a.txt"));
+    assert_eq!(error("{% include 'c.txt' %}").map(drop), itself("a.txt"));
+    assert_eq!(error("{% include 'd.txt' %}").map(drop), Ok(()));
+}
+
+#[test]
+fn attack_58_values_do_not_nest_without_end() {
+    for source in [
+        "{% set ns = namespace(a=1) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% endfor %}{{ ns.a == ns.a }}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns }}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = dict(a=ns) %}{{ ns }}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = (ns if true else 1) %}{{ ns }}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = 0 or ns %}{{ ns }}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = [1] + [ns] %}{{ ns }}",
+        "{{ namespace(a=[1]) }}",
+        "{{ namespace(response.map) }}",
+        "{% macro f(x) %}{{ f([x, x]) }}{% endmacro %}{{ f(1) }}",
+        "{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}",
+        "{% macro f(x) %}{% endmacro %}{% macro g(f) %}{{ f(f) }}{% endmacro %}{{ g(g) }}",
+        "{% for x in chain recursive %}{{ loop([x, x]) }}{% endfor %}",
+    ] {
+        refused(source);
+    }
+    let doublings = "{% set a = [a, a] %}".repeat(13);
+    refused(&format!("{{% set a = 1 %}}{doublings}{{{{ a == a }}}}"));
+    let files = files(&[("d.txt", "{% set a = [a, a] %}")]);
+    let twice = "{% set a = 1 %}{% include 'd.txt' %}{% include 'd.txt' %}";
+    assert!(Template::compile(twice, &vocabulary(), &files).is_err());
+}
+
+#[test]
+fn namespaces_count_and_collect_text() {
+    check(
+        "{% set ns = namespace(n=0, s='') %}{% for i in range(3) %}{% set ns.n = ns.n + i + 1 %}{% set ns.s = ns.s ~ i %}{% endfor %}{{ ns.n }}{{ ns.s }}",
+        "6012",
+    );
+    check(
+        "{% set ns = namespace(n=0) %}{% set ns.n = (response.id if response.ok else ns.n) or 0 %}{{ ns.n }}",
+        "7",
+    );
+    check(
+        "{% set ns = namespace(n=0) %}{% set ns.n = response.name|trim %}{% set ns.m = not ns.n %}{{ ns.n }}{{ ns.m }}",
+        "Adafalse",
+    );
+    check(
+        "{% macro f(x) %}<{{ x }}>{% endmacro %}{% macro g(x) %}{{ f(x) }}{% endmacro %}{{ g(1) }}",
+        "<1>",
+    );
+    check(
+        "{% macro f() %}[{{ caller() }}]{% endmacro %}{% call f() %}{{ endpoint }}{% endcall %}",
+        "[api]",
+    );
 }
 
 proptest! {
@@ -178,4 +237,14 @@ fn loops_carry_nothing() {
         "{% set a = 1 %}{% for i in range(3) %}{% set a = a + 1 %}{{ a }}{% endfor %}{{ a }}",
         "2221",
     );
+}
+
+#[test]
+fn included_files_share_names() {
+    let files = files(&[("a.txt", "{% set a = 2 %}{{ a }}")]);
+    let rendered = render(&compile_with(
+        "{% set a = 1 %}{% include 'a.txt' %}{{ a }}",
+        &files,
+    ));
+    assert_eq!(rendered.as_deref(), Ok("22"));
 }
