@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::{Future, ready};
 
 use http::header::AUTHORIZATION;
+use smallvec::SmallVec;
 use ztag_expr::TemplateFiles;
 use ztag_types::{
     Admitted, ConfigPath, Diagnostic, EndpointName, Halt, Outcome, Reads, Reason, ReasonCode,
@@ -171,7 +172,7 @@ impl Admission {
 
     fn turn_away(&self, snapshot: &Snapshot, reason: Reason, told: Cow<'static, str>) -> Halt {
         let denied = Admitted {
-            credentials: Default::default(),
+            credentials: SmallVec::new(),
             authenticated: false,
             reason: told,
         };

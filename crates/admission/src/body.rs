@@ -100,6 +100,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn check(content_type: &str, body: &str, expected: Option<Value>) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());

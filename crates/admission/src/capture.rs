@@ -6,11 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HOST};
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use smol_str::{SmolStr, SmolStrBuilder, ToSmolStr, format_smolstr};
-use ztag_types::{
-    Body, Client, Headers, Query, ReasonCode, RequestLine, Snapshot, Subrequest, Timestamp,
-};
+use ztag_types::{Body, Client, Headers, Query, RequestLine, Snapshot, Subrequest, Timestamp};
 
 use crate::body;
 use crate::canonical::{self, names_of};
@@ -48,10 +46,7 @@ pub fn capture(hop: Hop, policy: &CapturePolicy) -> Result<Snapshot, Refused> {
     let (peer, received) = (hop.peer, hop.received);
     read(hop, policy, &correlation).map_err(|fault| Refused {
         fault,
-        status: match fault.code() {
-            ReasonCode::RequestMalformed => StatusCode::BAD_REQUEST,
-            _ => StatusCode::FORBIDDEN,
-        },
+        status: fault.status(),
         correlation,
         peer,
         received,
@@ -214,16 +209,16 @@ fn check_single(line: &RequestLine, query: &Query, policy: &CapturePolicy) -> Re
         return Ok(());
     }
     let raw = line.raw_query().unwrap_or_default();
-    for name in policy.single_queries() {
+    for name in &policy.single().queries {
         let count = query.count(name);
         let split_further =
-            raw.contains(';') && names_of(raw).filter(|n| n == name).count() != count;
+            raw.contains(';') && names_of(raw).filter(|n| *n == **name).count() != count;
         if count > 1 || split_further {
             return repeated;
         }
     }
     let all_once = || query.0.iter().all(|(name, _)| query.count(name) == 1);
-    if policy.reads_all_queries() && !all_once() {
+    if policy.single().all_queries && !all_once() {
         return repeated;
     }
     Ok(())

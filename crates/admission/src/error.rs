@@ -23,6 +23,16 @@ impl Fault {
         self.code
     }
 
+    /// The status that tells the client: 403, but 400 for a body that cannot be read and 413 for
+    /// too much of something.
+    pub const fn status(self) -> StatusCode {
+        match self.code {
+            ReasonCode::RequestMalformed => StatusCode::BAD_REQUEST,
+            ReasonCode::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::FORBIDDEN,
+        }
+    }
+
     /// What exactly is wrong, for operators.
     pub const fn detail(self) -> &'static str {
         self.detail
@@ -84,7 +94,7 @@ impl From<Fault> for Reason {
 pub struct Refused {
     /// What is wrong.
     pub fault: Fault,
-    /// The status to answer: 403, or 400 for a body that cannot be read.
+    /// The status to answer ([`Fault::status`]).
     pub status: StatusCode,
     /// The correlation id: the client's when valid, else a new one.
     pub correlation: SmolStr,
@@ -97,9 +107,10 @@ pub struct Refused {
 impl Refused {
     /// The refusal of `hop`, whose body is larger than the limit or too slow to arrive: 413.
     pub fn body_too_large(hop: &Hop, policy: &CapturePolicy) -> Self {
+        let fault = Fault::too_large("the body is too large or too slow");
         Self {
-            fault: Fault::too_large("the body is too large or too slow"),
-            status: StatusCode::PAYLOAD_TOO_LARGE,
+            fault,
+            status: fault.status(),
             correlation: correlation(&hop.headers, policy.correlation()),
             peer: hop.peer,
             received: hop.received,

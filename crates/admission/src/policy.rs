@@ -20,11 +20,19 @@ pub struct CapturePolicy {
     path_rules: PathRules,
     allow_method_override: bool,
     correlation: Option<HeaderName>,
-    single_headers: Vec<HeaderName>,
-    single_queries: Vec<Box<str>>,
-    reads_all_headers: bool,
-    reads_all_queries: bool,
     reads_body: bool,
+    single: Single,
+}
+
+/// What must have one value, because somebody reads it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Single {
+    pub(crate) headers: Vec<HeaderName>,
+    pub(crate) queries: Vec<Box<str>>,
+    /// Some expression takes all headers as one value.
+    pub(crate) all_headers: bool,
+    /// Some expression takes all query parameters as one value.
+    pub(crate) all_queries: bool,
 }
 
 impl CapturePolicy {
@@ -69,11 +77,11 @@ impl CapturePolicy {
             let segments: Vec<&str> = path.segments().collect();
             match segments.as_slice() {
                 ["request" | "subrequest"] => {
-                    self.reads_all_headers = true;
-                    self.reads_all_queries = true;
+                    self.single.all_headers = true;
+                    self.single.all_queries = true;
                 }
-                ["request" | "subrequest", "headers"] => self.reads_all_headers = true,
-                ["request" | "subrequest", "query"] => self.reads_all_queries = true,
+                ["request" | "subrequest", "headers"] => self.single.all_headers = true,
+                ["request" | "subrequest", "query"] => self.single.all_queries = true,
                 ["request" | "subrequest", "headers", name, ..] => {
                     if let Ok(name) = HeaderName::try_from(*name) {
                         self.demand_header(name);
@@ -90,7 +98,10 @@ impl CapturePolicy {
     /// The same policy for requests that nobody forwards, such as one described for a dry run.
     #[must_use]
     pub fn as_direct(&self) -> Self {
-        Self { dialect: Dialect::Direct, ..self.clone() }
+        Self {
+            dialect: Dialect::Direct,
+            ..self.clone()
+        }
     }
 
     /// The dialect.
@@ -105,15 +116,15 @@ impl CapturePolicy {
 
     /// Demands that a header field has one value. Cookies are joined instead.
     pub(crate) fn demand_header(&mut self, name: HeaderName) {
-        if name != http::header::COOKIE && !self.single_headers.contains(&name) {
-            self.single_headers.push(name);
+        if name != http::header::COOKIE && !self.single.headers.contains(&name) {
+            self.single.headers.push(name);
         }
     }
 
     /// Demands that a query parameter has one value.
     pub(crate) fn demand_query(&mut self, name: &str) {
-        if !self.single_queries.iter().any(|other| &**other == name) {
-            self.single_queries.push(name.into());
+        if !self.single.queries.iter().any(|other| &**other == name) {
+            self.single.queries.push(name.into());
         }
     }
 
@@ -141,20 +152,8 @@ impl CapturePolicy {
         self.correlation.as_ref()
     }
 
-    pub(crate) fn single_headers(&self) -> &[HeaderName] {
-        &self.single_headers
-    }
-
-    pub(crate) fn single_queries(&self) -> impl Iterator<Item = &str> {
-        self.single_queries.iter().map(AsRef::as_ref)
-    }
-
-    pub(crate) const fn reads_all_headers(&self) -> bool {
-        self.reads_all_headers
-    }
-
-    pub(crate) const fn reads_all_queries(&self) -> bool {
-        self.reads_all_queries
+    pub(crate) const fn single(&self) -> &Single {
+        &self.single
     }
 }
 

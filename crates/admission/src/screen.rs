@@ -37,7 +37,7 @@ pub(crate) fn unify(headers: &mut HeaderMap, policy: &CapturePolicy) -> Result<(
         return Ok(());
     }
     join_cookies(headers)?;
-    let named = policy.single_headers().iter();
+    let named = policy.single().headers.iter();
     let mut single = named.chain([&AUTHORIZATION, &CONTENT_TYPE, &HOST]);
     if single.any(|name| is_repeated(headers, name)) {
         return Err(Fault::ambiguous(
@@ -46,7 +46,7 @@ pub(crate) fn unify(headers: &mut HeaderMap, policy: &CapturePolicy) -> Result<(
     }
     let visible =
         |name: &&HeaderName| !Headers::is_hidden(name.as_str()) && !LISTS.contains(&name.as_str());
-    if policy.reads_all_headers()
+    if policy.single().all_headers
         && headers
             .keys()
             .filter(visible)

@@ -17,7 +17,10 @@ pub(super) fn listen(hop: &Hop) -> Result<Words<'_>, Fault> {
 
 pub(super) fn unforwarded(hop: &Hop) -> Result<Words<'_>, Fault> {
     let scheme = if hop.encrypted { "https" } else { "http" };
-    let target = hop.uri.path_and_query().map(|target| target.as_str());
+    let target = hop
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str);
     Ok(Words {
         method: hop.method.as_str(),
         scheme,

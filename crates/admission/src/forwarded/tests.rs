@@ -213,7 +213,8 @@ fn a_dialect_never_reads_the_words_of_another() {
     for listen in [traefik::listen, caddy::listen, haproxy::listen] {
         assert_eq!(listen(&headers(&fields)), Ok(WORDS));
     }
-    let alone = nginx::listen(&headers(&X_FORWARDED));
+    let foreign_only = headers(&X_FORWARDED);
+    let alone = nginx::listen(&foreign_only);
     assert_eq!(
         alone.unwrap_err().detail(),
         "`x-original-method` is missing"
