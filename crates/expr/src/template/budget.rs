@@ -17,8 +17,8 @@ pub(super) const OUTPUT_BYTES: usize = 1024 * 1024;
 /// Most bytes of text that one render makes on the way: every operand of a concatenation, every
 /// result of a filter and everything emitted counts.
 pub(super) const WORK_BYTES: usize = 8 * 1024 * 1024;
-/// Most bytes of plain text inside loops, macros and files included more than once. Such text is
-/// written without asking the budget, so that it is bounded at load.
+/// Most bytes of plain text inside loops and macros. Such text is written without asking the budget,
+/// so that it is bounded at load. (Text of included files is counted with each include.)
 pub(super) const REPEATED_BYTES: usize = 32 * 1024;
 /// Most mentions of assigned names inside list and map literals. Such literals can share what they
 /// hold, so that a few doublings make a value that takes forever to compare.

@@ -35,7 +35,6 @@ impl Closure {
         let raw = walk.visit(source, MAIN)?;
         while let Some((name, text)) = walk.pending.pop() {
             let file = Some(name.as_str());
-            walk.file_bytes = walk.file_bytes.saturating_add(text.len());
             walk.visit(Source { file, text: &text }, &name)?;
         }
         walk.check_names()?;
@@ -76,9 +75,8 @@ struct Walk<'a> {
     gathered: usize,
     /// Which files each file uses.
     uses: BTreeMap<String, BTreeSet<String>>,
-    /// Some file may be rendered more than once.
+    /// Some file is used in more than one place.
     repeats_files: bool,
-    file_bytes: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -96,7 +94,6 @@ impl<'a> Walk<'a> {
             gathered: 0,
             uses: BTreeMap::new(),
             repeats_files: false,
-            file_bytes: 0,
         }
     }
 
@@ -109,7 +106,6 @@ impl<'a> Walk<'a> {
         self.loose.extend(survey.loose);
         self.repeated = self.repeated.saturating_add(survey.repeated);
         self.gathered = self.gathered.saturating_add(survey.gathered);
-        self.repeats_files |= survey.repeats_files;
         for reference in survey.references {
             self.follow(source, name, reference)?;
         }
@@ -176,19 +172,14 @@ impl<'a> Walk<'a> {
             );
             return Err(CompileError::new(Code::TemplateSyntax, message));
         }
-        let files = if self.repeats_files {
-            self.file_bytes
-        } else {
-            0
-        };
-        if self.repeated.saturating_add(files) <= REPEATED_BYTES {
-            return Ok(());
+        if self.repeated > REPEATED_BYTES {
+            let message = format!(
+                "more than {} KiB of text inside loops and macros",
+                REPEATED_BYTES / 1024
+            );
+            return Err(CompileError::new(Code::TemplateSyntax, message));
         }
-        let message = format!(
-            "more than {} KiB of text inside loops, macros and files used more than once",
-            REPEATED_BYTES / 1024
-        );
-        Err(CompileError::new(Code::TemplateSyntax, message))
+        Ok(())
     }
 
     /// A file never comes to use itself.

@@ -25,6 +25,9 @@ pub(super) const FACTOR: &str = "ztag_factor";
 /// See [`TERM`].
 pub(super) const FIELD: &str = "ztag_field";
 
+/// See [`TERM`].
+pub(super) const FILE: &str = "ztag_file";
+
 /// The filters, sorted.
 pub(super) const FILTERS: &[&str] = &[
     "abs",
@@ -125,6 +128,14 @@ pub(super) fn engine(
     let files = files.clone();
     // A name that leaves the folder becomes one that no template has.
     engine.set_path_join_callback(move |name, _| files.name_of(name).unwrap_or_default().into());
+    if sources.len() > 1 {
+        // Plain text is written without asking the budget: each include pays for the largest file.
+        let largest = sources.iter().map(|(_, text)| text.len()).max();
+        let cost = largest.unwrap_or_default();
+        engine.add_filter(FILE, move |state: &mut State<'_, '_>, name: &Value| {
+            charge(state, cost).map(|()| name.clone())
+        });
+    }
     for (name, source) in sources {
         engine.add_template_owned(name, source)?;
     }
@@ -209,6 +220,8 @@ fn add_text_filters(engine: &mut Environment<'static>) {
     engine.add_filter(TERM, filters::term);
     engine.add_filter(FACTOR, filters::factor);
     engine.add_filter(FIELD, filters::field);
+    // Replaced where there are files to count.
+    engine.add_filter(FILE, Value::clone);
     engine.add_filter("string", filters::string);
     engine.add_filter("lower", filters::lower);
     engine.add_filter("upper", filters::upper);

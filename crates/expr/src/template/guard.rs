@@ -9,7 +9,7 @@
 use minijinja::machinery::ast::{BinOp, BinOpKind, Expr, Spanned, UnaryOpKind};
 use minijinja::value::ValueKind;
 
-use super::engine::{FACTOR, FIELD, TERM};
+use super::engine::{FACTOR, FIELD, FILE, TERM};
 use super::source::Mark;
 
 /// A filter to insert behind the operand that ends at `at`.
@@ -66,6 +66,23 @@ pub(super) fn field_guards(value: &Expr<'_>, marks: &[Mark]) -> Vec<Guard> {
     }
 }
 
+/// The guard that counts what an include costs. It passes the name on, so that it need not stand
+/// at the whole name, only be evaluated with it.
+pub(super) fn file_guards(name: &Expr<'_>, marks: &[Mark]) -> Vec<Guard> {
+    match name {
+        Expr::IfExpr(choice) => {
+            let mut guards = file_guards(&choice.true_expr, marks);
+            let other = choice.false_expr.iter();
+            guards.extend(other.flat_map(|other| file_guards(other, marks)));
+            guards
+        }
+        other => vec![Guard {
+            at: closing(marks, end(other), usize::MAX),
+            filter: FILE,
+        }],
+    }
+}
+
 /// `source` with all guards in place.
 pub(super) fn rewrite(source: &str, mut guards: Vec<Guard>) -> String {
     guards.sort_unstable();
@@ -98,6 +115,11 @@ fn needs(operand: &Expr<'_>, filter: &str, counting: bool) -> bool {
             ValueKind::String => filter != "string",
             _ => true,
         },
+        // The guard of an include changes nothing: what is behind it counts.
+        Expr::Filter(applied) if applied.name == FILE => applied
+            .expr
+            .as_ref()
+            .is_none_or(|inner| needs(inner, filter, counting)),
         Expr::Filter(applied) => applied.name != filter,
         // Negation and arithmetic make numbers. Sums and concatenations may make text, but of
         // operands that are counted themselves; as a factor text must not slip through.

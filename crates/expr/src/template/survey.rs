@@ -10,7 +10,7 @@ use minijinja::machinery::ast::{Expr, ForLoop, IfCond, Macro, Stmt};
 use ztag_types::{Code, Reads};
 
 use super::engine::FUNCTIONS;
-use super::guard::{Guard, field_guards, rewrite};
+use super::guard::{Guard, field_guards, file_guards, rewrite};
 use super::source::{Mark, Source};
 use crate::error::CompileError;
 use crate::vocabulary::Vocabulary;
@@ -62,8 +62,6 @@ pub(super) struct Survey<'a> {
     pub(super) repeated: usize,
     /// Mentions of assigned names inside list and map literals.
     pub(super) gathered: usize,
-    /// Whether another template is used inside a loop or macro.
-    pub(super) repeats_files: bool,
     /// Whether a value is printed that is neither JSON nor plainly harmless in it.
     pub(super) raw: bool,
 }
@@ -117,7 +115,6 @@ impl<'a> Survey<'a> {
             loose: Vec::new(),
             repeated: 0,
             gathered: 0,
-            repeats_files: false,
             raw: false,
         };
         survey.statement(&tree)?;
@@ -206,6 +203,9 @@ impl<'a> Survey<'a> {
             Stmt::Extends(extends) => self.reference(&extends.name, false),
             Stmt::Include(include) => {
                 self.refuse_in_macro(include.span())?;
+                if !self.guarded {
+                    self.guards.extend(file_guards(&include.name, &self.marks));
+                }
                 self.reference(&include.name, include.ignore_missing)
             }
             Stmt::Macro(own) => {
@@ -317,7 +317,6 @@ impl<'a> Survey<'a> {
     }
 
     fn reference(&mut self, name: &Expr<'_>, optional: bool) -> Result<(), CompileError> {
-        self.repeats_files |= self.repetition > 0;
         self.expression(name)?;
         self.target(name, optional);
         Ok(())

@@ -8,7 +8,7 @@ use super::path::{Path, literal};
 use super::{Loose, Survey};
 use crate::error::CompileError;
 use crate::shape::Shape;
-use crate::template::engine::{FACTOR, FIELD, FILTERS, FUNCTIONS, TERM, TESTS};
+use crate::template::engine::{FACTOR, FIELD, FILE, FILTERS, FUNCTIONS, TERM, TESTS};
 use crate::template::guard::guards;
 
 /// Filters whose result cannot end a JSON string or add to a JSON text.
@@ -176,7 +176,7 @@ impl Survey<'_> {
     }
 
     fn filter(&mut self, filter: &Spanned<Filter<'_>>) -> Result<(), CompileError> {
-        let guard = self.guarded && [TERM, FACTOR, FIELD].contains(&filter.name);
+        let guard = self.guarded && [TERM, FACTOR, FIELD, FILE].contains(&filter.name);
         if !guard && !FILTERS.contains(&filter.name) {
             return Err(self.unknown("filter", filter.name, filter.span(), FILTERS));
         }

@@ -99,6 +99,25 @@ fn plain_templates_are_limited_too() {
 const OUTPUT: usize = budget::OUTPUT_BYTES;
 
 #[test]
+fn attack_58_includes_are_counted() {
+    let big = "x".repeat(200 * 1024);
+    let files = files(&[("big.txt", big.as_str()), ("small.txt", "y")]);
+    for source in [
+        "{% for i in range(1000) %}{% set x %}{% include 'big.txt' %}{% endset %}{% endfor %}",
+        "{% for i in range(1000) %}{% set x %}{% include 'big.txt' if endpoint else 'small.txt' %}{% endset %}{% endfor %}",
+        "{% for i in range(1000) %}{% set x %}{% include 'big' ~ '.txt' ignore missing %}{% endset %}{% endfor %}",
+        "{% for i in range(1000) %}{% set x %}{% include ['no', 'big.txt'] %}{% endset %}{% endfor %}",
+    ] {
+        let error = render(&compile_with(source, &files))
+            .expect_err(source)
+            .to_string();
+        assert!(error.contains(TOO_MUCH), "{source}: {error}");
+    }
+    let twice = "{% include 'big.txt' %}{% include ('small.txt') %}";
+    assert!(render(&compile_with(twice, &files)).is_ok());
+}
+
+#[test]
 fn files_never_use_themselves() {
     let files = files(&[
         ("a.txt", "a{% include 'b.txt' %}"),
