@@ -1,0 +1,62 @@
+//! One scenario through real proxies: `scenario.yaml` behind the policy of `config.yaml`.
+//!
+//! Each test starts the whole row: a client that sends exact bytes, a real proxy with the
+//! configuration of its example, `forward-auth`, an identity service and the application, both
+//! recording what reaches them.
+
+mod scenario;
+mod world;
+
+use ztag_test_support::{Failure, Proxy};
+
+use world::World;
+
+#[test]
+fn traefik() -> Result<(), Failure> {
+    run(Proxy::Traefik)
+}
+
+#[test]
+fn nginx() -> Result<(), Failure> {
+    run(Proxy::Nginx)
+}
+
+#[test]
+fn caddy() -> Result<(), Failure> {
+    run(Proxy::Caddy)
+}
+
+#[test]
+fn haproxy() -> Result<(), Failure> {
+    run(Proxy::Haproxy)
+}
+
+#[test]
+fn envoy() -> Result<(), Failure> {
+    run(Proxy::Envoy)
+}
+
+/// Sends the whole scenario and reports every deviation at once.
+fn run(proxy: Proxy) -> Result<(), Failure> {
+    let scenario = scenario::load()?;
+    let world = World::start(proxy, scenario.identity)?;
+    let deviations: Vec<String> = scenario
+        .requests
+        .iter()
+        .flat_map(|case| {
+            let found = world.play(case);
+            found
+                .into_iter()
+                .map(|what| format!("{}: {what}", case.name))
+        })
+        .collect();
+    if deviations.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} deviates:\n  {}\n{}",
+        proxy.name(),
+        deviations.join("\n  "),
+        world.log(),
+    )))
+}
