@@ -1,16 +1,24 @@
 //! The client.
 
+use tokio::time::timeout;
 use ztag_types::{ConfigPath, Findings};
 
-use crate::call::{Call, Pages};
-use crate::compile::{Settings, compile};
+use crate::call::{Call, PageReply, Pages};
+use crate::compile::{LONGEST_WAIT, Settings, compile};
+use crate::connect::Connector;
 use crate::error::{BackendError, Failure, FailureKind};
+use crate::exchange::Exchange;
+use crate::outbound::Outbound;
+use crate::paging;
+use crate::pool::Pool;
 use crate::spec::{ClientSpec, TlsSpec};
 use crate::tls::{Tls, TlsMaterial};
 
 /// The one door out. Holds its connections; make few and keep them.
 pub struct Client {
     settings: Settings,
+    connector: Connector,
+    pool: Pool,
 }
 
 impl Client {
@@ -31,8 +39,7 @@ impl Client {
         at: &ConfigPath,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let settings = compile(spec, material, at, findings)?;
-        Some(Self { settings })
+        compile(spec, material, at, findings).map(Self::from_settings)
     }
 
     /// A client like this one, with TLS as `spec`, standing at `at`, says, and connections of its
@@ -45,12 +52,10 @@ impl Client {
         findings: &mut Findings,
     ) -> Option<Self> {
         let tls = Tls::compile(spec, material, at, findings)?;
-        Some(Self {
-            settings: Settings {
-                tls,
-                ..self.settings.clone()
-            },
-        })
+        Some(Self::from_settings(Settings {
+            tls,
+            ..self.settings.clone()
+        }))
     }
 
     /// Sends `call` and returns the reply with all its pages.
@@ -61,11 +66,57 @@ impl Client {
     ///
     /// # Errors
     /// The class of what went wrong, without any page.
-    #[expect(clippy::unused_async, reason = "the exchange comes next")]
     pub async fn send(&self, call: Call) -> Result<Pages, Failure> {
-        let _ = (&self.settings, call);
-        Err(Failure::new(FailureKind::Connect))
+        let mut progress = Progress::default();
+        let limit = call.timeout.min(LONGEST_WAIT);
+        let outcome = timeout(limit, self.fetch(call, &mut progress)).await;
+        match outcome.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout))) {
+            Ok(pages) => Ok(Pages {
+                pages,
+                attempts: progress.attempts,
+            }),
+            Err(failure) => Err(failure.after(progress.attempts, progress.pages)),
+        }
     }
+
+    async fn fetch(&self, call: Call, progress: &mut Progress) -> Result<Vec<PageReply>, Failure> {
+        let outbound = Outbound::new(call.method, call.headers, call.body, &call.url)?;
+        let origin = self.pool.origin(&call.url);
+        let exchange = Exchange {
+            connector: &self.connector,
+            origin: &origin,
+            outbound: &outbound,
+            retries: call.retries,
+        };
+        let mut room = call.max_body;
+        let mut pages: Vec<PageReply> = Vec::with_capacity(1);
+        let mut url = call.url;
+        loop {
+            let page = exchange.page(&url, room, &mut progress.attempts).await?;
+            room -= page.body.len();
+            progress.pages += 1;
+            pages.push(page);
+            match paging::next(&call.pagination, &pages)? {
+                Some(next) => url = next,
+                None => return Ok(pages),
+            }
+        }
+    }
+
+    fn from_settings(settings: Settings) -> Self {
+        Self {
+            connector: Connector::new(settings.clone()),
+            pool: Pool::new(&settings),
+            settings,
+        }
+    }
+}
+
+/// How far a call has come, for whoever asks after it failed.
+#[derive(Default)]
+struct Progress {
+    attempts: u32,
+    pages: u32,
 }
 
 impl std::fmt::Debug for Client {

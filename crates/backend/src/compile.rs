@@ -8,6 +8,9 @@ use crate::guard::AddressGuard;
 use crate::spec::ClientSpec;
 use crate::tls::{Tls, TlsMaterial};
 
+/// Longer waits are as good as endless, and this long clocks can count.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a client works by.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -49,8 +52,8 @@ pub(crate) fn compile(
     let guard = AddressGuard::compile(&spec.address_guard, &at.key("addressGuard"), findings);
     let tls = Tls::compile(&spec.tls, material, &at.key("tls"), findings);
     let settings = Settings {
-        connect_timeout: spec.connect_timeout.get(),
-        idle_timeout: spec.pool.idle_timeout.get(),
+        connect_timeout: spec.connect_timeout.get().min(LONGEST_WAIT),
+        idle_timeout: spec.pool.idle_timeout.get().min(LONGEST_WAIT),
         max_idle: spec.pool.max_idle_per_origin as usize,
         max_connections,
         guard: guard?,

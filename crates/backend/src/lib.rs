@@ -3,11 +3,18 @@
 mod call;
 mod client;
 mod compile;
+mod connect;
 mod cursor;
 mod error;
+mod exchange;
 mod guard;
+mod link;
+mod outbound;
+mod paging;
+mod pool;
 mod spec;
 mod tls;
+mod wire;
 
 pub use call::{Call, PageReply, Pages, Pagination};
 pub use client::Client;
