@@ -1,0 +1,294 @@
+//! One log line, as JSON or text. Whatever a client sent is escaped here and nowhere else.
+
+use std::time::Duration;
+
+use ztag_types::Timestamp;
+
+use crate::spec::{LogFormat, LogLevel};
+use crate::time::write_rfc3339;
+
+/// Longest text of one field; what is longer is cut.
+const MAX_TEXT: usize = 2_048;
+const CUT: &str = "...";
+
+/// A line being written. Callers use each key once.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    format: LogFormat,
+}
+
+impl<'a> Line<'a> {
+    /// Starts a line with what every line has.
+    pub(crate) fn start(
+        out: &'a mut Vec<u8>,
+        format: LogFormat,
+        at: Timestamp,
+        level: LogLevel,
+    ) -> Self {
+        match format {
+            LogFormat::Json => out.extend_from_slice(b"{\"ts\":\""),
+            LogFormat::Text => out.extend_from_slice(b"ts="),
+        }
+        write_rfc3339(out, at);
+        if format == LogFormat::Json {
+            out.push(b'"');
+        }
+        let mut line = Self { out, format };
+        line.word("level", level.as_str());
+        line.word("component", "ztag");
+        line
+    }
+
+    /// A text of our own that needs no escape.
+    pub(crate) fn word(&mut self, key: &str, word: &'static str) {
+        self.key(key);
+        if self.format == LogFormat::Json {
+            self.out.push(b'"');
+            self.out.extend_from_slice(word.as_bytes());
+            self.out.push(b'"');
+        } else {
+            self.value(word);
+        }
+    }
+
+    /// Any text.
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.value(text);
+    }
+
+    /// A text, or nothing at all when it is empty.
+    pub(crate) fn text_if_any(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.text(key, text);
+        }
+    }
+
+    pub(crate) fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        self.digits(number);
+    }
+
+    /// JSON or text that is a number, a boolean or null already.
+    pub(crate) fn literal(&mut self, key: &str, literal: &str) {
+        self.key(key);
+        self.out.extend_from_slice(literal.as_bytes());
+    }
+
+    pub(crate) fn flag(&mut self, key: &str, flag: bool) {
+        self.literal(key, if flag { "true" } else { "false" });
+    }
+
+    /// A length of time in milliseconds with three decimals.
+    pub(crate) fn millis(&mut self, key: &str, duration: Duration) {
+        self.key(key);
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.digits(micros / 1_000);
+        let rest = micros % 1_000;
+        self.out.push(b'.');
+        for place in [100, 10, 1] {
+            self.digits(rest / place % 10);
+        }
+    }
+
+    /// A list of our own words.
+    pub(crate) fn words(&mut self, key: &str, words: &[&'static str]) {
+        self.key(key);
+        let (open, quote, close) = match self.format {
+            LogFormat::Json => ("[", "\"", "]"),
+            LogFormat::Text => ("", "", ""),
+        };
+        self.out.extend_from_slice(open.as_bytes());
+        for (index, word) in words.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            for part in [quote, word, quote] {
+                self.out.extend_from_slice(part.as_bytes());
+            }
+        }
+        self.out.extend_from_slice(close.as_bytes());
+    }
+
+    /// Ends the line.
+    pub(crate) fn end(self) {
+        match self.format {
+            LogFormat::Json => self.out.extend_from_slice(b"}\n"),
+            LogFormat::Text => self.out.push(b'\n'),
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        match self.format {
+            LogFormat::Json => {
+                self.out.extend_from_slice(b",\"");
+                escape(self.out, key);
+                self.out.extend_from_slice(b"\":");
+            }
+            LogFormat::Text => {
+                self.out.push(b' ');
+                let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+                let shown = key.bytes().map(|byte| if safe(byte) { byte } else { b'_' });
+                self.out.extend(shown);
+                self.out.push(b'=');
+            }
+        }
+    }
+
+    fn value(&mut self, text: &str) {
+        if self.format == LogFormat::Text && is_plain(text) {
+            self.out.extend_from_slice(text.as_bytes());
+            return;
+        }
+        self.out.push(b'"');
+        let kept = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or("");
+        escape(self.out, kept);
+        if kept.len() < text.len() {
+            self.out.extend_from_slice(CUT.as_bytes());
+        }
+        self.out.push(b'"');
+    }
+
+    fn digits(&mut self, number: u64) {
+        let mut place = 1;
+        while number / place >= 10 {
+            place *= 10;
+        }
+        while place > 0 {
+            let digit = number / place % 10;
+            self.out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+            place /= 10;
+        }
+    }
+}
+
+/// Whether text format may show it without quotes.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"=\\".contains(&byte);
+    !text.is_empty() && text.len() <= MAX_TEXT && text.bytes().all(plain)
+}
+
+/// Escapes as JSON does (RFC 8259, section 7), and also what JSON leaves alone but a terminal or a
+/// line reader acts upon: DEL, the C1 controls, the line and paragraph separators, and the
+/// characters that turn the direction of text.
+fn escape(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(is_suspect) {
+        let Some((clean, from)) = rest.split_at_checked(at) else {
+            break;
+        };
+        out.extend_from_slice(clean.as_bytes());
+        let mut chars = from.chars();
+        if let Some(c) = chars.next() {
+            escape_char(out, c);
+        }
+        rest = chars.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+/// Whether a byte stops the plain run: to be escaped, or the first of a character beyond ASCII.
+/// Continuation bytes never come first, since whole characters are taken.
+const fn is_suspect(byte: u8) -> bool {
+    byte < 0x20 || byte >= 0x7f || byte == b'"' || byte == b'\\'
+}
+
+fn escape_char(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        c if needs_number(c) => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u");
+            for shift in [12, 8, 4, 0] {
+                let nibble = usize::try_from(u32::from(c) >> shift & 0xf).unwrap_or(0);
+                out.push(HEX.get(nibble).copied().unwrap_or(b'0'));
+            }
+        }
+        c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+const fn needs_number(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(format: LogFormat, text: &str) -> String {
+        let mut out = Vec::new();
+        let at = Timestamp::from_seconds(0);
+        let mut line = Line::start(&mut out, format, at, LogLevel::Info);
+        line.text("x", text);
+        line.end();
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn json_gives_back_any_text(text in any::<String>()) {
+            let line = written(LogFormat::Json, &text);
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(json["x"].as_str(), Some(text.as_str()));
+        }
+
+        #[test]
+        fn no_text_splits_a_line(text in any::<String>()) {
+            for format in [LogFormat::Json, LogFormat::Text] {
+                let line = written(format, &text);
+                prop_assert_eq!(line.lines().count(), 1);
+                prop_assert!(!line.trim_end_matches('\n').chars().any(char::is_control));
+            }
+        }
+    }
+
+    #[test]
+    fn attack_59_cr_lf_cannot_forge_a_line() {
+        let forged = "a\r\nts=1970 level=error msg=\"all is well\"";
+        let line = written(LogFormat::Text, forged);
+        let expected = r#"ts=1970-01-01T00:00:00.000Z level=info component=ztag x="a\r\nts=1970 level=error msg=\"all is well\"""#;
+        assert_eq!(line.trim_end(), expected);
+    }
+
+    #[test]
+    fn terminals_and_readers_are_not_fooled() {
+        let line = written(LogFormat::Json, "\x1b[2J\u{9b}31m\u{2028}\u{202e}\u{7f}é");
+        assert!(
+            line.contains(r#""x":"\u001b[2J\u009b31m\u2028\u202e\u007fé""#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let line = written(LogFormat::Json, &"é".repeat(5_000));
+        assert!(line.len() < MAX_TEXT + 100 && line.contains("é...\""));
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        let mut out = Vec::new();
+        let at = Timestamp::from_seconds(0);
+        let mut line = Line::start(&mut out, LogFormat::Text, at, LogLevel::Debug);
+        line.number("zero", 0);
+        line.number("most", u64::MAX);
+        line.millis("took", Duration::from_micros(12_345_067));
+        line.millis("none", Duration::from_nanos(999));
+        line.words("kinds", &["bearer", "basic"]);
+        line.end();
+        let text = String::from_utf8(out).unwrap();
+        let expected =
+            "zero=0 most=18446744073709551615 took=12345.067 none=0.000 kinds=bearer,basic\n";
+        assert!(text.ends_with(expected), "{text}");
+    }
+}

@@ -1,0 +1,108 @@
+//! Every metric there is. A name missing here cannot be counted.
+
+/// What kind of number a metric is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Seconds, counted by upper bounds.
+    Histogram(&'static [f64]),
+}
+
+impl MetricKind {
+    /// The spelling in the Prometheus text format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: MetricKind,
+    /// Its labels, in order.
+    pub labels: &'static [&'static str],
+    /// One sentence about it.
+    pub help: &'static str,
+}
+
+/// From a tenth of a millisecond, where answers from the cache are, to 5 seconds.
+const REQUEST_SECONDS: MetricKind = MetricKind::Histogram(&[
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0,
+    5.0,
+]);
+
+/// From a microsecond, which is what most stages take, to 5 seconds.
+const STAGE_SECONDS: MetricKind = MetricKind::Histogram(&[
+    0.000_001, 0.000_005, 0.000_01, 0.000_05, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
+    1.0, 5.0,
+]);
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
+        $(pub(crate) const $constant: &str = $name;)*
+
+        /// Every metric, in the order in which they are rendered.
+        pub const METRICS: &[Metric] = &[
+            $(Metric { name: $name, kind: $kind, labels: &[$($label),*], help: $help },)*
+        ];
+    };
+}
+
+metrics! {
+    REQUESTS = "ztag_auth_requests_total", MetricKind::Counter,
+        ["endpoint", "outcome", "status_code", "from_cache"],
+        "Decisions, by the status replied and whether the verdict was remembered.";
+    REQUEST_DURATION = "ztag_auth_request_duration_seconds", REQUEST_SECONDS,
+        ["endpoint", "outcome"], "Time from the arrival of a request to its reply.";
+    ADMISSION_FAILURES = "ztag_admission_failures_total", MetricKind::Counter,
+        ["endpoint", "reason"], "Requests turned away before any rule, by class of reason.";
+    STAGE_DURATION = "ztag_stage_duration_seconds", STAGE_SECONDS,
+        ["stage"], "Time spent in each stage.";
+    RULE_EVALUATIONS = "ztag_rule_evaluations_total", MetricKind::Counter,
+        ["endpoint", "rule", "outcome"], "Rules judged.";
+    RULE_DURATION = "ztag_rule_duration_seconds", STAGE_SECONDS,
+        ["rule"], "Time to judge a rule, its backend call included.";
+    BACKEND_REQUESTS = "ztag_backend_requests_total", MetricKind::Counter,
+        ["rule", "result"], "Calls to the backend of a rule, by class of the status or `error`.";
+    BACKEND_DURATION = "ztag_backend_request_duration_seconds", REQUEST_SECONDS,
+        ["rule"], "Time of calls to the backend of a rule, retries and pages included.";
+    CACHE_OPERATIONS = "ztag_cache_operations_total", MetricKind::Counter,
+        ["scope", "endpoint", "rule", "result"],
+        "Questions to the cache, by scope (`endpoint` or `rule`) and result.";
+    CACHE_ENTRIES = "ztag_cache_entries", MetricKind::Gauge,
+        [], "Verdicts in memory.";
+    CACHE_BYTES = "ztag_cache_bytes", MetricKind::Gauge,
+        [], "Bytes accounted for verdicts in memory.";
+    CACHE_EVICTIONS = "ztag_cache_evictions_total", MetricKind::Counter,
+        [], "Verdicts dropped to make room for others.";
+    CACHE_AVAILABLE = "ztag_cache_available", MetricKind::Gauge,
+        [], "1 while the cache can be asked, else 0.";
+    CONFIG_RELOADS = "ztag_config_reloads_total", MetricKind::Counter,
+        ["result"], "Attempts to load a changed configuration: `success` or `failure`.";
+    CONFIG_LAST_RELOAD_SUCCESS = "ztag_config_last_reload_success", MetricKind::Gauge,
+        [], "1 if the last attempt to load the configuration succeeded, else 0.";
+    CONFIG_GENERATION = "ztag_config_generation", MetricKind::Gauge,
+        [], "Generation of the plan that decides.";
+    QUARANTINED = "ztag_quarantined", MetricKind::Gauge,
+        ["kind"], "Broken definitions that are not served: `endpoint` or `rule`.";
+    CONNECTIONS = "ztag_connections", MetricKind::Gauge,
+        ["listener"], "Connections open.";
+    LOG_LINES_DROPPED = "ztag_log_lines_dropped_total", MetricKind::Counter,
+        [], "Log lines dropped because nobody read the log fast enough.";
+    PROCESS_CPU = "process_cpu_seconds_total", MetricKind::Counter,
+        [], "Processor time used.";
+    PROCESS_MEMORY = "process_resident_memory_bytes", MetricKind::Gauge,
+        [], "Memory resident.";
+    PROCESS_FILES = "process_open_fds", MetricKind::Gauge,
+        [], "Files and sockets open.";
+}

@@ -1,0 +1,229 @@
+//! The front: what the pipeline and the binaries call.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use ztag_types::{EndpointName, Record, RuleName};
+
+use crate::error::TelemetryError;
+use crate::handles::Handles;
+use crate::layer::LogLayer;
+use crate::registry::Registry;
+use crate::sink::Drain;
+use crate::spec::{LogFormat, LogLevel, LoggingSpec};
+use crate::{access, metric, process};
+
+/// Counts and logs. Cheap to clone; all clones are one. The last one dropped writes what waits.
+#[derive(Clone)]
+pub struct Telemetry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    handles: ArcSwap<Handles>,
+    drain: Drain,
+    level: LogLevel,
+    format: LogFormat,
+}
+
+/// A plan that decides from now on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Published<'a> {
+    /// Its generation.
+    pub generation: u64,
+    /// Its endpoints with the rules they name, quarantined ones included.
+    pub endpoints: &'a [(EndpointName, Vec<RuleName>)],
+    /// How many endpoints are broken.
+    pub quarantined_endpoints: usize,
+    /// How many rules are broken.
+    pub quarantined_rules: usize,
+}
+
+/// The result cache in numbers; `None` where the backend does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheGauges {
+    /// Verdicts kept.
+    pub entries: Option<u64>,
+    /// Bytes accounted for them.
+    pub bytes: Option<u64>,
+    /// Verdicts dropped to make room, since the start.
+    pub evicted: u64,
+    /// Whether the cache can be asked.
+    pub available: bool,
+}
+
+/// Telemetry on standard output, with its layer as the `tracing` subscriber of the process.
+///
+/// Our own crates log at the configured level, others at most at `warn`: at `debug` they print what
+/// passes through them.
+///
+/// # Errors
+/// [`TelemetryError`] when a subscriber is installed already or the writer cannot be started.
+pub fn init(spec: &LoggingSpec) -> Result<Telemetry, TelemetryError> {
+    let telemetry = Telemetry::new(spec, io::stdout())?;
+    let own = level_filter(spec.level);
+    let others = own.min(LevelFilter::WARN);
+    let targets = Targets::new()
+        .with_default(others)
+        .with_target("ztag", own)
+        .with_target("forward_auth", own);
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer().with_filter(targets));
+    tracing::subscriber::set_global_default(subscriber)
+        .map_err(|_| TelemetryError::AlreadyInstalled)?;
+    Ok(telemetry)
+}
+
+impl Telemetry {
+    /// Telemetry of its own that touches nothing global: log lines go to `output`.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Writer`] when the writer cannot be started.
+    pub fn new(
+        spec: &LoggingSpec,
+        output: impl Write + Send + 'static,
+    ) -> Result<Self, TelemetryError> {
+        let registry = Registry::new();
+        let handles = Handles::new(&registry, &[]);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                registry,
+                handles: ArcSwap::from_pointee(handles),
+                drain: Drain::start(Box::new(output))?,
+                level: spec.level,
+                format: spec.format,
+            }),
+        })
+    }
+
+    /// A layer that writes `tracing` events to the same log. Filter it: it takes everything.
+    pub fn layer(&self) -> LogLayer {
+        LogLayer::new(self.inner.drain.sink().clone(), self.inner.format)
+    }
+
+    /// Counts and logs a finished decision. Call it once per decision.
+    pub fn observe(&self, record: &Record) {
+        let Inner {
+            registry,
+            handles,
+            drain,
+            level,
+            format,
+        } = &*self.inner;
+        handles.load().count(registry, record);
+        if *level < LogLevel::Info {
+            return;
+        }
+        drain.sink().append(|out| {
+            if *level >= LogLevel::Debug {
+                access::write_details(out, *format, record);
+            }
+            access::write_decision(out, *format, record);
+        });
+    }
+
+    /// Makes the handles of a plan, and tells of its generation and quarantines.
+    pub fn plan_published(&self, plan: &Published<'_>) {
+        let registry = &self.inner.registry;
+        let handles = Handles::new(registry, plan.endpoints);
+        self.inner.handles.store(Arc::new(handles));
+        let gauge = |name, labels: &[&str], value| registry.gauge(name, labels).set(value);
+        gauge(metric::CONFIG_GENERATION, &[], rounded(plan.generation));
+        for (kind, count) in [
+            ("endpoint", plan.quarantined_endpoints),
+            ("rule", plan.quarantined_rules),
+        ] {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            gauge(metric::QUARANTINED, &[kind], rounded(count));
+        }
+    }
+
+    /// Counts an attempt to load a changed configuration.
+    pub fn reload(&self, success: bool) {
+        let result = if success { "success" } else { "failure" };
+        let registry = &self.inner.registry;
+        registry
+            .counter(metric::CONFIG_RELOADS, &[result])
+            .increment(1);
+        let last = registry.gauge(metric::CONFIG_LAST_RELOAD_SUCCESS, &[]);
+        last.set(if success { 1.0 } else { 0.0 });
+    }
+
+    /// Tells of the result cache; call it before [`Self::render`].
+    pub fn cache(&self, cache: &CacheGauges) {
+        let registry = &self.inner.registry;
+        for (name, value) in [
+            (metric::CACHE_ENTRIES, cache.entries),
+            (metric::CACHE_BYTES, cache.bytes),
+            (metric::CACHE_AVAILABLE, Some(u64::from(cache.available))),
+        ] {
+            if let Some(value) = value {
+                registry.gauge(name, &[]).set(rounded(value));
+            }
+        }
+        let evictions = registry.counter(metric::CACHE_EVICTIONS, &[]);
+        evictions.absolute(cache.evicted);
+    }
+
+    /// Tells how many connections a listener has open; `listener` is a name of ours.
+    pub fn connections(&self, listener: &'static str, open: u64) {
+        let gauge = self.inner.registry.gauge(metric::CONNECTIONS, &[listener]);
+        gauge.set(rounded(open));
+    }
+
+    /// All metrics in the Prometheus text format 0.0.4.
+    pub fn render(&self) -> String {
+        let registry = &self.inner.registry;
+        let dropped = registry.counter(metric::LOG_LINES_DROPPED, &[]);
+        dropped.absolute(self.inner.drain.sink().dropped());
+        let usage = process::usage();
+        if let Some(seconds) = usage.cpu_seconds {
+            registry.counter(metric::PROCESS_CPU, &[]).absolute(seconds);
+        }
+        for (name, value) in [
+            (metric::PROCESS_MEMORY, usage.resident),
+            (metric::PROCESS_FILES, usage.files),
+        ] {
+            if let Some(value) = value {
+                registry.gauge(name, &[]).set(rounded(value));
+            }
+        }
+        registry.render()
+    }
+
+    /// Writes the log lines that wait. The end of the process needs it only when a clone outlives it.
+    pub fn flush(&self) {
+        self.inner.drain.sink().flush();
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("level", &self.inner.level)
+            .field("format", &self.inner.format)
+            .finish_non_exhaustive()
+    }
+}
+
+const fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}
+
+/// A gauge is a float: above 2^53 it is the nearest one.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge may be off by one in 2^53"
+)]
+const fn rounded(value: u64) -> f64 {
+    value as f64
+}
