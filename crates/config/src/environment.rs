@@ -143,6 +143,8 @@ struct Miss {
 enum Reason {
     /// No key of this name; the keys there are.
     Unknown(String, Vec<String>),
+    /// No item of this number; the next free number.
+    NoItem(String, usize),
     /// Several keys that differ only in letter case, `-` and `_`.
     Ambiguous(String),
     /// The name stops at a list or map.
@@ -188,13 +190,13 @@ impl Walk<'_> {
         let Content::List(items) = &mut node.content else {
             return Err(self.miss(Reason::NotScalar));
         };
-        let known = || (0..=items.len()).map(|index| index.to_string()).collect();
         let index = segment
             .parse::<usize>()
             .ok()
             .filter(|index| *index <= items.len());
         let (Some(index), Some(shape)) = (index, shape.items()) else {
-            return Err(self.miss(Reason::Unknown(segment.to_owned(), known())));
+            let next = items.len();
+            return Err(self.miss(Reason::NoItem(segment.to_owned(), next)));
         };
         self.path = self.path.index(index);
         if let Some(item) = items.get_mut(index) {
@@ -292,7 +294,7 @@ impl Miss {
             format!("below `{}`", self.path)
         };
         let (code, message) = match &self.reason {
-            Reason::Unknown(segment, _) => (
+            Reason::Unknown(segment, _) | Reason::NoItem(segment, _) => (
                 Code::UnknownEnvironment,
                 format!("environment variable `{name}` names no key: there is no `{segment}` {at}"),
             ),
@@ -321,6 +323,7 @@ impl Miss {
                 }
                 None => diagnostic,
             },
+            Reason::NoItem(_, next) => diagnostic.hint(format!("the next free number is `{next}`")),
             _ => diagnostic,
         }
     }

@@ -1,14 +1,26 @@
 //! Placeholder.
+mod canon;
+mod diagnose;
 mod document;
 mod environment;
 mod excerpt;
 mod files;
+mod load;
 mod locate;
+mod merge;
+mod names;
 mod note;
+mod pending;
 mod place;
 mod report;
 mod schema;
 mod secrecy;
+mod spec;
 mod stale;
+mod stores;
 mod validate;
+mod variables;
+pub use load::{Loaded, Sources, load};
 pub use report::{Finding, Report};
+pub use spec::*;
+pub use stores::Stores;

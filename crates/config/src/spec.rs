@@ -1,0 +1,138 @@
+//! The configuration as written.
+
+use std::collections::BTreeMap;
+
+use crate::pending::LoggingSpec;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use ztag_admission::{AuthenticationSpec, ForwardProxySpec};
+use ztag_backend::ClientSpec;
+use ztag_endpoint_vars::EndpointVarsSpec;
+use ztag_forward_policy::ForwardPolicySpec;
+use ztag_response_policy::ResponsePolicySpec;
+use ztag_result_cache::{CacheSpec, EndpointCacheSpec};
+use ztag_rule_chain::RuleSpec;
+use ztag_server::{AdminSpec, LimitsSpec, ListenSpec};
+
+/// The main document: how the server runs, which endpoints decide, by which rules.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(title = "ZTAG forward-auth configuration")]
+pub struct DocumentSpec {
+    /// How the server runs. A change takes effect with a restart.
+    pub server: ServerSpec,
+    /// The endpoints by name. Names are compared without letter case.
+    pub endpoints: BTreeMap<String, EndpointSpec>,
+    /// The rules by name.
+    pub rules: BTreeMap<String, RuleSpec>,
+}
+
+/// A document of the rules folder: endpoints and rules, nothing else.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(title = "ZTAG rules document")]
+pub struct RulesDocumentSpec {
+    /// The endpoints by name. Names are compared without letter case.
+    pub endpoints: BTreeMap<String, EndpointSpec>,
+    /// The rules by name.
+    pub rules: BTreeMap<String, RuleSpec>,
+}
+
+/// How the server runs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ServerSpec {
+    /// The listener that proxies ask.
+    pub listen: ListenSpec,
+    /// The listener for metrics, health details and explanations.
+    pub admin: AdminSpec,
+    /// What is logged, and how.
+    pub logging: LoggingSpec,
+    /// What one client may take.
+    pub limits: LimitsSpec,
+    /// Where endpoints and rules are read from, beside the main document.
+    pub rules: RuleSourcesSpec,
+    /// Where template files are read from.
+    pub templates: TemplatesSpec,
+    /// Values from outside that expressions may read.
+    pub variables: VariablesSpec,
+    /// Where verdicts are remembered.
+    pub cache: CacheSpec,
+    /// How backends are called.
+    pub backend: ClientSpec,
+}
+
+/// Where endpoints and rules are read from, beside the main document. Relative paths start at
+/// the folder of the main document. Changes are picked up while running.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RuleSourcesSpec {
+    /// A folder of documents, read with all its sub-folders: `.yaml`, `.yml`, `.json`, `.toml`
+    /// and `.tml`; other files and hidden ones are skipped. Excludes `rulesFile`.
+    pub rules_folder: Option<String>,
+    /// A single document. Excludes `rulesFolder`.
+    pub rules_file: Option<String>,
+}
+
+/// Where template files are read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TemplatesSpec {
+    /// The folder that every template file must stand in. Relative paths start at the folder of
+    /// the main document. Without it, no template files.
+    pub templates_folder: Option<String>,
+}
+
+/// Values from outside, read once at the start and with every reload.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VariablesSpec {
+    /// `variables.environment.<name>`: the environment variable to read; `null` for the one of
+    /// the same name. A variable that is not set is an error.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// `variables.secrets.<name>`: the file of the secrets folder to read; `null` for the one of
+    /// the same name. Line ends at its end are dropped. A missing file is an error.
+    pub secrets: BTreeMap<String, Option<String>>,
+    /// The folder of secret files.
+    pub secrets_folder: String,
+}
+
+impl Default for VariablesSpec {
+    fn default() -> Self {
+        Self {
+            environment: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            secrets_folder: String::from("/run/secrets"),
+        }
+    }
+}
+
+/// One endpoint: who is asked for credentials, which rules judge, how it answers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct EndpointSpec {
+    /// What the endpoint is for; shown by `explain`.
+    pub description: String,
+    /// Variables, evaluated once per request.
+    pub variables: EndpointVarsSpec,
+    /// Which credentials are accepted, and what is answered without them.
+    pub authentication: AuthenticationSpec,
+    /// Which proxies are believed, and what they are asked to say.
+    pub forward_proxy_policy: ForwardProxySpec,
+    /// Which headers and query parameters rules may pass on to backends.
+    pub forward_request_policy: ForwardPolicySpec,
+    /// The rules, judged in this order until one does not pass.
+    pub rules: Vec<RuleReferenceSpec>,
+    /// How the verdict is answered.
+    pub response_policy: ResponsePolicySpec,
+    /// How long verdicts are remembered.
+    pub cache: EndpointCacheSpec,
+}
+
+/// A rule by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleReferenceSpec {
+    /// The key of `rules`.
+    pub name: String,
+}

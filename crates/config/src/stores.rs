@@ -1,0 +1,74 @@
+//! The long-lived places that plans point to: they outlive every reload.
+
+use std::sync::Arc;
+
+use ztag_backend::Client;
+use ztag_result_cache::ResultCache;
+use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
+
+use crate::diagnose::{self, Judged};
+use crate::load::Loaded;
+use crate::report::Report;
+
+/// The long-lived places that plans point to.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Where verdicts are remembered.
+    pub cache: Arc<ResultCache>,
+    /// What calls backends.
+    pub client: Arc<Client>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Stores {
+    /// Opens the places that the server section names. With a Redis cache it must be called
+    /// inside the tokio runtime that shall carry the connection.
+    ///
+    /// # Errors
+    /// A report of everything found so far, when the server section is broken or says what cannot
+    /// work.
+    pub fn open(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Self, Report> {
+        Self::build(loaded, clock, |loaded, clock, findings| {
+            let spec = &loaded.server.as_ref()?.cache;
+            let roots = loaded.redis_roots.as_deref();
+            let at = ConfigPath::root().key("server").key("cache");
+            let opened = ResultCache::open(spec, roots, clock)
+                .map_err(|error| Diagnostic::error(Code::CacheBackend, &at, error.to_string()));
+            findings.keep(opened)
+        })
+    }
+
+    /// Places that reach out to nothing: for checking and explaining a configuration.
+    ///
+    /// # Errors
+    /// As [`Stores::open`].
+    pub fn offline(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Self, Report> {
+        Self::build(loaded, clock, |loaded, clock, _| {
+            Some(ResultCache::memory(&loaded.server.as_ref()?.cache, clock))
+        })
+    }
+
+    fn build(
+        loaded: &Loaded,
+        clock: Arc<dyn Clock>,
+        open: impl FnOnce(&Loaded, Arc<dyn Clock>, &mut Findings) -> Option<ResultCache>,
+    ) -> Result<Self, Report> {
+        let mut findings = Findings::new();
+        let at = ConfigPath::root().key("server").key("backend");
+        let client = loaded
+            .server
+            .as_ref()
+            .zip(loaded.backend_tls.clone())
+            .and_then(|(server, tls)| Client::compile(&server.backend, tls, &at, &mut findings));
+        let cache = open(loaded, Arc::clone(&clock), &mut findings);
+        match (client, cache) {
+            (Some(client), Some(cache)) => Ok(Self {
+                cache: Arc::new(cache),
+                client: Arc::new(client),
+                clock,
+            }),
+            _ => Err(diagnose::report(loaded, &Judged::general(findings))),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Watching: reads the configuration again when a file changes, and publishes what is sound.
+//!
+//! File events make a reload quick; a slow look at the content of every file makes it certain,
+//! also where events are lost (mounted volumes, network file systems). Whatever goes wrong, the
+//! plan in force stays in force.
+
+mod changes;
+mod digest;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use ztag_pipeline::{PlanHandle, ReloadReport};
+use ztag_types::EndpointName;
+
+use self::changes::Changes;
+use crate::compile::compile;
+use crate::load::{Loaded, Sources, reload};
+use crate::report::Report;
+use crate::stores::Stores;
+
+/// How long a folder must be quiet before it is read: tools write files in several steps.
+const QUIET: Duration = Duration::from_millis(50);
+/// How long a change waits at the most, however busy the folder is.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the content of every file is compared.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How a reload ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Counts reloads in this process, from 1; 0 before the first.
+    pub attempt: u64,
+    /// The generation of the plan it published; none when the plan in force was kept.
+    pub published: Option<u64>,
+    /// What was found.
+    pub report: Arc<Report>,
+    /// The endpoints that do not serve, according to what was read.
+    pub quarantined: Vec<EndpointName>,
+}
+
+/// Reads the configuration again, by command or when it changes. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Watcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sources: Sources,
+    stores: Stores,
+    plan: PlanHandle,
+    /// Held while a reload is under way: one at a time.
+    running: Mutex<Arc<Loaded>>,
+    outcomes: watch::Sender<Outcome>,
+}
+
+impl Watcher {
+    /// A watcher over the sources that `loaded` came from. It does nothing yet.
+    pub fn new(sources: Sources, loaded: Loaded, stores: Stores, plan: PlanHandle) -> Self {
+        let none = Outcome {
+            attempt: 0,
+            published: None,
+            report: Arc::default(),
+            quarantined: Vec::new(),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                sources,
+                stores,
+                plan,
+                running: Mutex::new(Arc::new(loaded)),
+                outcomes: watch::Sender::new(none),
+            }),
+        }
+    }
+
+    /// Reads the configuration again, now, and publishes a plan if there is a sound one.
+    pub async fn reload_now(&self) -> Outcome {
+        let running = self.shared.running.lock().await;
+        let shared = Arc::clone(&self.shared);
+        let before = Arc::clone(&running);
+        let work = tokio::task::spawn_blocking(move || {
+            let loaded = reload(&shared.sources, &before);
+            let compiled = compile(&loaded, &shared.stores);
+            let published = compiled.plan.map(|plan| shared.plan.publish(plan));
+            (published, compiled.report, compiled.quarantined)
+        });
+        let (published, report, quarantined) = work.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the configuration could not be read");
+            (None, Report::default(), Vec::new())
+        });
+        let outcome = Outcome {
+            attempt: self.shared.outcomes.borrow().attempt + 1,
+            published,
+            report: Arc::new(report),
+            quarantined,
+        };
+        self.shared.announce(&outcome);
+        outcome
+    }
+
+    /// How each reload ended; the receiver wakes with the next one.
+    pub fn outcomes(&self) -> watch::Receiver<Outcome> {
+        self.shared.outcomes.subscribe()
+    }
+
+    /// Reloads on every change until the future is dropped. `started` is told once changes are
+    /// noticed.
+    pub async fn run(&self) {
+        let (sender, mut events) = mpsc::channel(1);
+        let mut changes = Changes::start(sender);
+        let mut seen = self.look(&mut changes).await;
+        let mut poll = tokio::time::interval(POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => {
+                    if event.is_some() {
+                        settle(&mut events).await;
+                    }
+                }
+                _ = poll.tick() => {}
+            }
+            let now = self.look(&mut changes).await;
+            if now != seen {
+                seen = now;
+                self.reload_now().await;
+            }
+        }
+    }
+
+    /// The state of every file, with new folders put under watch.
+    async fn look(&self, changes: &mut Changes) -> digest::State {
+        let running = Arc::clone(&*self.shared.running.lock().await);
+        let sources = self.shared.sources.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let inputs = digest::Inputs::of(&sources, &running);
+            (digest::state(&inputs), inputs.folders())
+        });
+        let (state, folders): (_, Vec<PathBuf>) = looked.await.unwrap_or_default();
+        changes.watch(&folders);
+        state
+    }
+}
+
+impl Shared {
+    fn announce(&self, outcome: &Outcome) {
+        let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
+        match outcome.published {
+            Some(generation) => {
+                tracing::info!(generation, errors, warnings, "configuration reloaded");
+            }
+            None => tracing::error!(
+                errors,
+                warnings,
+                "configuration not reloaded, the one in force stays in force"
+            ),
+        }
+        for finding in outcome.report.findings() {
+            tracing::warn!("{}", finding.to_line());
+        }
+        let diagnostics = outcome.report.findings().iter();
+        self.plan.report(ReloadReport {
+            at: self.stores.clock.now(),
+            published: outcome.published.is_some(),
+            diagnostics: diagnostics.map(crate::report::Finding::to_line).collect(),
+        });
+        self.outcomes.send_replace(outcome.clone());
+    }
+}
+
+/// Waits until no event has come for [`QUIET`], but no longer than [`PATIENCE`].
+async fn settle(events: &mut mpsc::Receiver<()>) {
+    let quiet = async {
+        while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
+    };
+    // Running out of patience is not an error: the folder is read as it is.
+    let _ = tokio::time::timeout(PATIENCE, quiet).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What every input file holds, as a digest, to notice changes that no event told of.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::document::Node;
+use crate::load::{Loaded, Sources};
+
+/// Most files looked at.
+const MAX_FILES: usize = 4_096;
+/// Most levels of folders looked at.
+const MAX_LEVELS: usize = 16;
+
+/// The state of all inputs; equal states mean that nothing changed.
+pub(super) type State = Option<[u8; 32]>;
+
+/// The files and folders that the configuration is read from.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    files: Vec<PathBuf>,
+    trees: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// The inputs of a running server.
+    pub(super) fn of(sources: &Sources, running: &Loaded) -> Self {
+        let base = sources.base();
+        let path = |section: &str, key: &str| {
+            let value = running.server_node.get(section).and_then(|section| section.get(key));
+            let text = value.and_then(Node::as_str).filter(|text| !text.is_empty());
+            text.map(|text| base.join(text))
+        };
+        let mut files: Vec<_> = sources.file.iter().cloned().collect();
+        files.extend(path("rules", "rulesFile"));
+        let trees = [path("rules", "rulesFolder"), path("templates", "templatesFolder")];
+        Self { files, trees: trees.into_iter().flatten().collect() }
+    }
+
+    /// Every folder whose entries matter.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let parents = self.files.iter().filter_map(|file| file.parent());
+        let here = |parent: &Path| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        };
+        let mut folders: BTreeSet<_> = parents.map(here).collect();
+        for tree in &self.trees {
+            let mut walk = Walk::default();
+            walk.folder(tree, 0);
+            folders.extend(walk.folders);
+        }
+        folders.into_iter().collect()
+    }
+}
+
+/// The state of `inputs` now.
+pub(super) fn state(inputs: &Inputs) -> State {
+    let mut hasher = blake3::Hasher::new();
+    for file in &inputs.files {
+        add(&mut hasher, file);
+    }
+    for tree in &inputs.trees {
+        let mut walk = Walk::default();
+        walk.folder(tree, 0);
+        walk.files.sort();
+        hasher.update(&(walk.files.len() as u64).to_be_bytes());
+        walk.files.iter().for_each(|file| add(&mut hasher, file));
+    }
+    Some(*hasher.finalize().as_bytes())
+}
+
+fn add(hasher: &mut blake3::Hasher, path: &Path) {
+    let name = path.as_os_str().as_encoded_bytes();
+    hasher.update(&(name.len() as u64).to_be_bytes());
+    hasher.update(name);
+    let content = fs::File::open(path).and_then(|file| {
+        let mut own = blake3::Hasher::new();
+        own.update_reader(io::Read::take(file, crate::document::MAX_BYTES as u64 + 1))?;
+        Ok(own.finalize())
+    });
+    match content {
+        Ok(content) => hasher.update(content.as_bytes()),
+        Err(error) => hasher.update(format!("{:?}", error.kind()).as_bytes()),
+    };
+}
+
+#[derive(Debug, Default)]
+struct Walk {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Walk {
+    fn folder(&mut self, folder: &Path, level: usize) {
+        let Ok(entries) = fs::read_dir(folder) else {
+            return;
+        };
+        self.folders.push(folder.to_owned());
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden || self.files.len() + self.folders.len() > MAX_FILES {
+                continue;
+            }
+            if path.is_dir() {
+                if level < MAX_LEVELS {
+                    self.folder(&path, level + 1);
+                }
+            } else {
+                self.files.push(path);
+            }
+        }
+    }
+}
