@@ -1,5 +1,7 @@
 //! Every metric there is. A name missing here cannot be counted.
 
+use std::fmt::Write;
+
 /// What kind of number a metric is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MetricKind {
@@ -33,6 +35,17 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// One sentence about it.
     pub help: &'static str,
+}
+
+impl Metric {
+    /// The lines that introduce it in the Prometheus text format.
+    pub(crate) fn render_head(&self, out: &mut String) {
+        let Self {
+            name, kind, help, ..
+        } = self;
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", kind.as_str());
+    }
 }
 
 /// From a tenth of a millisecond, where answers from the cache are, to 5 seconds.
@@ -105,4 +118,53 @@ metrics! {
         [], "Memory resident.";
     PROCESS_FILES = "process_open_fds", MetricKind::Gauge,
         [], "Files and sockets open.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_and_labels_follow_the_conventions() {
+        let mut names = HashSet::new();
+        for metric in METRICS {
+            assert!(names.insert(metric.name), "`{}` twice", metric.name);
+            let ours = metric.name.starts_with("ztag_") || metric.name.starts_with("process_");
+            assert!(ours, "{}", metric.name);
+            let is_total = metric.name.ends_with("_total");
+            assert_eq!(
+                is_total,
+                metric.kind == MetricKind::Counter,
+                "{}",
+                metric.name
+            );
+            let is_histogram = matches!(metric.kind, MetricKind::Histogram(_));
+            assert_eq!(
+                is_histogram,
+                metric.name.ends_with("_duration_seconds"),
+                "{}",
+                metric.name
+            );
+            assert!(metric.help.ends_with('.') && !metric.help.contains(['\\', '\n']));
+            assert!(!metric.labels.contains(&"le"));
+        }
+    }
+
+    #[test]
+    fn buckets_grow_and_include_those_of_the_contract() {
+        for metric in METRICS {
+            let MetricKind::Histogram(bounds) = metric.kind else {
+                continue;
+            };
+            assert!(bounds.is_sorted_by(|a, b| a < b), "{}", metric.name);
+        }
+        let MetricKind::Histogram(bounds) = REQUEST_SECONDS else {
+            panic!("not a histogram");
+        };
+        for expected in [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0] {
+            assert!(bounds.contains(&expected), "{expected}");
+        }
+    }
 }

@@ -143,15 +143,13 @@ impl Family {
     }
 
     fn render(&self, out: &mut String) {
-        let Metric {
-            name, kind, help, ..
-        } = self.metric;
+        let name = self.metric.name;
         let series = self.series.lock().clone();
         if series.is_empty() {
             return;
         }
+        self.metric.render_head(out);
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", kind.as_str());
         for (labels, series) in &series {
             match series {
                 Series::Counter(count) => {

@@ -180,19 +180,9 @@ impl Telemetry {
         let registry = &self.inner.registry;
         let dropped = registry.counter(metric::LOG_LINES_DROPPED, &[]);
         dropped.absolute(self.inner.drain.sink().dropped());
-        let usage = process::usage();
-        if let Some(seconds) = usage.cpu_seconds {
-            registry.counter(metric::PROCESS_CPU, &[]).absolute(seconds);
-        }
-        for (name, value) in [
-            (metric::PROCESS_MEMORY, usage.resident),
-            (metric::PROCESS_FILES, usage.files),
-        ] {
-            if let Some(value) = value {
-                registry.gauge(name, &[]).set(rounded(value));
-            }
-        }
-        registry.render()
+        let mut text = registry.render();
+        process::render(&mut text);
+        text
     }
 
     /// Writes the log lines that wait. The end of the process needs it only when a clone outlives it.
