@@ -192,8 +192,8 @@ impl Stage for Admission {
     fn run<'a>(
         &'a self,
         input: &'a Snapshot,
-        _trace: &'a mut Trace,
-    ) -> impl Future<Output = Result<Admitted, Halt>> + Send + 'a {
+        _trace: &mut Trace,
+    ) -> impl Future<Output = Result<Admitted, Halt>> + Send {
         ready(self.admit(input))
     }
 }

@@ -136,7 +136,7 @@ impl Stage for EndpointVars {
     type Output = Vars;
 
     /// Never halts.
-    async fn run<'a>(&'a self, input: VarsInput<'a>, _: &'a mut Trace) -> Result<Vars, Halt> {
+    async fn run<'a>(&'a self, input: VarsInput<'a>, _: &mut Trace) -> Result<Vars, Halt> {
         Ok(self.evaluate(&input))
     }
 }

@@ -202,7 +202,7 @@ impl Stage for ForwardPolicy {
 
     /// A template that cannot be rendered halts with [`Outcome::Error`] and an empty reply of
     /// status 502.
-    async fn run<'a>(&'a self, input: ForwardInput<'a>, _: &'a mut Trace) -> Result<Curated, Halt> {
+    async fn run<'a>(&'a self, input: ForwardInput<'a>, _: &mut Trace) -> Result<Curated, Halt> {
         self.curate(&input).map_err(|fault| Halt {
             outcome: Outcome::Error,
             reason: Reason::from(&fault),

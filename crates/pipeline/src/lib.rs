@@ -1,1 +1,22 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod admin;
+mod cache;
+mod decide;
+mod describe;
+mod evaluate;
+mod explain;
+mod permit;
+mod plan;
+mod route;
+mod scrub;
+mod service;
+mod stages;
+
+pub use admin::{AdminService, DryRunError};
+pub use cache::{DecisionCache, Uncacheable};
+pub use decide::{Decided, Decision, Pipeline};
+pub use describe::{DescriptionError, RequestSpec};
+pub use permit::Permit;
+pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};
+pub use service::DecisionService;

@@ -210,7 +210,7 @@ impl Stage for ResponsePolicy {
     type Input<'a> = ReplyInput<'a>;
     type Output = Reply;
 
-    async fn run<'a>(&'a self, input: ReplyInput<'a>, trace: &'a mut Trace) -> Result<Reply, Halt> {
+    async fn run<'a>(&'a self, input: ReplyInput<'a>, trace: &mut Trace) -> Result<Reply, Halt> {
         self.render(&input, &trace.rules)
     }
 }

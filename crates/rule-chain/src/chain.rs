@@ -95,11 +95,7 @@ impl Stage for RuleChain {
     type Output = Verdict;
 
     /// Never halts: whatever happens is a verdict.
-    async fn run<'a>(
-        &'a self,
-        input: ChainInput<'a>,
-        trace: &'a mut Trace,
-    ) -> Result<Verdict, Halt> {
+    async fn run<'a>(&'a self, input: ChainInput<'a>, trace: &mut Trace) -> Result<Verdict, Halt> {
         Ok(self.judge(input, trace).await)
     }
 }

@@ -65,6 +65,6 @@ pub trait Stage: Send + Sync {
     fn run<'a>(
         &'a self,
         input: Self::Input<'a>,
-        trace: &'a mut Trace,
-    ) -> impl Future<Output = Result<Self::Output, Halt>> + Send + 'a;
+        trace: &mut Trace,
+    ) -> impl Future<Output = Result<Self::Output, Halt>> + Send;
 }

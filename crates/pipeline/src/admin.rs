@@ -1,0 +1,218 @@
+//! The admin listener: metrics, health, the compiled policy, and dry runs.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use serde_json::{Value as Json, json};
+use ztag_server::{Answer, Incoming, Peer};
+use ztag_types::Reply;
+
+use crate::decide::Pipeline;
+use crate::describe::RequestSpec;
+use crate::explain;
+use crate::plan::{EndpointState, Selection};
+use crate::scrub::Scrub;
+use crate::service::{plain, respond};
+
+/// Bytes of a described request.
+const MAX_DESCRIPTION: usize = 256 * 1024;
+
+/// Answers `/metrics`, `/healthz`, `/readyz`, `/explain` and `/{endpoint}/explain`.
+#[derive(Clone, Debug)]
+pub struct AdminService {
+    pipeline: Pipeline,
+}
+
+/// Why a dry run could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DryRunError {
+    /// The description is not that of a request.
+    #[error(transparent)]
+    Description(#[from] crate::describe::DescriptionError),
+    /// The endpoint does not exist.
+    #[error("no endpoint has this name")]
+    UnknownEndpoint,
+    /// There are several endpoints and the description names none.
+    #[error("`endpoint` is needed: there are several")]
+    UnnamedEndpoint,
+    /// The endpoint is broken.
+    #[error("the endpoint is quarantined: {0}")]
+    Quarantined(String),
+}
+
+impl AdminService {
+    /// A service over `pipeline`.
+    pub const fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline }
+    }
+
+    /// Evaluates a described request for real, backend calls included, and returns the full
+    /// decision record with every secret taken out. Nothing is counted.
+    pub async fn dry_run(&self, spec: &RequestSpec) -> Result<Json, DryRunError> {
+        let plan = self.pipeline.plans().load_full();
+        let endpoint = match plan.select(spec.endpoint.as_deref()) {
+            Selection::Endpoint(EndpointState::Ready(endpoint)) => endpoint,
+            Selection::Endpoint(EndpointState::Quarantined(quarantine)) => {
+                return Err(DryRunError::Quarantined(quarantine.reasons.join("; ")));
+            }
+            Selection::Unnamed => return Err(DryRunError::UnnamedEndpoint),
+            Selection::Unknown => return Err(DryRunError::UnknownEndpoint),
+        };
+        let hop = spec.to_hop(self.pipeline.clock().now())?;
+        let decided = self
+            .pipeline
+            .dry_run(endpoint, plan.generation(), hop)
+            .await;
+        let shown = explain::record(&decided.record, decided.decision.reply());
+        Ok(match &decided.request {
+            Ok(request) => {
+                let presented = decided
+                    .admitted
+                    .as_ref()
+                    .map(|admitted| &*admitted.credentials);
+                Scrub::new(&endpoint.globals, request, presented.unwrap_or_default()).apply(shown)
+            }
+            Err(_) => shown,
+        })
+    }
+
+    fn health(&self) -> Json {
+        let plan = self.pipeline.plans().load();
+        let report = self.pipeline.plans().last_report();
+        let healthy = report.published && plan.quarantined().next().is_none();
+        let mut health = explain::plan(&plan, &report);
+        if let Json::Object(fields) = &mut health {
+            let status = if healthy { "ok" } else { "degraded" };
+            fields.insert("status".to_owned(), status.into());
+        }
+        health
+    }
+
+    fn explain(&self, endpoint: Option<&str>) -> Reply {
+        let plan = self.pipeline.plans().load();
+        match endpoint {
+            None => json_reply(StatusCode::OK, &self.health()),
+            Some(name) => match plan.select(Some(name)) {
+                Selection::Endpoint(state) => json_reply(StatusCode::OK, &explain::endpoint(state)),
+                Selection::Unnamed | Selection::Unknown => {
+                    let names: Vec<_> = plan.endpoints().map(EndpointState::name).collect();
+                    let answer = json!({
+                        "error": "no endpoint has this name",
+                        "availableEndpoints": names,
+                    });
+                    json_reply(StatusCode::NOT_FOUND, &answer)
+                }
+            },
+        }
+    }
+
+    async fn explain_request(&self, body: Incoming) -> Reply {
+        let Ok(body) = Limited::new(body, MAX_DESCRIPTION).collect().await else {
+            return json_error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the description is too large",
+            );
+        };
+        let spec: RequestSpec = match serde_json::from_slice(&body.to_bytes()) {
+            Ok(spec) => spec,
+            Err(error) => return json_error(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        match self.dry_run(&spec).await {
+            Ok(record) => json_reply(StatusCode::OK, &record),
+            Err(error) => json_error(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+        }
+    }
+}
+
+impl Answer for AdminService {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request<Incoming>, _: Peer) -> Response<Self::Body> {
+        if !is_addressed_directly(request.headers()) {
+            return respond(plain(StatusCode::FORBIDDEN, "host not allowed"));
+        }
+        let method = request.method().clone();
+        let path = request.uri().path().trim_matches('/').to_ascii_lowercase();
+        let reply = match (&method, path.as_str()) {
+            (&Method::POST, "explain") => self.explain_request(request.into_body()).await,
+            (&Method::GET, "metrics") => self.metrics(),
+            (&Method::GET, "healthz" | "health") => json_reply(StatusCode::OK, &self.health()),
+            (&Method::GET, "readyz") => self.readiness(),
+            (&Method::GET, "explain") => self.explain(None),
+            (&Method::GET, path) => match path.strip_suffix("/explain") {
+                Some(endpoint) => self.explain(Some(endpoint)),
+                None => plain(StatusCode::NOT_FOUND, "not found"),
+            },
+            _ => plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+        };
+        respond(reply)
+    }
+}
+
+impl AdminService {
+    fn metrics(&self) -> Reply {
+        let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        Reply {
+            status: StatusCode::OK,
+            headers: vec![(CONTENT_TYPE, content_type)],
+            body: Bytes::from(self.pipeline.telemetry().render()),
+        }
+    }
+
+    fn readiness(&self) -> Reply {
+        match self.pipeline.plans().last_report().published {
+            true => plain(StatusCode::OK, "ready"),
+            false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+        }
+    }
+}
+
+/// Whether the `Host` is an address or a local name. A web page that rebinds its own name to
+/// this listener is refused.
+fn is_addressed_directly(headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+fn json_reply(status: StatusCode, json: &Json) -> Reply {
+    Reply {
+        status,
+        headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+        body: Bytes::from(format!("{json:#}\n")),
+    }
+}
+
+fn json_error(status: StatusCode, message: &str) -> Reply {
+    json_reply(status, &json!({ "error": message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_45_dns_rebinding_is_refused() {
+        let check = |host: &'static str, expected| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            assert_eq!(is_addressed_directly(&headers), expected, "{host}");
+        };
+        check("localhost:9901", true);
+        check("127.0.0.1:9901", true);
+        check("[::1]:9901", true);
+        check("10.1.2.3", true);
+        check("evil.example:9901", false);
+        check("127.0.0.1.evil.example", false);
+        check("", false);
+    }
+}

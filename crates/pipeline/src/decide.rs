@@ -1,0 +1,317 @@
+//! One request in, one decision and its record out.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use smallvec::SmallVec;
+use ztag_admission::{Hop, Refused, adapt, capture};
+use ztag_response_policy::ReplyInput;
+use ztag_telemetry::Telemetry;
+use ztag_types::{
+    Admitted, CacheReport, Clock, Credential, Detail, Halt, Outcome, Reason, Record, Reply,
+    RuleName, SmolStr, Snapshot, Trace,
+};
+
+use crate::evaluate::evaluate;
+use crate::permit::Permit;
+use crate::plan::{Endpoint, PlanHandle};
+use crate::stages::Stages;
+
+/// Every how many decisions of a worker the stages are timed.
+const TIMED_EVERY: u32 = 16;
+
+/// What was decided, with the reply that says so.
+#[derive(Debug)]
+#[must_use]
+pub enum Decision {
+    /// The request may go on; the permit proves it.
+    Pass(Permit, Reply),
+    /// The request is turned away.
+    Fail(Reply),
+    /// No decision was possible; the request is turned away.
+    Error(Reply),
+}
+
+impl Decision {
+    /// Without a permit nothing passes, and a reply that says otherwise is closed.
+    fn new(outcome: Outcome, permit: Option<Permit>, reply: Reply) -> Self {
+        match (outcome, permit) {
+            (Outcome::Pass, Some(permit)) => Self::Pass(permit, reply),
+            (Outcome::Fail, _) => Self::Fail(closed(reply, StatusCode::FORBIDDEN)),
+            (Outcome::Pass | Outcome::Error, _) => {
+                Self::Error(closed(reply, StatusCode::BAD_GATEWAY))
+            }
+        }
+    }
+
+    /// The reply.
+    pub const fn reply(&self) -> &Reply {
+        match self {
+            Self::Pass(_, reply) | Self::Fail(reply) | Self::Error(reply) => reply,
+        }
+    }
+
+    /// The reply, given away.
+    pub fn into_reply(self) -> Reply {
+        match self {
+            Self::Pass(_, reply) | Self::Fail(reply) | Self::Error(reply) => reply,
+        }
+    }
+}
+
+// INVARIANT: a denial never carries a status that a proxy reads as "go on".
+fn closed(mut reply: Reply, status: StatusCode) -> Reply {
+    if reply.status.is_success() || reply.status.is_informational() {
+        reply.status = status;
+    }
+    reply
+}
+
+/// Decides requests by the plan in force.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    plans: PlanHandle,
+    telemetry: Telemetry,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pipeline {
+    /// A pipeline over `plans`.
+    pub const fn new(plans: PlanHandle, telemetry: Telemetry, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            plans,
+            telemetry,
+            clock,
+        }
+    }
+
+    /// Where the plan in force is found.
+    pub const fn plans(&self) -> &PlanHandle {
+        &self.plans
+    }
+
+    /// Where records go.
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Decides one request by one endpoint of the plan of this generation. The record is finished
+    /// but not yet observed.
+    pub async fn decide(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        hop: Hop,
+        detail: Detail,
+    ) -> Decided {
+        let captured = capture(hop, &endpoint.capture);
+        self.decide_captured(endpoint, generation, captured, detail)
+            .await
+    }
+
+    /// The answer to a request that was refused before it could be captured.
+    pub fn refuse(&self, endpoint: &Endpoint, generation: u64, refused: Refused) -> Decided {
+        let end = End::halted(endpoint.admission.refuse(&refused));
+        let stages = self.stages(Detail::Summary);
+        finish(endpoint, generation, Err(refused), end, stages)
+    }
+
+    /// Decides a request described as its client would send it, whatever dialect the endpoint's
+    /// proxy speaks, keeping everything.
+    pub async fn dry_run(&self, endpoint: &Endpoint, generation: u64, hop: Hop) -> Decided {
+        let captured = capture(hop, &endpoint.capture.as_direct());
+        self.decide_captured(endpoint, generation, captured, Detail::Full)
+            .await
+    }
+
+    async fn decide_captured(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        captured: Result<Snapshot, Refused>,
+        detail: Detail,
+    ) -> Decided {
+        let begun = self.clock.monotonic();
+        let mut stages = self.stages(detail);
+        let request = match captured {
+            Ok(request) => request,
+            Err(refused) => return self.refuse(endpoint, generation, refused),
+        };
+        let end = conclude(endpoint, &request, &mut stages).await;
+        let request = Ok(request);
+        let mut decided = finish(endpoint, generation, request, end, stages);
+        decided.record.latency = self.clock.monotonic().saturating_sub(begun);
+        decided
+    }
+
+    fn stages(&self, detail: Detail) -> Stages<'_> {
+        Stages {
+            clock: &*self.clock,
+            trace: Trace::new(detail),
+            timed: detail == Detail::Full || is_timed(),
+            cache: CacheReport::default(),
+        }
+    }
+}
+
+/// A decision with all that is known about it.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// What happened.
+    pub record: Record,
+    /// The request as captured, or why it was not.
+    pub request: Result<Snapshot, Refused>,
+    /// The proof of admission, if it came that far.
+    pub admitted: Option<Admitted>,
+}
+
+/// Where the stages ended.
+struct End {
+    outcome: Outcome,
+    reason: Reason,
+    rule: Option<RuleName>,
+    admitted: Option<Admitted>,
+    permit: Option<Permit>,
+    reply: Reply,
+}
+
+impl End {
+    fn halted(halt: Halt) -> Self {
+        Self {
+            // INVARIANT: a halt never passes; `Decision::new` would find no permit anyway.
+            outcome: halt.outcome,
+            reason: halt.reason,
+            rule: None,
+            admitted: None,
+            permit: None,
+            reply: *halt.reply,
+        }
+    }
+}
+
+/// Evaluates the request and renders the reply. Holds the only call that makes a permit.
+async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<'_>) -> End {
+    let concluded = match evaluate(endpoint, snapshot, stages).await {
+        Ok(concluded) => concluded,
+        Err(halt) => return End::halted(halt),
+    };
+    let input = ReplyInput {
+        snapshot,
+        admitted: &concluded.admitted,
+        curated: &concluded.curated,
+        vars: &concluded.vars,
+        globals: &endpoint.globals,
+        endpoint: &endpoint.name,
+        verdict: &concluded.verdict,
+    };
+    let rendered = endpoint.response.render(&input, &stages.trace.rules);
+    let verdict = concluded.verdict;
+    let end = match rendered {
+        Err(halt) => End::halted(halt),
+        Ok(reply) => End {
+            outcome: verdict.outcome,
+            permit: Permit::of(&verdict, &endpoint.name),
+            reason: verdict.reason,
+            rule: None,
+            admitted: None,
+            reply,
+        },
+    };
+    End {
+        rule: verdict.rule,
+        admitted: Some(concluded.admitted),
+        ..end
+    }
+}
+
+fn finish(
+    endpoint: &Endpoint,
+    generation: u64,
+    request: Result<Snapshot, Refused>,
+    end: End,
+    stages: Stages<'_>,
+) -> Decided {
+    let reply = adapt(endpoint.capture.dialect(), end.reply);
+    let decision = Decision::new(end.outcome, end.permit, reply);
+    let credentials = end
+        .admitted
+        .iter()
+        .flat_map(|admitted| &admitted.credentials);
+    let seen = Seen::of(&request);
+    let record = Record {
+        endpoint: Some(endpoint.name.clone()),
+        generation,
+        correlation: seen.correlation,
+        received: seen.received,
+        latency: Duration::ZERO,
+        outcome: end.outcome,
+        reason: end.reason,
+        status: decision.reply().status.as_u16(),
+        rule: end.rule,
+        method: seen.method,
+        host: seen.host,
+        path: seen.path,
+        client: seen.client,
+        credentials: credentials.map(Credential::kind).collect::<SmallVec<_>>(),
+        cache: stages.cache,
+        trace: stages.trace,
+    };
+    Decided {
+        decision,
+        record,
+        request,
+        admitted: end.admitted,
+    }
+}
+
+/// What a record tells of the request, captured or refused.
+struct Seen {
+    correlation: SmolStr,
+    received: ztag_types::Timestamp,
+    method: SmolStr,
+    host: SmolStr,
+    path: SmolStr,
+    client: SmolStr,
+}
+
+impl Seen {
+    fn of(request: &Result<Snapshot, Refused>) -> Self {
+        match request {
+            Ok(request) => Self {
+                correlation: request.correlation.clone(),
+                received: request.received,
+                method: SmolStr::new(request.line.method.as_str()),
+                host: request.line.host.clone(),
+                path: SmolStr::new(request.line.path()),
+                client: request.client.address_text.clone(),
+            },
+            Err(refused) => Self {
+                correlation: refused.correlation.clone(),
+                received: refused.received,
+                method: SmolStr::default(),
+                host: SmolStr::default(),
+                path: SmolStr::default(),
+                client: SmolStr::new(refused.peer.ip().to_string()),
+            },
+        }
+    }
+}
+
+/// Whether this decision of the current worker is one of those timed.
+fn is_timed() -> bool {
+    thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
+    COUNT.with(|count| {
+        let next = count.get().wrapping_add(1);
+        count.set(next);
+        next.is_multiple_of(TIMED_EVERY)
+    })
+}
