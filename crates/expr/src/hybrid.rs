@@ -55,3 +55,44 @@ impl Hybrid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ztag_types::{Root, Slots, View};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(source: &str, expected: impl Into<Value>) {
+        let vocabulary = Vocabulary::policy(&[Root::Endpoint, Root::Request]);
+        let hybrid = Hybrid::compile(source, &vocabulary, &TemplateFiles::empty()).unwrap();
+        let slots = Slots::new().with(Root::Endpoint, View::Str("api"));
+        assert_eq!(
+            hybrid.evaluate(slots.scope()),
+            Ok(expected.into()),
+            "{source}"
+        );
+    }
+
+    #[test]
+    fn braces_tell_a_template_from_cel() {
+        check("endpoint == 'api'", true);
+        check("1 + 1", Value::Int(2));
+        check("{{ endpoint }}", "api");
+        // A template always is text.
+        check("{{ 1 + 1 }}", "2");
+        check("{% if endpoint == 'api' %}yes{% endif %}", "yes");
+        check("{'a': 1}['a']", Value::Int(1));
+    }
+
+    #[test]
+    fn reads_and_shape_come_from_either() {
+        let vocabulary = Vocabulary::policy(&[Root::Endpoint, Root::Request]);
+        for source in ["request.path", "{{ request.path }}"] {
+            let hybrid = Hybrid::compile(source, &vocabulary, &TemplateFiles::empty()).unwrap();
+            let reads: Vec<_> = hybrid.reads().paths().map(ToString::to_string).collect();
+            assert_eq!(reads, ["request.path"]);
+            assert_eq!(hybrid.shape(), &Shape::String);
+        }
+    }
+}

@@ -107,9 +107,9 @@ impl Template {
             return Self::of(Source { file, text }, vocabulary, files);
         }
         let start = path_template.trim();
-        let dynamic = start.find("{{").into_iter().chain(start.find("{%"));
-        let literal = dynamic.min().and_then(|at| start.get(..at));
-        let prefix = literal.unwrap_or_default();
+        let tags = ["{{", "{%", "{#"].into_iter();
+        let literal = tags.filter_map(|tag| start.find(tag)).min();
+        let prefix = literal.and_then(|at| start.get(..at)).unwrap_or_default();
         let mut templates = BTreeMap::new();
         for (name, text) in files.below(prefix) {
             let file = Some(name);

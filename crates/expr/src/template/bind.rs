@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, SecondsFormat};
 use minijinja::Value as Bound;
-use ztag_types::{Key, Map, Reads, Scope, Span, Timestamp, Value, View};
+use ztag_types::{Key, Map, Reads, Scope, Value, View};
 
+use crate::cel::{format_duration, format_timestamp};
 use crate::vocabulary::Vocabulary;
 
 /// Which paths are copied for a render.
@@ -92,8 +92,8 @@ fn bound(view: View<'_>) -> Bound {
         View::Double(d) => d.into(),
         View::Str(text) => text.into(),
         View::Bytes(bytes) => STANDARD.encode(bytes).into(),
-        View::Timestamp(at) => timestamp_text(at).into(),
-        View::Duration(span) => span_text(span).into(),
+        View::Timestamp(at) => format_timestamp(at).into(),
+        View::Duration(span) => format_duration(span).into(),
         View::List(items) => items.iter().map(|item| bound(item.view())).collect(),
         View::Map(map) => bound_map(map),
         View::Object(object) => {
@@ -121,22 +121,4 @@ fn bound_map(map: &Map) -> Bound {
         (key, bound(value.view()))
     });
     entries.collect::<BTreeMap<_, _>>().into()
-}
-
-/// RFC 3339 in UTC with as many digits of the second as needed, as CEL prints it.
-pub(super) fn timestamp_text(at: Timestamp) -> String {
-    DateTime::from_timestamp(at.seconds(), at.nanos()).map_or_else(
-        || at.seconds().to_string(),
-        |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-    )
-}
-
-/// Seconds with a fraction where there is one, as CEL prints it: `1.5s`.
-pub(super) fn span_text(span: Span) -> String {
-    let nanos = span.nanos();
-    let (sign, size) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
-    let (seconds, fraction) = (size / 1_000_000_000, size % 1_000_000_000);
-    let fraction = format!(".{fraction:09}");
-    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
-    format!("{sign}{seconds}{fraction}s")
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
-use minijinja::{filters as standard, functions, tests};
+use minijinja::{filters as standard, functions, tests as conditions};
 
 use super::budget::{self, OUTPUT_BYTES, charge};
 use super::files::TemplateFiles;
@@ -270,33 +270,57 @@ fn add_standard_filters(engine: &mut Environment<'static>) {
 }
 
 fn add_tests(engine: &mut Environment<'static>) {
-    engine.add_test("boolean", tests::is_boolean);
-    engine.add_test("defined", tests::is_defined);
-    engine.add_test("divisibleby", tests::is_divisibleby);
+    engine.add_test("boolean", conditions::is_boolean);
+    engine.add_test("defined", conditions::is_defined);
+    engine.add_test("divisibleby", conditions::is_divisibleby);
     engine.add_test("endingwith", filters::is_endingwith);
-    engine.add_test("eq", tests::is_eq);
-    engine.add_test("equalto", tests::is_eq);
-    engine.add_test("even", tests::is_even);
-    engine.add_test("false", tests::is_false);
-    engine.add_test("float", tests::is_float);
-    engine.add_test("ge", tests::is_ge);
-    engine.add_test("greaterthan", tests::is_gt);
-    engine.add_test("gt", tests::is_gt);
-    engine.add_test("in", tests::is_in);
-    engine.add_test("int", tests::is_integer);
-    engine.add_test("integer", tests::is_integer);
-    engine.add_test("iterable", tests::is_iterable);
-    engine.add_test("le", tests::is_le);
-    engine.add_test("lessthan", tests::is_lt);
-    engine.add_test("lt", tests::is_lt);
-    engine.add_test("mapping", tests::is_mapping);
-    engine.add_test("ne", tests::is_ne);
-    engine.add_test("none", tests::is_none);
-    engine.add_test("number", tests::is_number);
-    engine.add_test("odd", tests::is_odd);
-    engine.add_test("sequence", tests::is_sequence);
+    engine.add_test("eq", conditions::is_eq);
+    engine.add_test("equalto", conditions::is_eq);
+    engine.add_test("even", conditions::is_even);
+    engine.add_test("false", conditions::is_false);
+    engine.add_test("float", conditions::is_float);
+    engine.add_test("ge", conditions::is_ge);
+    engine.add_test("greaterthan", conditions::is_gt);
+    engine.add_test("gt", conditions::is_gt);
+    engine.add_test("in", conditions::is_in);
+    engine.add_test("int", conditions::is_integer);
+    engine.add_test("integer", conditions::is_integer);
+    engine.add_test("iterable", conditions::is_iterable);
+    engine.add_test("le", conditions::is_le);
+    engine.add_test("lessthan", conditions::is_lt);
+    engine.add_test("lt", conditions::is_lt);
+    engine.add_test("mapping", conditions::is_mapping);
+    engine.add_test("ne", conditions::is_ne);
+    engine.add_test("none", conditions::is_none);
+    engine.add_test("number", conditions::is_number);
+    engine.add_test("odd", conditions::is_odd);
+    engine.add_test("sequence", conditions::is_sequence);
     engine.add_test("startingwith", filters::is_startingwith);
-    engine.add_test("string", tests::is_string);
-    engine.add_test("true", tests::is_true);
-    engine.add_test("undefined", tests::is_undefined);
+    engine.add_test("string", conditions::is_string);
+    engine.add_test("true", conditions::is_true);
+    engine.add_test("undefined", conditions::is_undefined);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_passes_the_check_exists() {
+        let engine = base();
+        let mut state = engine.empty_state();
+        for filter in FILTERS.iter().chain(&[TERM, FACTOR, FIELD, FILE]) {
+            let kind = state
+                .apply_filter(filter, &[])
+                .map_err(|error| error.kind());
+            assert_ne!(kind.err(), Some(ErrorKind::UnknownFilter), "{filter}");
+        }
+        for test in TESTS {
+            let kind = state.perform_test(test, &[]).map_err(|error| error.kind());
+            assert_ne!(kind.err(), Some(ErrorKind::UnknownTest), "{test}");
+        }
+        let functions: Vec<_> = engine.globals().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(functions, FUNCTIONS);
+        assert!(FILTERS.is_sorted() && TESTS.is_sorted());
+    }
 }

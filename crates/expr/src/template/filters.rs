@@ -1,6 +1,5 @@
 //! The filters that make text: in JSON style, undefined as nothing, within the budget.
 
-use std::fmt::Write as _;
 use std::io;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -223,19 +222,27 @@ pub(super) fn last(value: Value) -> Result<Value, Error> {
 
 /// `tojson`: JSON text, safe to stand inside JSON and inside an HTML script.
 pub(super) fn tojson(state: &mut State<'_, '_>, value: &Value) -> Result<Value, Error> {
-    let json = json_of(state, value)?;
+    let safe = script_safe(&json_of(state, value)?);
+    charge(state, safe.len())?;
+    Ok(Value::from_safe_string(safe))
+}
+
+/// JSON text without the characters that mean something to HTML. Outside of its strings JSON has
+/// none of them, and inside an escape means the same.
+pub(super) fn script_safe(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for letter in json.chars() {
         match letter {
-            // Outside of strings JSON has none of these, inside an escape means the same.
-            '<' | '>' | '&' | '\'' | '\u{2028}' | '\u{2029}' => {
-                write!(safe, "\\u{:04x}", u32::from(letter)).map_err(|_| too_much())?;
-            }
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\'' => safe.push_str("\\u0027"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
             other => safe.push(other),
         }
     }
-    charge(state, safe.len())?;
-    Ok(Value::from_safe_string(safe))
+    safe
 }
 
 /// `b64encode`: RFC 4648 section 4, padded.

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use minijinja::machinery::ast::{CallArg, Expr, Stmt};
+use serde_json::Value as Json;
 use smallvec::SmallVec;
 use ztag_types::{Scope, View};
 
 use super::budget::OUTPUT_BYTES;
+use super::filters::script_safe;
 use super::survey::path::{Path, literal};
 use crate::error::EvalError;
 use crate::vocabulary::Vocabulary;
@@ -31,11 +33,15 @@ enum Pure {
     Upper,
     Trim,
     Default(Box<str>),
+    ToJson,
 }
 
 /// A printed look-up on its way through the filters.
 enum Printed<'a> {
     Undefined,
+    Null,
+    /// A number or a truth value, which JSON writes the same.
+    Bare(Cow<'a, str>),
     Text(Cow<'a, str>),
 }
 
@@ -128,20 +134,28 @@ impl<'a> Printed<'a> {
         }
         let text = match root.at_path(keys) {
             None | Some(View::Failed(_)) => return Some(Self::Undefined),
-            Some(View::Null) => Cow::Borrowed(""),
-            Some(View::Str(text)) => Cow::Borrowed(text),
+            Some(View::Null) => return Some(Self::Null),
+            Some(View::Str(text)) => return Some(Self::Text(Cow::Borrowed(text))),
             Some(View::Bool(b)) => Cow::Borrowed(if b { "true" } else { "false" }),
             Some(View::Int(i)) => Cow::Owned(i.to_string()),
             Some(View::Uint(u)) => Cow::Owned(u.to_string()),
             Some(_) => return None,
         };
-        Some(Self::Text(text))
+        Some(Self::Bare(text))
+    }
+
+    fn json(self) -> Cow<'a, str> {
+        match self {
+            Self::Undefined | Self::Null => Cow::Borrowed("null"),
+            Self::Bare(text) => text,
+            Self::Text(text) => script_safe(&Json::from(&*text).to_string()).into(),
+        }
     }
 
     fn text(self) -> Cow<'a, str> {
         match self {
-            Self::Undefined => Cow::Borrowed(""),
-            Self::Text(text) => text,
+            Self::Undefined | Self::Null => Cow::Borrowed(""),
+            Self::Bare(text) | Self::Text(text) => text,
         }
     }
 }
@@ -152,6 +166,7 @@ impl Pure {
             ("lower", []) => Some(Self::Lower),
             ("upper", []) => Some(Self::Upper),
             ("trim", []) => Some(Self::Trim),
+            ("tojson", []) => Some(Self::ToJson),
             ("default" | "d", [CallArg::Pos(value)]) => Some(Self::Default(literal(value)?.into())),
             _ => None,
         }
@@ -161,8 +176,11 @@ impl Pure {
         if let Self::Default(text) = self {
             return match printed {
                 Printed::Undefined => Printed::Text(Cow::Borrowed(text)),
-                defined @ Printed::Text(_) => defined,
+                defined => defined,
             };
+        }
+        if matches!(self, Self::ToJson) {
+            return Printed::Text(printed.json());
         }
         let text = printed.text();
         Printed::Text(match self {

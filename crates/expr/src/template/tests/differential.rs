@@ -19,6 +19,7 @@ fn piece() -> impl Strategy<Value = String> {
         "|lower",
         "|upper",
         "|trim",
+        "|tojson",
         "|default('d É')",
         "|d(' x ')",
     ]);
