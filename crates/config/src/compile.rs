@@ -4,6 +4,7 @@ mod endpoint;
 
 use ztag_pipeline::{EndpointState, Plan};
 use ztag_result_cache::check_server_cache;
+use ztag_telemetry::check_logging;
 use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 
 use self::endpoint::Workshop;
@@ -71,10 +72,34 @@ fn quarantined(state: &EndpointState) -> Option<EndpointName> {
 }
 
 fn check_server(server: &ServerSpec, judged: &mut Ledger) {
-    let at = ConfigPath::root().key("server").key("cache");
-    for diagnostic in check_server_cache(&server.cache, &at) {
+    let at = ConfigPath::root().key("server");
+    let cache = check_server_cache(&server.cache, &at.key("cache"));
+    let logging = check_logging(&server.logging, &at.key("logging"));
+    let exposed = check_listeners(server, &at);
+    for diagnostic in cache.into_iter().chain(logging).chain(exposed) {
         judged.add(diagnostic, None);
     }
+}
+
+/// The admin listener shows the compiled policy to whoever reaches it.
+fn check_listeners(server: &ServerSpec, at: &ConfigPath) -> Option<Diagnostic> {
+    let admin = &server.admin;
+    if !admin.enabled {
+        return None;
+    }
+    let clash = admin.port != 0
+        && admin.port == server.listen.port
+        && (admin.address == server.listen.address || server.listen.address.is_unspecified());
+    if clash {
+        let message = format!("port `{}` is that of `server.listen`, too", admin.port);
+        return Some(Diagnostic::error(Code::Conflict, &at.key("admin").key("port"), message));
+    }
+    if !admin.address.is_loopback() {
+        let message = "whoever reaches the admin listener may read the compiled policy";
+        let at = at.key("admin").key("address");
+        return Some(Diagnostic::warning(Code::Unsafe, &at, message));
+    }
+    None
 }
 
 fn no_endpoint(loaded: &Loaded) -> Diagnostic {

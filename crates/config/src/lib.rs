@@ -10,7 +10,6 @@ mod locate;
 mod merge;
 mod names;
 mod note;
-mod pending;
 mod place;
 mod report;
 mod schema;

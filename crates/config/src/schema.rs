@@ -4,8 +4,20 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
+use crate::spec::{DocumentSpec, RulesDocumentSpec};
+
 /// How deep references and choices may lead before a schema counts as endless.
 const MAX_STEPS: usize = 32;
+
+/// The JSON Schema (draft 2020-12) of the main document, for editors and other tools.
+pub fn schema() -> Json {
+    Schema::of::<DocumentSpec>().root
+}
+
+/// The JSON Schema (draft 2020-12) of a rules document, which holds endpoints and rules only.
+pub fn rules_schema() -> Json {
+    Schema::of::<RulesDocumentSpec>().root
+}
 
 /// A schema document with its definitions.
 #[derive(Clone, Debug)]
@@ -40,11 +52,6 @@ impl Schema {
         Self {
             root: generator.into_root_schema_for::<T>().to_value(),
         }
-    }
-
-    /// The document.
-    pub(crate) fn into_json(self) -> Json {
-        self.root
     }
 
     /// The shape of the whole document.
@@ -220,5 +227,34 @@ mod tests {
             .collect();
         assert_eq!(keys, [vec!["token", "type"], vec!["type", "port"]]);
         assert!(matches!(schema.shape().others(), Others::Refused));
+    }
+
+    #[test]
+    fn the_schemas_are_valid_and_closed() {
+        for schema in [super::schema(), rules_schema()] {
+            jsonschema::meta::validate(&schema).unwrap();
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            assert!(validator.is_valid(&serde_json::json!({"rules": {}, "endpoints": {}})));
+            assert!(!validator.is_valid(&serde_json::json!({"rulez": {}})));
+            assert!(!validator.is_valid(&serde_json::json!({"rules": {"a": {"nope": 1}}})));
+        }
+        let server = serde_json::json!({"server": {"listen": {"port": 1}}});
+        assert!(jsonschema::is_valid(&super::schema(), &server));
+        assert!(!jsonschema::is_valid(&rules_schema(), &server));
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let schema = super::schema();
+        let definitions = schema.get("$defs").and_then(Json::as_object).unwrap();
+        for (name, definition) in definitions {
+            let properties = definition.get("properties").and_then(Json::as_object);
+            for (key, property) in properties.into_iter().flatten() {
+                assert!(
+                    property.get("description").is_some(),
+                    "{name}.{key} has no description"
+                );
+            }
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::pending::LoggingSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use ztag_admission::{AuthenticationSpec, ForwardProxySpec};
@@ -13,6 +12,7 @@ use ztag_response_policy::ResponsePolicySpec;
 use ztag_result_cache::{CacheSpec, EndpointCacheSpec};
 use ztag_rule_chain::RuleSpec;
 use ztag_server::{AdminSpec, LimitsSpec, ListenSpec};
+use ztag_telemetry::LoggingSpec;
 
 /// The main document: how the server runs, which endpoints decide, by which rules.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

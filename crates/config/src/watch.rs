@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// How a reload ended.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ReloadOutcome {
     /// Counts reloads in this process, from 1; 0 before the first.
     pub attempt: u64,
     /// The generation of the plan it published; none when the plan in force was kept.
@@ -54,13 +54,13 @@ struct Shared {
     plan: PlanHandle,
     /// Held while a reload is under way: one at a time.
     running: Mutex<Arc<Loaded>>,
-    outcomes: watch::Sender<Outcome>,
+    outcomes: watch::Sender<ReloadOutcome>,
 }
 
 impl Watcher {
     /// A watcher over the sources that `loaded` came from. It does nothing yet.
     pub fn new(sources: Sources, loaded: Loaded, stores: Stores, plan: PlanHandle) -> Self {
-        let none = Outcome {
+        let none = ReloadOutcome {
             attempt: 0,
             published: None,
             report: Arc::default(),
@@ -78,7 +78,7 @@ impl Watcher {
     }
 
     /// Reads the configuration again, now, and publishes a plan if there is a sound one.
-    pub async fn reload_now(&self) -> Outcome {
+    pub async fn reload_now(&self) -> ReloadOutcome {
         let running = self.shared.running.lock().await;
         let shared = Arc::clone(&self.shared);
         let before = Arc::clone(&running);
@@ -92,7 +92,7 @@ impl Watcher {
             tracing::error!(%error, "the configuration could not be read");
             (None, Report::default(), Vec::new())
         });
-        let outcome = Outcome {
+        let outcome = ReloadOutcome {
             attempt: self.shared.outcomes.borrow().attempt + 1,
             published,
             report: Arc::new(report),
@@ -103,12 +103,11 @@ impl Watcher {
     }
 
     /// How each reload ended; the receiver wakes with the next one.
-    pub fn outcomes(&self) -> watch::Receiver<Outcome> {
+    pub fn outcomes(&self) -> watch::Receiver<ReloadOutcome> {
         self.shared.outcomes.subscribe()
     }
 
-    /// Reloads on every change until the future is dropped. `started` is told once changes are
-    /// noticed.
+    /// Reloads on every change until the future is dropped.
     pub async fn run(&self) {
         let (sender, mut events) = mpsc::channel(1);
         let mut changes = Changes::start(sender);
@@ -147,7 +146,7 @@ impl Watcher {
 }
 
 impl Shared {
-    fn announce(&self, outcome: &Outcome) {
+    fn announce(&self, outcome: &ReloadOutcome) {
         let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
         match outcome.published {
             Some(generation) => {

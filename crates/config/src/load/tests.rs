@@ -87,7 +87,7 @@ fn broken_configurations_name_line_and_column() {
     check("a: 1\na: 2\n", &["gateway.yaml:2:1 C002 "]);
     check(
         "server:\n  rules: {rulesFile: a.yaml, rulesFolder: b}\n",
-        &["gateway.yaml:2:23 C007 server.rules.rulesFile"],
+        &["gateway.yaml:2:22 C007 server.rules.rulesFile"],
     );
     check(
         "server:\n  rules: {rulesFolder: nowhere}\n",
