@@ -1,13 +1,16 @@
 //! The admin listener: metrics, health, the compiled policy, and dry runs.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use serde_json::{Value as Json, json};
+use ztag_result_cache::ResultCache;
 use ztag_server::{Answer, Incoming, Peer};
+use ztag_telemetry::CacheGauges;
 use ztag_types::Reply;
 
 use crate::decide::Pipeline;
@@ -15,7 +18,7 @@ use crate::describe::RequestSpec;
 use crate::explain;
 use crate::plan::{EndpointState, Selection};
 use crate::scrub::Scrub;
-use crate::service::{plain, respond};
+use crate::service::{plain, readiness, respond};
 
 /// Bytes of a described request.
 const MAX_DESCRIPTION: usize = 256 * 1024;
@@ -24,6 +27,7 @@ const MAX_DESCRIPTION: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct AdminService {
     pipeline: Pipeline,
+    cache: Arc<ResultCache>,
 }
 
 /// Why a dry run could not be made.
@@ -44,9 +48,9 @@ pub enum DryRunError {
 }
 
 impl AdminService {
-    /// A service over `pipeline`.
-    pub const fn new(pipeline: Pipeline) -> Self {
-        Self { pipeline }
+    /// A service over `pipeline` that also tells of `cache`.
+    pub const fn new(pipeline: Pipeline, cache: Arc<ResultCache>) -> Self {
+        Self { pipeline, cache }
     }
 
     /// Evaluates a described request for real, backend calls included, and returns the full
@@ -86,6 +90,7 @@ impl AdminService {
         let mut health = explain::plan(&plan, &report);
         if let Json::Object(fields) = &mut health {
             let status = if healthy { "ok" } else { "degraded" };
+            fields.insert("cache".to_owned(), json!(self.cache.stats()));
             fields.insert("status".to_owned(), status.into());
         }
         health
@@ -140,7 +145,7 @@ impl Answer for AdminService {
             (&Method::POST, "explain") => self.explain_request(request.into_body()).await,
             (&Method::GET, "metrics") => self.metrics(),
             (&Method::GET, "healthz" | "health") => json_reply(StatusCode::OK, &self.health()),
-            (&Method::GET, "readyz") => self.readiness(),
+            (&Method::GET, "readyz") => readiness(self.pipeline.plans().last_report().published),
             (&Method::GET, "explain") => self.explain(None),
             (&Method::GET, path) => match path.strip_suffix("/explain") {
                 Some(endpoint) => self.explain(Some(endpoint)),
@@ -154,18 +159,18 @@ impl Answer for AdminService {
 
 impl AdminService {
     fn metrics(&self) -> Reply {
+        let stats = self.cache.stats();
+        self.pipeline.telemetry().cache(&CacheGauges {
+            entries: stats.entries,
+            bytes: stats.bytes,
+            evicted: stats.evicted,
+            available: stats.available,
+        });
         let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         Reply {
             status: StatusCode::OK,
             headers: vec![(CONTENT_TYPE, content_type)],
             body: Bytes::from(self.pipeline.telemetry().render()),
-        }
-    }
-
-    fn readiness(&self) -> Reply {
-        match self.pipeline.plans().last_report().published {
-            true => plain(StatusCode::OK, "ready"),
-            false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
         }
     }
 }

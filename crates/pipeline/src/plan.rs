@@ -1,6 +1,6 @@
 //! The compiled plan, and the one place where it is swapped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -9,7 +9,8 @@ use ztag_endpoint_vars::EndpointVars;
 use ztag_forward_policy::ForwardPolicy;
 use ztag_response_policy::ResponsePolicy;
 use ztag_rule_chain::RuleChain;
-use ztag_types::{Diagnostic, EndpointName, Globals, Timestamp};
+use ztag_telemetry::{Published, Telemetry};
+use ztag_types::{Diagnostic, EndpointName, Globals, RuleName, Segment, Timestamp};
 
 use crate::cache::DecisionCache;
 
@@ -134,6 +135,19 @@ impl Plan {
         })
     }
 
+    /// Makes the metrics of this plan, before the first request that needs them.
+    pub fn publish_to(&self, telemetry: &Telemetry) {
+        let endpoints: Vec<_> = self.endpoints().map(rules_of).collect();
+        let quarantined = self.quarantined().count();
+        let broken_rules = self.quarantined().flat_map(Quarantine::rules);
+        telemetry.plan_published(&Published {
+            generation: self.generation,
+            endpoints: &endpoints,
+            quarantined_endpoints: quarantined,
+            quarantined_rules: broken_rules.collect::<BTreeSet<_>>().len(),
+        });
+    }
+
     /// The endpoint called `name` (letter case ignored), or the only one configured when the
     /// request names none. Quarantined endpoints count as configured, so that a broken
     /// neighbour never changes what an unnamed request means.
@@ -147,6 +161,33 @@ impl Plan {
             None => return Selection::Unnamed,
         };
         found.map_or(Selection::Unknown, Selection::Endpoint)
+    }
+}
+
+fn rules_of(state: &EndpointState) -> (EndpointName, Vec<RuleName>) {
+    let rules = match state {
+        EndpointState::Ready(endpoint) => endpoint
+            .rules
+            .rules()
+            .iter()
+            .map(|rule| rule.name().clone())
+            .collect(),
+        EndpointState::Quarantined(_) => Vec::new(),
+    };
+    (state.name().clone(), rules)
+}
+
+impl Quarantine {
+    /// Names of the rules that are wrong themselves.
+    fn rules(&self) -> impl Iterator<Item = &str> {
+        self.diagnostics
+            .iter()
+            .filter_map(|diagnostic| match diagnostic.path.segments() {
+                [Segment::Key(section), Segment::Key(rule), ..] if section == "rules" => {
+                    Some(rule.as_str())
+                }
+                _ => None,
+            })
     }
 }
 

@@ -32,9 +32,9 @@ impl Scrub {
                     .for_each(|part| scrub.add(part.trim()));
             }
         }
-        presented
-            .iter()
-            .for_each(|credential| scrub.add_credential(credential));
+        for credential in presented {
+            scrub.add_credential(credential);
+        }
         // Longer ones first, so that a part of a secret never hides the rest of it.
         scrub
             .secrets
@@ -95,7 +95,9 @@ mod tests {
 
     fn scrub(secrets: &[&str]) -> Scrub {
         let mut scrub = Scrub::default();
-        secrets.iter().for_each(|secret| scrub.add(secret));
+        for secret in secrets {
+            scrub.add(secret);
+        }
         scrub
     }
 

@@ -94,16 +94,13 @@ impl DecisionService {
             mount,
             received: self.pipeline.clock().now(),
         };
-        let decided = match body {
-            Some(_) => {
-                self.pipeline
-                    .decide(endpoint, generation, hop, Detail::Summary)
-                    .await
-            }
-            None => {
-                let refused = Refused::body_too_large(&hop, &endpoint.capture);
-                self.pipeline.refuse(endpoint, generation, refused)
-            }
+        let decided = if body.is_some() {
+            self.pipeline
+                .decide(endpoint, generation, hop, Detail::Summary)
+                .await
+        } else {
+            let refused = Refused::body_too_large(&hop, &endpoint.capture);
+            self.pipeline.refuse(endpoint, generation, refused)
         };
         self.pipeline.telemetry().observe(&decided.record);
         decided.decision.into_reply()
@@ -166,13 +163,9 @@ impl DecisionService {
         reply
     }
 
-    /// Ready while the last configuration read is the one in force, and not draining.
-    fn readiness(&self) -> Reply {
-        let ready = self.pipeline.plans().last_report().published && !self.shutdown.is_begun();
-        match ready {
-            true => plain(StatusCode::OK, "ready"),
-            false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-        }
+    /// Whether the last configuration read is the one in force, and nothing is draining.
+    fn is_ready(&self) -> bool {
+        self.pipeline.plans().last_report().published && !self.shutdown.is_begun()
     }
 }
 
@@ -192,10 +185,19 @@ impl Answer for DecisionService {
                     .await
             }
             Route::Health => plain(StatusCode::OK, "ok"),
-            Route::Readiness => self.readiness(),
+            Route::Readiness => readiness(self.is_ready()),
             Route::Nothing => plain(StatusCode::NOT_FOUND, "not found"),
         };
         respond(reply)
+    }
+}
+
+/// The answer to whether traffic is welcome.
+pub(crate) fn readiness(ready: bool) -> Reply {
+    if ready {
+        plain(StatusCode::OK, "ready")
+    } else {
+        plain(StatusCode::SERVICE_UNAVAILABLE, "not ready")
     }
 }
 

@@ -1,0 +1,67 @@
+//! `forward-auth explain`: one request, decided for real and told whole.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ztag_config::{Sources, describe_request, load};
+use ztag_pipeline::{AdminService, Pipeline, PlanHandle, RequestSpec};
+use ztag_telemetry::{LoggingSpec, Telemetry};
+use ztag_types::SystemClock;
+
+use crate::tree::Tree;
+use crate::{DOUBTFUL, Format, REFUSED, check, complain, print, run};
+
+pub(crate) fn run(sources: Sources, request: &Path, format: Format) -> ExitCode {
+    let described = match read(request) {
+        Ok(described) => described,
+        Err(error) => {
+            complain(&format!("{}: {error}", request.display()));
+            return ExitCode::from(DOUBTFUL);
+        }
+    };
+    let loaded = load(&sources);
+    let compiled = check::offline(&loaded).map(|(stores, compiled)| (stores, compiled));
+    let (report, plan) = match compiled {
+        Err(report) => (report, None),
+        Ok((stores, compiled)) => (compiled.report, compiled.plan.map(|plan| (stores, plan))),
+    };
+    let Some((stores, plan)) = plan else {
+        complain(&report.to_human());
+        return ExitCode::from(REFUSED);
+    };
+    let quiet = Telemetry::new(&LoggingSpec::default(), std::io::sink());
+    let Ok((telemetry, runtime)) = quiet.map_err(drop).and_then(|telemetry| {
+        run::control_runtime()
+            .map(|runtime| (telemetry, runtime))
+            .map_err(drop)
+    }) else {
+        complain("cannot start");
+        return ExitCode::from(DOUBTFUL);
+    };
+    let pipeline = Pipeline::new(
+        PlanHandle::new(plan),
+        telemetry,
+        Arc::new(SystemClock::new()),
+    );
+    let admin = AdminService::new(pipeline, stores.cache);
+    match runtime.block_on(admin.dry_run(&described)) {
+        Ok(record) => {
+            match format {
+                Format::Human => print(&Tree(&record).to_string()),
+                Format::Json => print(&format!("{record:#}")),
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::from(DOUBTFUL)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<RequestSpec, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    describe_request(&text)
+}

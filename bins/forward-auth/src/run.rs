@@ -1,0 +1,173 @@
+//! Serving: assemble, listen, reload, drain.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::runtime::{self, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
+use ztag_config::{compile, load};
+use ztag_pipeline::{AdminService, DecisionService, Pipeline, PlanHandle};
+use ztag_server::{LimitsSpec, Server, Shutdown};
+use ztag_telemetry::Telemetry;
+use ztag_types::{Clock, SystemClock};
+
+use crate::{REFUSED, complain};
+
+/// Why nothing is served.
+enum Stop {
+    /// The configuration.
+    Refused(Report),
+    /// The system.
+    Failed(String),
+}
+
+pub(crate) fn run(sources: Sources) -> ExitCode {
+    match serve(sources) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Stop::Refused(report)) => {
+            complain(&report.to_human());
+            complain("the configuration cannot be served");
+        }
+        Err(Stop::Failed(message)) => complain(&message),
+    }
+    ExitCode::from(REFUSED)
+}
+
+/// The runtime of everything that is not a decision: files, signals, Redis.
+pub(crate) fn control_runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}
+
+fn serve(sources: Sources) -> Result<(), Stop> {
+    let loaded = load(&sources);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let runtime = control_runtime().map_err(failed("cannot start a runtime"))?;
+    let _inside = runtime.enter();
+    let stores = Stores::open(&loaded, Arc::clone(&clock)).map_err(Stop::Refused)?;
+    let compiled = compile(&loaded, &stores);
+    let server = serving(&loaded, &compiled)?;
+    let telemetry = ztag_telemetry::init(&server.logging).map_err(failed("cannot log"))?;
+    for finding in compiled.report.findings() {
+        tracing::warn!("{}", finding.to_line());
+    }
+    let Some(plan) = compiled.plan else {
+        return Err(Stop::Refused(compiled.report));
+    };
+    let plans = PlanHandle::new(plan);
+    plans.load().publish_to(&telemetry);
+    let pipeline = Pipeline::new(plans.clone(), telemetry.clone(), clock);
+
+    let shutdown = Shutdown::new();
+    let public = listen(&server, &pipeline, &shutdown)?;
+    let admin = administer(&server, &pipeline, &stores, &shutdown)?;
+    tracing::info!(
+        public = %public.address(),
+        admin = admin.as_ref().map(|admin| admin.address().to_string()),
+        endpoints = plans.load().endpoints().len(),
+        "listening",
+    );
+    let watcher = Watcher::new(sources, loaded, stores, plans.clone());
+    runtime.block_on(live(&watcher, &plans, &telemetry))?;
+    tracing::info!("draining");
+    shutdown.begin();
+    public.join();
+    if let Some(admin) = admin {
+        admin.join();
+    }
+    tracing::info!("stopped");
+    telemetry.flush();
+    Ok(())
+}
+
+/// The server section of a configuration that can be served.
+fn serving(loaded: &Loaded, compiled: &Compiled) -> Result<ServerSpec, Stop> {
+    match (loaded.server(), &compiled.plan) {
+        (Some(server), Some(_)) => Ok(server.clone()),
+        _ => Err(Stop::Refused(compiled.report.clone())),
+    }
+}
+
+fn listen(server: &ServerSpec, pipeline: &Pipeline, shutdown: &Shutdown) -> Result<Server, Stop> {
+    let address = server.listen.socket();
+    let (pipeline, limits) = (pipeline.clone(), server.limits.clone());
+    let correlation = server.logging.correlation_header.parse().ok();
+    let draining = shutdown.clone();
+    let answer = move || {
+        DecisionService::new(
+            pipeline.clone(),
+            correlation.clone(),
+            &limits,
+            draining.clone(),
+        )
+    };
+    Server::start(address, &server.limits, shutdown, answer)
+        .map_err(failed(&format!("cannot listen on {address}")))
+}
+
+fn administer(
+    server: &ServerSpec,
+    pipeline: &Pipeline,
+    stores: &Stores,
+    shutdown: &Shutdown,
+) -> Result<Option<Server>, Stop> {
+    if !server.admin.enabled {
+        return Ok(None);
+    }
+    let address = server.admin.socket();
+    let limits = LimitsSpec {
+        workers: 1,
+        ..server.limits.clone()
+    };
+    let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
+    let answer = move || AdminService::new(pipeline.clone(), Arc::clone(&cache));
+    Server::start(address, &limits, shutdown, answer)
+        .map(Some)
+        .map_err(failed(&format!("cannot listen on {address}")))
+}
+
+/// Reloads when told to or when files change, until told to stop.
+async fn live(watcher: &Watcher, plans: &PlanHandle, telemetry: &Telemetry) -> Result<(), Stop> {
+    let on = |kind| signal(kind).map_err(failed("cannot listen for signals"));
+    let (mut terminate, mut interrupt) =
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let mut hangup = on(SignalKind::hangup())?;
+    let mut outcomes = watcher.outcomes();
+    let watching = watcher.run();
+    tokio::pin!(watching);
+    loop {
+        tokio::select! {
+            () = stop(&mut terminate, &mut interrupt) => return Ok(()),
+            _ = hangup.recv() => {
+                watcher.reload_now().await;
+            }
+            changed = outcomes.changed() => {
+                if changed.is_ok() {
+                    let outcome = outcomes.borrow_and_update().clone();
+                    note(&outcome, plans, telemetry);
+                }
+            }
+            () = &mut watching => {}
+        }
+    }
+}
+
+async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn note(outcome: &ReloadOutcome, plans: &PlanHandle, telemetry: &Telemetry) {
+    telemetry.reload(outcome.published.is_some());
+    plans.load().publish_to(telemetry);
+}
+
+fn failed<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Stop + use<'_, E> {
+    move |error| Stop::Failed(format!("{what}: {error}"))
+}

@@ -1,0 +1,77 @@
+//! The demonstration tells what happened, for every proxy and every request.
+
+use std::process::Command;
+
+#[test]
+fn demo_shows_what_was_decided_and_why() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["demo", "--once"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{shown}\n{errors}");
+    for proxy in ["traefik", "nginx"] {
+        check(
+            &shown,
+            proxy,
+            "GET /orders/7",
+            "alice's token",
+            "200",
+            "pass",
+        );
+        check(
+            &shown,
+            proxy,
+            "GET /orders/7",
+            "no credential",
+            "401",
+            "fail",
+        );
+        check(
+            &shown,
+            proxy,
+            "GET /admin/users",
+            "alice's token",
+            "403",
+            "fail",
+        );
+        check(
+            &shown,
+            proxy,
+            "GET /admin/users",
+            "root's token",
+            "200",
+            "pass",
+        );
+        check(
+            &shown,
+            proxy,
+            "DELETE /orders/7",
+            "alice, claims GET",
+            "403",
+            "fail",
+        );
+        check(&shown, proxy, "GET /web/inbox", "no session", "302", "fail");
+        check(
+            &shown,
+            proxy,
+            "GET /web/inbox",
+            "carol's session",
+            "200",
+            "pass",
+        );
+    }
+}
+
+fn check(shown: &str, proxy: &str, request: &str, credential: &str, status: &str, outcome: &str) {
+    let row = shown
+        .lines()
+        .find(|line| {
+            let cells = [proxy, request, credential];
+            line.starts_with(proxy) && cells.iter().all(|cell| line.contains(cell))
+        })
+        .unwrap_or_else(|| panic!("no row for {proxy}, {request}, {credential}:\n{shown}"));
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert!(words.contains(&status) && words.contains(&outcome), "{row}");
+}

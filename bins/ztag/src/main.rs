@@ -1,0 +1,30 @@
+//! `ztag`: the operator's tool.
+
+mod cel;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The operator's tool of ZTAG, the Zero Trust Access Gateway.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Evaluate a CEL expression, or a stream of cases.
+    Cel(cel::CelArguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().verb {
+        Verb::Cel(arguments) => cel::run(&arguments),
+    }
+}
