@@ -41,13 +41,17 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         states.push(workshop.endpoint(name, definition, &mut judged));
     }
     workshop.unused_rules(&mut judged);
-    let usable = states.iter().any(|state| matches!(state, EndpointState::Ready(_)));
+    let usable = states
+        .iter()
+        .any(|state| matches!(state, EndpointState::Ready(_)));
     if !usable {
         judged.add(no_endpoint(loaded), None);
     }
     let broken = judged.is_broken() || loaded.notes.iter().any(|note| is_fatal(&note.diagnostic));
     let quarantined = states.iter().filter_map(quarantined).collect();
-    let plan = (!broken).then(|| Plan::new(stores.clock.now(), states)).flatten();
+    let plan = (!broken)
+        .then(|| Plan::new(stores.clock.now(), states))
+        .flatten();
     Compiled {
         plan,
         report: diagnose::report(loaded, &judged.into_vec()),
@@ -60,7 +64,11 @@ fn refused(loaded: &Loaded, judged: Ledger) -> Compiled {
     Compiled {
         plan: None,
         report: diagnose::report(loaded, &judged.into_vec()),
-        quarantined: loaded.endpoints.keys().map(|name| name.as_str().into()).collect(),
+        quarantined: loaded
+            .endpoints
+            .keys()
+            .map(|name| name.as_str().into())
+            .collect(),
     }
 }
 
@@ -92,7 +100,11 @@ fn check_listeners(server: &ServerSpec, at: &ConfigPath) -> Option<Diagnostic> {
         && (admin.address == server.listen.address || server.listen.address.is_unspecified());
     if clash {
         let message = format!("port `{}` is that of `server.listen`, too", admin.port);
-        return Some(Diagnostic::error(Code::Conflict, &at.key("admin").key("port"), message));
+        return Some(Diagnostic::error(
+            Code::Conflict,
+            &at.key("admin").key("port"),
+            message,
+        ));
     }
     if !admin.address.is_loopback() {
         let message = "whoever reaches the admin listener may read the compiled policy";
@@ -127,7 +139,11 @@ struct Ledger {
 impl Ledger {
     fn add(&mut self, diagnostic: Diagnostic, endpoint: Option<&str>) {
         let endpoint = endpoint.map(str::to_owned);
-        match self.found.iter_mut().find(|judged| judged.diagnostic == diagnostic) {
+        match self
+            .found
+            .iter_mut()
+            .find(|judged| judged.diagnostic == diagnostic)
+        {
             Some(judged) => judged.endpoints.extend(endpoint),
             None => self.found.push(Judged {
                 diagnostic,
@@ -144,3 +160,6 @@ impl Ledger {
         self.found
     }
 }
+
+#[cfg(test)]
+mod tests;

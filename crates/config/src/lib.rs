@@ -1,10 +1,13 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
 mod canon;
+mod compile;
 mod diagnose;
 mod document;
 mod environment;
 mod excerpt;
 mod files;
+mod inputs;
 mod load;
 mod locate;
 mod merge;
@@ -19,7 +22,15 @@ mod stale;
 mod stores;
 mod validate;
 mod variables;
+mod watch;
+
+pub use compile::{Compiled, compile};
 pub use load::{Loaded, Sources, load};
 pub use report::{Finding, Report};
-pub use spec::*;
+pub use schema::{rules_schema, schema};
+pub use spec::{
+    DocumentSpec, EndpointSpec, RuleReferenceSpec, RuleSourcesSpec, RulesDocumentSpec, ServerSpec,
+    TemplatesSpec, VariablesSpec,
+};
 pub use stores::Stores;
+pub use watch::{ReloadOutcome, Watcher};

@@ -13,6 +13,7 @@ use ztag_result_cache::CacheBackend;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
 
 use crate::document::{Content, Entry, Format, Node};
+use crate::inputs::{self, Inputs, State};
 use crate::merge::{Definitions, Kind};
 use crate::note::Note;
 use crate::place::{Archive, Origin, Place, SourceId};
@@ -42,6 +43,8 @@ pub struct Loaded {
     pub(crate) notes: Vec<Note>,
     /// Where secrets stand in the texts, so that no excerpt shows them.
     pub(crate) secrets: Vec<Place>,
+    /// What the input files held just before they were read.
+    pub(crate) state: State,
     /// The server section, to notice changes that need a restart.
     pub(crate) server_node: Node,
 }
@@ -80,6 +83,7 @@ struct Loading<'s> {
     archive: Archive,
     notes: Vec<Note>,
     secrets: Vec<Place>,
+    state: State,
     endpoints: Definitions,
     rules: Definitions,
 }
@@ -92,6 +96,7 @@ impl<'s> Loading<'s> {
             archive: Archive::default(),
             notes: Vec::new(),
             secrets: Vec::new(),
+            state: State::default(),
             endpoints: Definitions::new(Kind::Endpoint),
             rules: Definitions::new(Kind::Rule),
         }
@@ -116,6 +121,11 @@ impl<'s> Loading<'s> {
         self.definitions_of(&mut root);
         self.refuse_others(&root, &["server", "endpoints", "rules"]);
         let settings = server.clone().unwrap_or_else(|| self.salvage(&server_node));
+        let inputs = Inputs::of(
+            self.sources,
+            running.map_or(&server_node, |running| &running.server_node),
+        );
+        self.state = inputs::state(&inputs);
         self.rule_documents(&settings);
         let globals = self.globals(&settings);
         let templates = self.templates(&settings.templates);
@@ -380,6 +390,7 @@ impl<'s> Loading<'s> {
             archive: self.archive,
             notes: self.notes,
             secrets: self.secrets,
+            state: self.state,
             server_node,
         }
     }

@@ -5,9 +5,7 @@
 //! plan in force stays in force.
 
 mod changes;
-mod digest;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +15,7 @@ use ztag_types::EndpointName;
 
 use self::changes::Changes;
 use crate::compile::compile;
+use crate::inputs::{self, Inputs, State};
 use crate::load::{Loaded, Sources, reload};
 use crate::report::Report;
 use crate::stores::Stores;
@@ -52,9 +51,14 @@ struct Shared {
     sources: Sources,
     stores: Stores,
     plan: PlanHandle,
-    /// Held while a reload is under way: one at a time.
-    running: Mutex<Arc<Loaded>>,
+    /// What the server started with.
+    running: Loaded,
+    /// What the files held when they were last read. Held while a reload is under way: one at a
+    /// time.
+    seen: Mutex<State>,
     outcomes: watch::Sender<ReloadOutcome>,
+    /// Whether changes are noticed.
+    watching: watch::Sender<bool>,
 }
 
 impl Watcher {
@@ -71,27 +75,34 @@ impl Watcher {
                 sources,
                 stores,
                 plan,
-                running: Mutex::new(Arc::new(loaded)),
+                seen: Mutex::new(loaded.state),
+                running: loaded,
                 outcomes: watch::Sender::new(none),
+                watching: watch::Sender::new(false),
             }),
         }
     }
 
     /// Reads the configuration again, now, and publishes a plan if there is a sound one.
     pub async fn reload_now(&self) -> ReloadOutcome {
-        let running = self.shared.running.lock().await;
+        let mut seen = self.shared.seen.lock().await;
         let shared = Arc::clone(&self.shared);
-        let before = Arc::clone(&running);
         let work = tokio::task::spawn_blocking(move || {
-            let loaded = reload(&shared.sources, &before);
+            let loaded = reload(&shared.sources, &shared.running);
             let compiled = compile(&loaded, &shared.stores);
             let published = compiled.plan.map(|plan| shared.plan.publish(plan));
-            (published, compiled.report, compiled.quarantined)
+            (
+                loaded.state,
+                published,
+                compiled.report,
+                compiled.quarantined,
+            )
         });
-        let (published, report, quarantined) = work.await.unwrap_or_else(|error| {
+        let (state, published, report, quarantined) = work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the configuration could not be read");
-            (None, Report::default(), Vec::new())
+            (*seen, None, Report::default(), Vec::new())
         });
+        *seen = state;
         let outcome = ReloadOutcome {
             attempt: self.shared.outcomes.borrow().attempt + 1,
             published,
@@ -107,41 +118,59 @@ impl Watcher {
         self.shared.outcomes.subscribe()
     }
 
+    /// Waits until changes are noticed, which is soon after [`Watcher::run`] began.
+    pub async fn watching(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self
+            .shared
+            .watching
+            .subscribe()
+            .wait_for(|watching| *watching)
+            .await;
+    }
+
     /// Reloads on every change until the future is dropped.
     pub async fn run(&self) {
         let (sender, mut events) = mpsc::channel(1);
         let mut changes = Changes::start(sender);
-        let mut seen = self.look(&mut changes).await;
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                event = events.recv() => {
-                    if event.is_some() {
-                        settle(&mut events).await;
-                    }
-                }
-                _ = poll.tick() => {}
-            }
             let now = self.look(&mut changes).await;
-            if now != seen {
-                seen = now;
+            self.shared.watching.send_replace(true);
+            if self.differs(now).await {
+                settle(&mut events).await;
                 self.reload_now().await;
+                continue;
+            }
+            tokio::select! {
+                Some(()) = events.recv() => {}
+                _ = poll.tick() => {}
             }
         }
     }
 
-    /// The state of every file, with new folders put under watch.
-    async fn look(&self, changes: &mut Changes) -> digest::State {
-        let running = Arc::clone(&*self.shared.running.lock().await);
-        let sources = self.shared.sources.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let inputs = digest::Inputs::of(&sources, &running);
-            (digest::state(&inputs), inputs.folders())
-        });
-        let (state, folders): (_, Vec<PathBuf>) = looked.await.unwrap_or_default();
+    /// Whether the files hold something else than when they were last read.
+    async fn differs(&self, now: Option<State>) -> bool {
+        let seen = *self.shared.seen.lock().await;
+        now.is_some_and(|now| now != seen)
+    }
+
+    /// What every file holds now; new folders are put under watch first, so that nothing happens
+    /// unnoticed between the two.
+    async fn look(&self, changes: &mut Changes) -> Option<State> {
+        let folders = self.off_thread(Inputs::folders).await?;
         changes.watch(&folders);
-        state
+        self.off_thread(inputs::state).await
+    }
+
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inputs) -> T + Send + 'static,
+    ) -> Option<T> {
+        let shared = Arc::clone(&self.shared);
+        let work = move || work(&Inputs::of(&shared.sources, &shared.running.server_node));
+        tokio::task::spawn_blocking(work).await.ok()
     }
 }
 
@@ -173,9 +202,8 @@ impl Shared {
 
 /// Waits until no event has come for [`QUIET`], but no longer than [`PATIENCE`].
 async fn settle(events: &mut mpsc::Receiver<()>) {
-    let quiet = async {
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
-    };
+    let quiet =
+        async { while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {} };
     // Running out of patience is not an error: the folder is read as it is.
     let _ = tokio::time::timeout(PATIENCE, quiet).await;
 }

@@ -79,7 +79,12 @@ impl<'a> Workshop<'a> {
             return EndpointState::Quarantined(self.quarantine(name, &[], Vec::new()));
         };
         let at = ConfigPath::root().key(Kind::Endpoint.section()).key(name);
-        let mut bench = Bench { name, spec, at, findings: Findings::new() };
+        let mut bench = Bench {
+            name,
+            spec,
+            at,
+            findings: Findings::new(),
+        };
         let built = self.build(&mut bench);
         let sound = bench.findings.errors() == 0;
         let found = bench.findings.into_vec();
@@ -104,16 +109,30 @@ impl<'a> Workshop<'a> {
             }
             _ => false,
         };
-        let noted = self.loaded.notes.iter().filter(|note| note.diagnostic.is_error());
+        let noted = self
+            .loaded
+            .notes
+            .iter()
+            .filter(|note| note.diagnostic.is_error());
         let noted: Vec<_> = noted.filter(|note| concerns(&note.diagnostic)).collect();
         let found = found.into_iter().filter(Diagnostic::is_error);
         let found: Vec<_> = found.collect();
-        let reasons = noted.iter().map(|note| diagnose::line(&note.diagnostic, note.place, self.loaded));
-        let reasons = reasons.chain(found.iter().map(|one| diagnose::line(one, None, self.loaded)));
+        let reasons = noted
+            .iter()
+            .map(|note| diagnose::line(&note.diagnostic, note.place, self.loaded));
+        let reasons = reasons.chain(
+            found
+                .iter()
+                .map(|one| diagnose::line(one, None, self.loaded)),
+        );
         Quarantine {
             name: EndpointName::from(name),
             reasons: reasons.collect(),
-            diagnostics: noted.iter().map(|note| note.diagnostic.clone()).chain(found).collect(),
+            diagnostics: noted
+                .iter()
+                .map(|note| note.diagnostic.clone())
+                .chain(found)
+                .collect(),
         }
     }
 
@@ -124,7 +143,12 @@ impl<'a> Workshop<'a> {
         let fingerprint = self.fingerprint(bench.name, &rules);
         let chain = self.chain(bench, &rules, &stages, &fingerprint)?;
         let mut reads = Reads::nothing();
-        let parts = [stages.forward.reads(), stages.vars.reads(), chain.reads(), stages.response.reads()];
+        let parts = [
+            stages.forward.reads(),
+            stages.vars.reads(),
+            chain.reads(),
+            stages.response.reads(),
+        ];
         parts.iter().for_each(|part| reads.extend(part));
         let mut capture = stages.capture;
         capture.prepare_for(&reads);
@@ -135,7 +159,6 @@ impl<'a> Workshop<'a> {
         Some(Endpoint {
             name: EndpointName::from(bench.name),
             description: bench.spec.description.clone(),
-            reads_body: capture.reads_body(),
             capture,
             admission: stages.admission,
             forward: stages.forward,
@@ -157,7 +180,9 @@ impl<'a> Workshop<'a> {
                 Some(Definition::Sound(spec)) => rules.push((RuleName::from(name), spec)),
                 Some(Definition::Broken) => {
                     let message = format!("rule `{name}` is broken");
-                    bench.findings.push(Diagnostic::error(Code::BrokenRule, &at, message));
+                    bench
+                        .findings
+                        .push(Diagnostic::error(Code::BrokenRule, &at, message));
                 }
                 None => {
                     let message = format!("unknown rule `{name}`");
@@ -185,9 +210,16 @@ impl<'a> Workshop<'a> {
             templates,
             findings,
         );
-        let deps = VarsDeps { environment: &self.environment, secrets: &self.secrets, templates };
+        let deps = VarsDeps {
+            environment: &self.environment,
+            secrets: &self.secrets,
+            templates,
+        };
         let vars = EndpointVars::compile(&spec.variables, &at.key("variables"), &deps, findings);
-        let exports: Vec<_> = rules.iter().map(|(rule, spec)| exports_of(rule, spec)).collect();
+        let exports: Vec<_> = rules
+            .iter()
+            .map(|(rule, spec)| exports_of(rule, spec))
+            .collect();
         let deps = ReplyDeps {
             variables: &spec.variables.names().map(str::to_owned).collect(),
             environment: &self.environment,
@@ -196,11 +228,25 @@ impl<'a> Workshop<'a> {
             templates,
             correlation: self.correlation.as_ref(),
         };
-        let response =
-            ResponsePolicy::compile(&spec.response_policy, &at.key("responsePolicy"), &deps, findings);
-        findings.extend(check_endpoint_cache(&spec.cache, &self.server.cache, &at.key("cache")));
+        let response = ResponsePolicy::compile(
+            &spec.response_policy,
+            &at.key("responsePolicy"),
+            &deps,
+            findings,
+        );
+        findings.extend(check_endpoint_cache(
+            &spec.cache,
+            &self.server.cache,
+            &at.key("cache"),
+        ));
         let (capture, admission) = admission?;
-        Some(Stages { capture, admission, forward: forward?, vars: vars?, response: response? })
+        Some(Stages {
+            capture,
+            admission,
+            forward: forward?,
+            vars: vars?,
+            response: response?,
+        })
     }
 
     fn admission(&self, bench: &mut Bench<'_>) -> Option<(CapturePolicy, Admission)> {
@@ -209,7 +255,10 @@ impl<'a> Workshop<'a> {
             forward_proxy_policy: bench.spec.forward_proxy_policy.clone(),
         };
         let endpoint = EndpointName::from(bench.name);
-        let deps = AdmissionDeps { endpoint: &endpoint, files: &self.loaded.templates };
+        let deps = AdmissionDeps {
+            endpoint: &endpoint,
+            files: &self.loaded.templates,
+        };
         match Admission::compile(&spec, &bench.at, deps) {
             Ok(compiled) => {
                 bench.findings.extend(compiled.warnings);
@@ -246,7 +295,10 @@ impl<'a> Workshop<'a> {
             let cache = cached.then(|| self.cache_deps(bench.spec, fingerprint));
             chain.extend(self.rule(name, spec, &facts, &earlier, cache, &mut bench.findings));
             let exports = spec.exports(Outcome::Pass).map(str::to_owned).collect();
-            earlier.push(EarlierRule { name: name.clone(), exports });
+            earlier.push(EarlierRule {
+                name: name.clone(),
+                exports,
+            });
         }
         (chain.len() == rules.len()).then(|| RuleChain::new(chain))
     }
@@ -260,8 +312,14 @@ impl<'a> Workshop<'a> {
         cache: Option<CacheDeps>,
         findings: &mut Findings,
     ) -> Option<Rule> {
-        let at = ConfigPath::root().key(Kind::Rule.section()).key(name.as_str());
-        findings.extend(check_rule_cache(&spec.cache, &self.server.cache, &at.key("cache")));
+        let at = ConfigPath::root()
+            .key(Kind::Rule.section())
+            .key(name.as_str());
+        findings.extend(check_rule_cache(
+            &spec.cache,
+            &self.server.cache,
+            &at.key("cache"),
+        ));
         let client = self.client(name, spec, &at, findings)?;
         let deps = RuleDeps {
             endpoint: facts,
@@ -288,7 +346,10 @@ impl<'a> Workshop<'a> {
         // Without material, loading has noted why.
         let material = self.loaded.rule_tls.get(name.as_str())?.clone();
         let at = at.key("backendApi").key("tls");
-        self.stores.client.with_tls(tls, material, &at, findings).map(Arc::new)
+        self.stores
+            .client
+            .with_tls(tls, material, &at, findings)
+            .map(Arc::new)
     }
 
     fn cache_deps(&self, spec: &EndpointSpec, fingerprint: &Fingerprint) -> CacheDeps {
@@ -297,7 +358,10 @@ impl<'a> Workshop<'a> {
             cache: Arc::clone(&self.stores.cache),
             namespace: self.namespace.clone(),
             fingerprint: fingerprint.clone(),
-            ceilings: own.into_iter().chain([self.server.cache.ceiling()]).collect(),
+            ceilings: own
+                .into_iter()
+                .chain([self.server.cache.ceiling()])
+                .collect(),
         }
     }
 
@@ -313,7 +377,9 @@ impl<'a> Workshop<'a> {
         let at = bench.at.key("cache").key("resultTTL");
         if bench.spec.authentication.allow.none {
             let message = "an endpoint that admits anybody remembers no verdicts";
-            bench.findings.push(Diagnostic::warning(Code::Uncacheable, &at, message));
+            bench
+                .findings
+                .push(Diagnostic::warning(Code::Uncacheable, &at, message));
             return None;
         }
         let cache = DecisionCache::new(
@@ -324,7 +390,11 @@ impl<'a> Workshop<'a> {
             (inputs, replies),
         );
         let uncacheable = |why: Uncacheable| {
-            Diagnostic::warning(Code::Uncacheable, &at, format!("no verdict is remembered: {why}"))
+            Diagnostic::warning(
+                Code::Uncacheable,
+                &at,
+                format!("no verdict is remembered: {why}"),
+            )
         };
         bench.findings.keep(cache.map_err(uncacheable))
     }
@@ -359,17 +429,34 @@ impl<'a> Workshop<'a> {
             Definition::Broken => None,
         };
         let endpoints: Vec<_> = self.loaded.endpoints.values().filter_map(sound).collect();
-        let named = endpoints.iter().flat_map(|spec| &spec.rules).map(|rule| rule.name.as_str());
+        let named = endpoints
+            .iter()
+            .flat_map(|spec| &spec.rules)
+            .map(|rule| rule.name.as_str());
         let named: BTreeSet<&str> = named.collect();
-        let rules = self.loaded.rules.iter().filter(|(name, _)| !named.contains(name.as_str()));
+        let rules = self
+            .loaded
+            .rules
+            .iter()
+            .filter(|(name, _)| !named.contains(name.as_str()));
         for (name, definition) in rules {
             let Definition::Sound(spec) = definition else {
                 continue;
             };
             let facts = self.any_endpoint(spec, &endpoints);
             let mut findings = Findings::new();
-            self.rule(&RuleName::from(name.as_str()), spec, &facts, &[], None, &mut findings);
-            findings.into_vec().into_iter().for_each(|diagnostic| ledger.add(diagnostic, None));
+            self.rule(
+                &RuleName::from(name.as_str()),
+                spec,
+                &facts,
+                &[],
+                None,
+                &mut findings,
+            );
+            findings
+                .into_vec()
+                .into_iter()
+                .for_each(|diagnostic| ledger.add(diagnostic, None));
         }
     }
 
@@ -378,8 +465,13 @@ impl<'a> Workshop<'a> {
         let variables = endpoints.iter().flat_map(|spec| spec.variables.names());
         let matchers = rule.auth.iter().flat_map(|group| &group.matchers);
         let names = |kind: &str| -> BTreeSet<String> {
-            let named = matchers.clone().filter(|matcher| matcher.kind.eq_ignore_ascii_case(kind));
-            named.filter_map(|matcher| matcher.name.as_deref()).map(|name| name.trim().to_owned()).collect()
+            let named = matchers
+                .clone()
+                .filter(|matcher| matcher.kind.eq_ignore_ascii_case(kind));
+            named
+                .filter_map(|matcher| matcher.name.as_deref())
+                .map(|name| name.trim().to_owned())
+                .collect()
         };
         EndpointFacts {
             variables: variables.map(str::to_owned).collect(),
@@ -388,7 +480,10 @@ impl<'a> Workshop<'a> {
             admitted: AdmittedNames {
                 basic: true,
                 bearer: true,
-                headers: names("header").iter().map(|name| name.to_ascii_lowercase()).collect(),
+                headers: names("header")
+                    .iter()
+                    .map(|name| name.to_ascii_lowercase())
+                    .collect(),
                 queries: names("query"),
                 none: true,
             },
@@ -408,11 +503,20 @@ fn exports_of(rule: &RuleName, spec: &RuleSpec) -> ExportNames {
 
 fn admitted_names(spec: &EndpointSpec, names: &CredentialNames) -> AdmittedNames {
     let allow = &spec.authentication.allow;
-    let scheme = |wanted: &str| allow.authorization.iter().any(|own| own.trim().eq_ignore_ascii_case(wanted));
+    let scheme = |wanted: &str| {
+        allow
+            .authorization
+            .iter()
+            .any(|own| own.trim().eq_ignore_ascii_case(wanted))
+    };
     AdmittedNames {
         basic: scheme("basic"),
         bearer: scheme("bearer"),
-        headers: allow.header.iter().map(|name| name.trim().to_ascii_lowercase()).collect(),
+        headers: allow
+            .header
+            .iter()
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect(),
         queries: names.queries.iter().map(|name| name.to_string()).collect(),
         none: allow.none,
     }

@@ -27,7 +27,10 @@ impl Changes {
         let watcher = notify::recommended_watcher(notice)
             .map_err(|error| tracing::warn!(%error, "file events are not available"))
             .ok();
-        Self { watcher, watched: BTreeSet::new() }
+        Self {
+            watcher,
+            watched: BTreeSet::new(),
+        }
     }
 
     /// Watches exactly `folders`, each by itself: links inside them are not followed by the

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::document::Node;
-use crate::load::{Loaded, Sources};
+use crate::load::Sources;
 
 /// Most files looked at.
 const MAX_FILES: usize = 4_096;
@@ -14,32 +14,38 @@ const MAX_FILES: usize = 4_096;
 const MAX_LEVELS: usize = 16;
 
 /// The state of all inputs; equal states mean that nothing changed.
-pub(super) type State = Option<[u8; 32]>;
+pub(crate) type State = [u8; 32];
 
 /// The files and folders that the configuration is read from.
 #[derive(Debug)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     files: Vec<PathBuf>,
     trees: Vec<PathBuf>,
 }
 
 impl Inputs {
-    /// The inputs of a running server.
-    pub(super) fn of(sources: &Sources, running: &Loaded) -> Self {
+    /// The inputs that the main file and the server section name.
+    pub(crate) fn of(sources: &Sources, server: &Node) -> Self {
         let base = sources.base();
         let path = |section: &str, key: &str| {
-            let value = running.server_node.get(section).and_then(|section| section.get(key));
+            let value = server.get(section).and_then(|section| section.get(key));
             let text = value.and_then(Node::as_str).filter(|text| !text.is_empty());
             text.map(|text| base.join(text))
         };
         let mut files: Vec<_> = sources.file.iter().cloned().collect();
         files.extend(path("rules", "rulesFile"));
-        let trees = [path("rules", "rulesFolder"), path("templates", "templatesFolder")];
-        Self { files, trees: trees.into_iter().flatten().collect() }
+        let trees = [
+            path("rules", "rulesFolder"),
+            path("templates", "templatesFolder"),
+        ];
+        Self {
+            files,
+            trees: trees.into_iter().flatten().collect(),
+        }
     }
 
     /// Every folder whose entries matter.
-    pub(super) fn folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let parents = self.files.iter().filter_map(|file| file.parent());
         let here = |parent: &Path| match parent.as_os_str().is_empty() {
             true => PathBuf::from("."),
@@ -56,7 +62,7 @@ impl Inputs {
 }
 
 /// The state of `inputs` now.
-pub(super) fn state(inputs: &Inputs) -> State {
+pub(crate) fn state(inputs: &Inputs) -> State {
     let mut hasher = blake3::Hasher::new();
     for file in &inputs.files {
         add(&mut hasher, file);
@@ -68,7 +74,7 @@ pub(super) fn state(inputs: &Inputs) -> State {
         hasher.update(&(walk.files.len() as u64).to_be_bytes());
         walk.files.iter().for_each(|file| add(&mut hasher, file));
     }
-    Some(*hasher.finalize().as_bytes())
+    *hasher.finalize().as_bytes()
 }
 
 fn add(hasher: &mut blake3::Hasher, path: &Path) {
