@@ -57,6 +57,21 @@ impl World {
         }
     }
 
+    /// Kills forward-auth and sends `case` again: no answer must open no door.
+    pub(crate) fn play_without_decisions(&mut self, case: &Case) -> Vec<String> {
+        self.forward_auth.process.kill();
+        self.application.take_recorded();
+        let answer = exchange(self.proxy.address, &case.request);
+        let mut deviations = untouched(&self.application.take_recorded());
+        match answer {
+            Ok(response) if response.status >= 400 => {}
+            Ok(response) => deviations.push(format!("status {}", response.status)),
+            Err(error) if hung_up(&error) => {}
+            Err(error) => deviations.push(format!("no reply: {error}")),
+        }
+        deviations
+    }
+
     /// What the servers said.
     pub(crate) fn log(&self) -> String {
         let mut log = self.proxy.process.log();

@@ -104,30 +104,11 @@ impl Process {
             })
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends it at once and waits until it is gone.
     pub fn kill(&mut self) {
         // Fails only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-
-    /// Waits until it has ended by itself; `true` if it reports success.
-    pub fn wait(&mut self) -> Result<bool, Failure> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status.success());
-            }
-            if Instant::now() > deadline {
-                return Err(self.failure("does not end"));
-            }
-            thread::park_timeout(LOOK_AGAIN);
-        }
     }
 
     fn failure(&self, what: &str) -> Failure {

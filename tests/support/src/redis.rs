@@ -15,11 +15,7 @@ pub struct Redis {
 impl Redis {
     /// Starts it and waits until it accepts connections.
     pub fn start() -> Result<Self, Failure> {
-        Self::start_on(free_port()?)
-    }
-
-    /// Starts it on `port`, for instance where a killed one has been.
-    pub fn start_on(port: u16) -> Result<Self, Failure> {
+        let port = free_port()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = Command::new(locate("redis-server")?);
         command
