@@ -11,6 +11,8 @@ mod parse;
 mod pattern;
 mod program;
 mod reads;
+#[cfg(test)]
+mod tests;
 mod time;
 mod val;
 

@@ -50,8 +50,7 @@ impl Vocabulary {
     /// The same names, looked up in the namespace `container` first.
     #[must_use]
     pub(crate) fn within(mut self, container: &str) -> Self {
-        self.container =
-            Some(container.into()).filter(|container: &Box<str>| !container.is_empty());
+        self.container = (!container.is_empty()).then(|| container.into());
         self
     }
 

@@ -157,6 +157,6 @@ impl Lowering<'_> {
 }
 
 /// What is known of a value that has one of two shapes.
-fn join(a: Shape, b: Shape) -> Shape {
-    if a == b { a } else { Shape::Any }
+fn join(a: Shape, b: &Shape) -> Shape {
+    if a == *b { a } else { Shape::Any }
 }

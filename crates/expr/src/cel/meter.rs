@@ -37,15 +37,9 @@ impl Meter {
     }
 
     fn pay(&mut self, steps: u32) -> Result<(), EvalError> {
-        match self.left.checked_sub(steps) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(EvalError::new("cost limit exceeded"))
-            }
-        }
+        let left = self.left.checked_sub(steps);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ())
+            .ok_or(EvalError::new("cost limit exceeded"))
     }
 }

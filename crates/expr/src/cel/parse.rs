@@ -118,7 +118,7 @@ fn check_depth(source: &str) -> Result<(), CompileError> {
                 level.ternaries += 1;
             }
             TokenKind::TokColon | TokenKind::TokLogicalAnd | TokenKind::TokLogicalOr => {
-                level.next_operand()
+                level.next_operand();
             }
             kind if adds_depth(kind) => level.chain += 1,
             _ => {}

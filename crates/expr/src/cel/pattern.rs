@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::cel::meter::Meter;
 use crate::error::EvalError;
 
 /// Bytes a compiled pattern may take.
@@ -14,6 +15,9 @@ const MAX_PATTERN: usize = 4 * 1024;
 
 /// Patterns built at run time that are kept, for each thread.
 const KEPT: usize = 16;
+
+/// Steps that compiling a pattern at run time costs.
+const COMPILE_STEPS: usize = 500;
 
 /// Compiles `pattern`. The error is one line and quotes nothing.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, &'static str> {
@@ -37,11 +41,12 @@ thread_local! {
 }
 
 /// Whether `text` contains a match of a pattern known only now.
-pub(crate) fn is_match(pattern: &str, text: &str) -> Result<bool, EvalError> {
+pub(crate) fn is_match(meter: &mut Meter, pattern: &str, text: &str) -> Result<bool, EvalError> {
     RECENT.with_borrow_mut(|recent| {
         if let Some((_, regex)) = recent.iter().find(|(own, _)| **own == *pattern) {
             return Ok(regex.is_match(text));
         }
+        meter.items(COMPILE_STEPS + pattern.len())?;
         let regex = compile(pattern).map_err(|_| EvalError::new("a pattern does not compile"))?;
         if recent.len() >= KEPT {
             recent.remove(0);
@@ -128,7 +133,10 @@ mod tests {
             expected,
             "{pattern} on {text}: {regex}"
         );
-        assert_eq!(is_match(pattern, text).unwrap(), expected);
+        assert_eq!(
+            is_match(&mut Meter::new(), pattern, text).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -162,7 +170,7 @@ mod tests {
     #[test]
     fn patterns_from_values_are_kept_in_bounds() {
         for n in 0..100 {
-            assert!(is_match(&format!("^x{n}$"), &format!("x{n}")).unwrap());
+            assert!(is_match(&mut Meter::new(), &format!("^x{n}$"), &format!("x{n}")).unwrap());
         }
         RECENT.with_borrow(|recent| assert_eq!(recent.len(), KEPT));
     }

@@ -150,6 +150,18 @@ pub(crate) enum Order {
     GreaterEqual,
 }
 
+impl Order {
+    /// The operator.
+    pub(crate) const fn symbol(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+        }
+    }
+}
+
 /// An arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arithmetic {

@@ -11,9 +11,6 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z, the last second that CEL knows.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// About 10,000 years: the longest duration that CEL knows.
-const MAX_DURATION_SECONDS: i128 = 315_576_000_000;
-
 /// Nanoseconds since 1970.
 pub(crate) fn nanos(at: Timestamp) -> i128 {
     i128::from(at.seconds()) * NANOS_PER_SECOND + i128::from(at.nanos())
@@ -30,9 +27,11 @@ pub(crate) fn timestamp(nanos: i128) -> Option<Timestamp> {
     }
 }
 
-/// The duration of `nanos`, up to about 10,000 years.
+/// The duration of `nanos`, up to about 292 years: what 64 bits hold.
 pub(crate) fn span(nanos: i128) -> Option<Span> {
-    (nanos.abs() <= MAX_DURATION_SECONDS * NANOS_PER_SECOND).then_some(Span::from_nanos(nanos))
+    i64::try_from(nanos)
+        .is_ok()
+        .then_some(Span::from_nanos(nanos))
 }
 
 /// A timestamp as RFC 3339 writes it.

@@ -106,11 +106,11 @@ fn list_item<'a>(items: &List<'a>, key: &Val<'_>) -> Result<Option<Val<'a>>, Eva
     }
 }
 
-fn found<'a>(
-    value: Option<Val<'a>>,
+fn found(
+    value: Option<Val<'_>>,
     optional: bool,
     error: impl FnOnce() -> EvalError,
-) -> Result<Val<'a>, EvalError> {
+) -> Result<Val<'_>, EvalError> {
     match (value, optional) {
         (Some(value), false) => Ok(value),
         (Some(value), true) => Ok(Val::some(value)),

@@ -21,7 +21,7 @@ impl<'a> Evaluation<'a> {
         let [a, b] = pair;
         let a = self.value(a)?;
         let b = self.value(b)?;
-        let ordering = order(&a, &b)?;
+        let ordering = order(&a, &b).map_err(|error| error.named(wanted.symbol()))?;
         Ok(ordering.is_some_and(|ordering| match wanted {
             Order::Less => ordering.is_lt(),
             Order::LessEqual => ordering.is_le(),
@@ -104,7 +104,7 @@ pub(crate) fn order(a: &Val<'_>, b: &Val<'_>) -> Result<Option<Ordering>, EvalEr
         (Val::Bytes(a), Val::Bytes(b)) => Some(a.as_slice().cmp(b.as_slice())),
         (Val::Timestamp(a), Val::Timestamp(b)) => Some(a.cmp(b)),
         (Val::Duration(a), Val::Duration(b)) => Some(a.cmp(b)),
-        _ => return Err(EvalError::no_overload("<")),
+        _ => return Err(EvalError::no_overload("")),
     })
 }
 

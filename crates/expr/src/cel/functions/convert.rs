@@ -141,7 +141,7 @@ fn int_of(d: f64) -> Option<i64> {
 )]
 fn uint_of(d: f64) -> Option<u64> {
     const END: f64 = 18_446_744_073_709_551_616.0;
-    (d >= 0.0 && d < END).then_some(d as u64)
+    (0.0..END).contains(&d).then_some(d as u64)
 }
 
 fn to_string<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {

@@ -43,10 +43,10 @@ pub(super) static TABLE: &[Function] = &[
         test(args, is_link_local_unicast)
     }),
     Function::method("isLoopback", OTHER, Kinds::BOOL, |_, args| {
-        test(args, |address| address.is_loopback())
+        test(args, IpAddr::is_loopback)
     }),
     Function::method("isUnspecified", OTHER, Kinds::BOOL, |_, args| {
-        test(args, |address| address.is_unspecified())
+        test(args, IpAddr::is_unspecified)
     }),
     Function::method("masked", OTHER, Kinds::OTHER, masked),
     Function::method("prefixLength", OTHER, Kinds::INT, prefix_length),

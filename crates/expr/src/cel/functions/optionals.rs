@@ -8,7 +8,9 @@ use crate::cel::val::Val;
 use crate::error::EvalError;
 
 pub(super) static TABLE: &[Function] = &[
-    Function::global("optional.none", &[], Kinds::OTHER, none).at_least(0),
+    Function::global("optional.none", &[], Kinds::OTHER, |_, _| {
+        Ok(Val::Optional(None))
+    }),
     Function::global("optional.of", &[Kinds::ANY], Kinds::OTHER, of),
     Function::global(
         "optional.ofNonZeroValue",
@@ -21,10 +23,6 @@ pub(super) static TABLE: &[Function] = &[
     Function::method("unwrapOpt", &[Kinds::LIST], Kinds::LIST, unwrap),
     Function::method("value", &[Kinds::OTHER], Kinds::ANY, value),
 ];
-
-fn none<'a>(_: &mut Meter, _: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
-    Ok(Val::Optional(None))
-}
 
 fn of<'a>(_: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
     args.first()

@@ -100,10 +100,8 @@ fn map<'a>(
 fn matches<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
     match args {
         [Val::Str(text), Val::Str(pattern)] => {
-            // Compiling costs far more than matching.
-            meter.items(50 + pattern.as_str().len())?;
             meter.bytes(text.as_str().len())?;
-            pattern::is_match(pattern.as_str(), text.as_str()).map(Val::Bool)
+            pattern::is_match(meter, pattern.as_str(), text.as_str()).map(Val::Bool)
         }
         _ => mismatch(),
     }
@@ -111,10 +109,10 @@ fn matches<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError
 
 /// The byte at which code point `position` begins; the end of the text for its length.
 fn byte_at(text: &str, position: i64) -> Result<usize, EvalError> {
-    let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let mut starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
     let position = usize::try_from(position).ok();
     position
-        .and_then(|position| starts.skip(position).next())
+        .and_then(|position| starts.nth(position))
         .ok_or(EvalError::new("a position is outside its text"))
 }
 
@@ -236,18 +234,14 @@ fn split<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> 
         } else {
             next_cut(rest, by)
         };
-        match cut {
-            Some((len, gap)) => {
-                parts.push(part(text, start, start + len));
-                start += len + gap;
+        let Some((len, gap)) = cut else {
+            if !(by.is_empty() && rest.is_empty()) {
+                parts.push(part(text, start, text.as_str().len()));
             }
-            None => {
-                if !(by.is_empty() && rest.is_empty()) {
-                    parts.push(part(text, start, text.as_str().len()));
-                }
-                break;
-            }
-        }
+            break;
+        };
+        parts.push(part(text, start, start + len));
+        start += len + gap;
     }
     Ok(Val::list(parts))
 }

@@ -91,7 +91,7 @@ impl Lowering<'_> {
 
     fn select(&mut self, select: &SelectExpr) -> Lowers {
         let operand = self.expression(&select.operand)?;
-        let shape = match self.field_shape(&operand.shape, &select.field) {
+        let shape = match field_shape(&operand.shape, &select.field) {
             Ok(shape) => shape,
             Err(mistake) => return self.mistake(mistake.about(&select.field)),
         };
@@ -108,22 +108,6 @@ impl Lowering<'_> {
         Ok(Lowered::new(step(operand.op, field), shape))
     }
 
-    fn field_shape(&self, shape: &Shape, field: &str) -> Result<Shape, Mistake> {
-        match shape {
-            Shape::Any => Ok(Shape::Any),
-            Shape::Map(inner) => Ok((**inner).clone()),
-            Shape::Record(fields) => fields.get(field).cloned().ok_or_else(|| {
-                let known = fields.keys().map(AsRef::as_ref);
-                Mistake::new(Code::UnknownName, format!("unknown field `{field}`"))
-                    .suggest(field, known)
-            }),
-            other => Err(Mistake::new(
-                Code::ExpressionType,
-                format!("a value of type `{other}` has no field `{field}`"),
-            )),
-        }
-    }
-
     /// `operand[key]` or `operand[?key]`.
     pub(super) fn index(&mut self, operand: &IdedExpr, key: &IdedExpr, optional: bool) -> Lowers {
         let operand = self.expression(operand)?;
@@ -132,7 +116,7 @@ impl Lowering<'_> {
             Op::Constant(Constant::Value(Value::String(text))) => Some(Arc::clone(text)),
             _ => None,
         };
-        let shape = match self.item_shape(&operand.shape, &key.shape, text.as_deref()) {
+        let shape = match item_shape(&operand.shape, &key.shape, text.as_deref()) {
             Ok(shape) => shape,
             Err(mistake) => return self.mistake(mistake),
         };
@@ -148,25 +132,6 @@ impl Lowering<'_> {
         Ok(Lowered::new(Op::Index(Box::new(index)), shape))
     }
 
-    fn item_shape(&self, shape: &Shape, key: &Shape, text: Option<&str>) -> Result<Shape, Mistake> {
-        let mismatch = || {
-            let message = format!("a value of type `{shape}` has no index of type `{key}`");
-            Err(Mistake::new(Code::ExpressionType, message))
-        };
-        match (shape, key) {
-            (Shape::Any, _) => Ok(Shape::Any),
-            (Shape::List(inner), Shape::Any | Shape::Int | Shape::Uint | Shape::Double) => {
-                Ok((**inner).clone())
-            }
-            (Shape::Map(inner), Shape::Any | Shape::String) => Ok((**inner).clone()),
-            (Shape::Record(_), Shape::Any | Shape::String) => match text {
-                Some(text) => self.field_shape(shape, text),
-                None => Ok(Shape::Any),
-            },
-            _ => mismatch(),
-        }
-    }
-
     /// `operand.?field`.
     pub(super) fn optional_select(&mut self, operand: &IdedExpr, field: &IdedExpr) -> Lowers {
         let operand = self.expression(operand)?;
@@ -174,7 +139,7 @@ impl Lowering<'_> {
         let Op::Constant(Constant::Value(Value::String(field))) = field.op else {
             return Err(Mistake::new(Code::ExpressionSyntax, "a field is a name"));
         };
-        if let Err(mistake) = self.field_shape(&operand.shape, &field) {
+        if let Err(mistake) = field_shape(&operand.shape, &field) {
             return self.mistake(mistake.about(&field));
         }
         let operand = operand.op;
@@ -199,5 +164,43 @@ fn step(operand: Op, field: Arc<str>) -> Op {
             field,
             optional: false,
         })),
+    }
+}
+
+/// The shape of a field.
+fn field_shape(shape: &Shape, field: &str) -> Result<Shape, Mistake> {
+    match shape {
+        // Null has no fields: `has` is false and anything else fails when evaluated.
+        Shape::Any | Shape::Null => Ok(Shape::Any),
+        Shape::Map(inner) => Ok((**inner).clone()),
+        Shape::Record(fields) => fields.get(field).cloned().ok_or_else(|| {
+            let known = fields.keys().map(AsRef::as_ref);
+            Mistake::new(Code::UnknownName, format!("unknown field `{field}`"))
+                .suggest(field, known)
+        }),
+        other => Err(Mistake::new(
+            Code::ExpressionType,
+            format!("a value of type `{other}` has no field `{field}`"),
+        )),
+    }
+}
+
+/// The shape of an item, under a key that is perhaps known.
+fn item_shape(shape: &Shape, key: &Shape, text: Option<&str>) -> Result<Shape, Mistake> {
+    let mismatch = || {
+        let message = format!("a value of type `{shape}` has no index of type `{key}`");
+        Err(Mistake::new(Code::ExpressionType, message))
+    };
+    match (shape, key) {
+        (Shape::Any, _) => Ok(Shape::Any),
+        (Shape::List(inner), Shape::Any | Shape::Int | Shape::Uint | Shape::Double) => {
+            Ok((**inner).clone())
+        }
+        (Shape::Map(inner), Shape::Any | Shape::String) => Ok((**inner).clone()),
+        (Shape::Record(_), Shape::Any | Shape::String) => match text {
+            Some(text) => field_shape(shape, text),
+            None => Ok(Shape::Any),
+        },
+        _ => mismatch(),
     }
 }

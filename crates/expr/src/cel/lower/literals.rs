@@ -29,7 +29,7 @@ impl Lowering<'_> {
             let lowered = self.expression(element)?;
             let optional = list.optional_indices.contains(&position);
             let own = if optional { Shape::Any } else { lowered.shape };
-            shape = Some(shape.map_or(own.clone(), |known| join(known, own)));
+            shape = Some(shape.map_or(own.clone(), |known| join(known, &own)));
             items.push(Item {
                 value: lowered.op,
                 optional,
@@ -58,7 +58,7 @@ impl Lowering<'_> {
             } else {
                 value.shape
             };
-            shape = Some(shape.map_or(own.clone(), |known| join(known, own)));
+            shape = Some(shape.map_or(own.clone(), |known| join(known, &own)));
             entries.push(Entry {
                 key: key.op,
                 value: value.op,

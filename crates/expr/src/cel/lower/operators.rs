@@ -18,10 +18,10 @@ impl Lowering<'_> {
             (names::LOGICAL_OR, [a, b]) => self.logical("||", a, b, Op::Or),
             (names::EQUALS, [a, b]) => self.equal(a, b, false),
             (names::NOT_EQUALS, [a, b]) => self.equal(a, b, true),
-            (names::LESS, [a, b]) => self.order("<", a, b, Order::Less),
-            (names::LESS_EQUALS, [a, b]) => self.order("<=", a, b, Order::LessEqual),
-            (names::GREATER, [a, b]) => self.order(">", a, b, Order::Greater),
-            (names::GREATER_EQUALS, [a, b]) => self.order(">=", a, b, Order::GreaterEqual),
+            (names::LESS, [a, b]) => self.order(a, b, Order::Less),
+            (names::LESS_EQUALS, [a, b]) => self.order(a, b, Order::LessEqual),
+            (names::GREATER, [a, b]) => self.order(a, b, Order::Greater),
+            (names::GREATER_EQUALS, [a, b]) => self.order(a, b, Order::GreaterEqual),
             (names::ADD, [a, b]) => self.arithmetic(a, b, Arithmetic::Add),
             (names::SUBSTRACT, [a, b]) => self.arithmetic(a, b, Arithmetic::Subtract),
             (names::MULTIPLY, [a, b]) => self.arithmetic(a, b, Arithmetic::Multiply),
@@ -63,7 +63,7 @@ impl Lowering<'_> {
         let yes = self.expression(yes)?;
         let no = self.expression(no)?;
         let op = Op::If(Box::new([condition.op, yes.op, no.op]));
-        Ok(Lowered::new(op, join(yes.shape, no.shape)))
+        Ok(Lowered::new(op, join(yes.shape, &no.shape)))
     }
 
     fn logical(
@@ -88,11 +88,11 @@ impl Lowering<'_> {
         Ok(Lowered::new(Op::Equal(pair, negated), Shape::Bool))
     }
 
-    fn order(&mut self, symbol: &str, a: &IdedExpr, b: &IdedExpr, order: Order) -> Lowers {
+    fn order(&mut self, a: &IdedExpr, b: &IdedExpr, order: Order) -> Lowers {
         let a = self.expression(a)?;
         let b = self.expression(b)?;
         if !can_order(&a.shape, &b.shape) {
-            self.mismatch(symbol, &a.shape, &b.shape)?;
+            self.mismatch(order.symbol(), &a.shape, &b.shape)?;
         }
         Ok(Lowered::new(
             Op::Order(Box::new([a.op, b.op]), order),
@@ -103,13 +103,11 @@ impl Lowering<'_> {
     fn arithmetic(&mut self, a: &IdedExpr, b: &IdedExpr, operator: Arithmetic) -> Lowers {
         let a = self.expression(a)?;
         let b = self.expression(b)?;
-        let shape = match result(operator, &a.shape, &b.shape) {
-            Some(shape) => shape,
-            None => {
-                self.mismatch(operator.symbol(), &a.shape, &b.shape)?;
-                Shape::Any
-            }
-        };
+        let known = result(operator, &a.shape, &b.shape);
+        if known.is_none() {
+            self.mismatch(operator.symbol(), &a.shape, &b.shape)?;
+        }
+        let shape = known.unwrap_or_default();
         Ok(Lowered::new(
             Op::Arithmetic(Box::new([a.op, b.op]), operator),
             shape,
@@ -170,22 +168,19 @@ fn result(operator: Arithmetic, a: &Shape, b: &Shape) -> Option<Shape> {
     Some(match (operator, a, b) {
         (_, Int, Int) => Int,
         (_, Uint, Uint) => Uint,
-        (_, Double, Double) if !whole => Double,
+        (_, Double, Double | Any) | (_, Any, Double) if !whole => Double,
+        (_, Any, known @ (Int | Uint)) | (_, known @ (Int | Uint), Any) => known.clone(),
         (Arithmetic::Add, String, String | Any) | (Arithmetic::Add, Any, String) => String,
         (Arithmetic::Add, Bytes, Bytes | Any) | (Arithmetic::Add, Any, Bytes) => Bytes,
-        (Arithmetic::Add, List(x), List(y)) => Shape::list(join((**x).clone(), (**y).clone())),
+        (Arithmetic::Add, List(x), List(y)) => Shape::list(join((**x).clone(), y)),
         (Arithmetic::Add, Any, List(_)) | (Arithmetic::Add, List(_), Any) => Shape::list(Any),
-        (Arithmetic::Add, Timestamp, Duration) | (Arithmetic::Add, Duration, Timestamp) => {
-            Timestamp
-        }
-        (Arithmetic::Add | Arithmetic::Subtract, Duration, Duration) => Duration,
-        (Arithmetic::Subtract, Timestamp, Timestamp) => Duration,
-        (Arithmetic::Subtract, Timestamp, Duration) => Timestamp,
+        (Arithmetic::Add | Arithmetic::Subtract, Duration, Duration)
+        | (Arithmetic::Subtract, Timestamp, Timestamp) => Duration,
+        (Arithmetic::Add | Arithmetic::Subtract, Timestamp, Duration)
+        | (Arithmetic::Add, Duration, Timestamp) => Timestamp,
         (Arithmetic::Add | Arithmetic::Subtract, Timestamp | Duration, Any)
         | (Arithmetic::Add | Arithmetic::Subtract, Any, Timestamp | Duration)
         | (_, Any, Any) => Any,
-        (_, Any, known @ (Int | Uint)) | (_, known @ (Int | Uint), Any) => known.clone(),
-        (_, Any, Double) | (_, Double, Any) if !whole => Double,
         _ => return None,
     })
 }

@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+use ztag_types::Value;
+
+use super::{evaluate, over, vocabulary};
+use crate::Expression;
+
+#[test]
+fn attack_58_cost_bombs_end_in_an_error() {
+    let long = Value::from(vec![Value::Int(1); 400]);
+    let text = Value::text("a".repeat(200_000));
+    for (source, x) in [
+        ("x.all(a, x.all(b, x.all(c, a + b + c == 3)))", &long),
+        ("x.map(a, x.map(b, x.map(c, c))).size() > 0", &long),
+        ("x.exists(a, x.exists(b, x.exists(c, a == 2)))", &long),
+        ("x.all(a, x.all(b, x.all(c, true))) || true", &long),
+        ("x.map(a, x + x).flatten() == x", &long),
+        ("x.replace('a', x).size() > 0", &text),
+        ("x.replace('', x).size() > 0", &text),
+        ("[x, x, x, x, x, x, x, x, x, x].join(x).size() > 0", &text),
+        (
+            "'%s%s%s%s%s%s%s%s%s%s'.format([x, x, x, x, x, x, x, x, x, x]).size() > 0",
+            &text,
+        ),
+        (
+            "cel.bind(y, x + x + x + x, cel.bind(z, y + y + y, z + z)).size() > 0",
+            &text,
+        ),
+        (
+            "lists.range(10000).all(i, lists.range(10000).all(j, true))",
+            &long,
+        ),
+        (
+            "lists.range(400).all(a, 'a'.matches('(' + string(a) + 'b{9}){9}') || true)",
+            &long,
+        ),
+        (
+            "sets.contains(lists.range(5000).map(i, -i), lists.range(5000))",
+            &long,
+        ),
+        ("lists.range(9999).distinct().size() > 0", &long),
+    ] {
+        assert_eq!(
+            over(source, x),
+            Err("cost limit exceeded".to_owned()),
+            "{source}"
+        );
+    }
+    assert!(evaluate("lists.range(1000000000)").is_err());
+}
+
+#[test]
+fn ordinary_work_is_within_the_budget() {
+    let items: Vec<Value> = (0..2_000).map(Value::Int).collect();
+    let items = Value::from(items);
+    assert_eq!(
+        over("x.exists(i, i == 1999)", &items),
+        Ok(Value::Bool(true))
+    );
+    assert_eq!(over("1999 in x", &items), Ok(Value::Bool(true)));
+    assert_eq!(
+        over("x.map(i, string(i)).join(',').size()", &items),
+        Ok(Value::Int(8_889))
+    );
+}
+
+#[test]
+fn attack_58_the_deepest_accepted_source_fits_a_small_stack() {
+    let sources = [
+        format!("1{}", "+1".repeat(150)),
+        format!("{}x{}", "(1+".repeat(75), ")".repeat(75)),
+        format!("x{}", ".a".repeat(150)),
+        format!("{}true", "!-".repeat(70)),
+        format!("{}1{}", "[".repeat(90), "]".repeat(90)),
+        format!("{}x", "x ? 1 : ".repeat(150)),
+        format!("{}1{}", "size([".repeat(45), "])".repeat(45)),
+        format!("{}x{}", "[1].map(a,".repeat(45), ")".repeat(45)),
+        format!("cel.block([{}1], 1)", "1,".repeat(62)),
+    ];
+    let run = move || {
+        for source in &sources {
+            let _ = over(source, &Value::Null);
+        }
+    };
+    let small = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    small.spawn(run).unwrap().join().unwrap();
+}
+
+/// Pieces that make likely expressions.
+fn soup() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "x",
+        "request",
+        ".path",
+        "['a']",
+        "[0]",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "'a'",
+        "\"",
+        "'",
+        "1",
+        "2u",
+        "1.5",
+        "-",
+        "!",
+        "+",
+        "*",
+        "/",
+        "%",
+        "==",
+        "<",
+        "&&",
+        "||",
+        "?",
+        ":",
+        ",",
+        ".",
+        ".?",
+        "[?",
+        "in",
+        "has(",
+        ".all(i,",
+        ".map(i,",
+        ".exists(i, j,",
+        "size(",
+        ".matches(",
+        "b'\\xff'",
+        "r'\\'",
+        "`a-b`",
+        "null",
+        "true",
+        "é",
+        "\n",
+        "//",
+        "optional.of(",
+        "cel.bind(a,",
+        "timestamp(",
+        "math.greatest(",
+        "9223372036854775808",
+        "0x",
+        "1e",
+        "lookup(",
+        "'%s'.format(",
+        "dyn(",
+        "A{b: ",
+    ]);
+    prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_text_panics(source in "\\PC{0,60}") {
+        let _ = Expression::compile(&source, &vocabulary());
+        let _ = over(&source, &Value::Int(1));
+    }
+
+    #[test]
+    fn no_soup_panics(source in soup()) {
+        let _ = Expression::compile(&source, &vocabulary());
+        let _ = over(&source, &Value::text("a"));
+    }
+}
