@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use crate::guard::AddressGuard;
@@ -9,7 +10,7 @@ use crate::spec::ClientSpec;
 use crate::tls::{Tls, TlsMaterial};
 
 /// Longer waits are as good as endless, and this long clocks can count.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What a client works by.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ pub(crate) fn compile(
         findings,
     );
     let max_connections = spec.max_connections_per_origin as usize;
-    if !(1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&max_connections) {
+    if max_connections == 0 {
         let at = at.key("maxConnectionsPerOrigin");
         findings.push(Diagnostic::error(
             Code::InvalidValue,
@@ -55,7 +56,7 @@ pub(crate) fn compile(
         connect_timeout: spec.connect_timeout.get().min(LONGEST_WAIT),
         idle_timeout: spec.pool.idle_timeout.get().min(LONGEST_WAIT),
         max_idle: spec.pool.max_idle_per_origin as usize,
-        max_connections,
+        max_connections: max_connections.min(Semaphore::MAX_PERMITS),
         guard: guard?,
         tls: tls?,
     };

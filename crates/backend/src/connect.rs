@@ -132,10 +132,7 @@ impl Connector {
         match connector.connect(name, tcp).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
             Err(error) => {
-                let refused = error
-                    .get_ref()
-                    .is_some_and(|cause| cause.is::<rustls::Error>());
-                let kind = if refused {
+                let kind = if wraps_tls(&error) {
                     FailureKind::Tls
                 } else {
                     FailureKind::Connect
@@ -144,6 +141,14 @@ impl Connector {
             }
         }
     }
+}
+
+/// Whether TLS, and not the network below it, is what failed.
+pub(crate) fn wraps_tls(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>())
+        .is_some()
 }
 
 fn timed_out() -> Failure {

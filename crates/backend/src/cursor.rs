@@ -8,11 +8,11 @@ use url::Url;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CursorError {
     #[error("the body of a page is not JSON")]
-    NotJson(#[source] serde_json::Error),
+    Body(#[source] serde_json::Error),
     #[error("the cursor of a page is neither text nor a whole number")]
-    NotText,
+    Token,
     #[error("the cursor of a page is not a URL")]
-    NotUrl(#[source] url::ParseError),
+    Target(#[source] url::ParseError),
 }
 
 /// Where a page says how to reach the next one, and how to ask for it.
@@ -52,13 +52,13 @@ impl Cursor {
         if body.is_empty() {
             return Ok(None);
         }
-        let document: Value = serde_json::from_slice(body).map_err(CursorError::NotJson)?;
+        let document: Value = serde_json::from_slice(body).map_err(CursorError::Body)?;
         let Some(token) = self.token(&document)? else {
             return Ok(None);
         };
         match &self.parameter {
             Some(parameter) => Ok(Some(with_parameter(first, parameter, &token))),
-            None => page.join(&token).map(Some).map_err(CursorError::NotUrl),
+            None => page.join(&token).map(Some).map_err(CursorError::Target),
         }
     }
 
@@ -72,7 +72,7 @@ impl Cursor {
             Some(Value::String(token)) if token.trim().is_empty() => Ok(None),
             Some(Value::String(token)) => Ok(Some(token.clone())),
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            Some(_) => Err(CursorError::NotText),
+            Some(_) => Err(CursorError::Token),
         }
     }
 }

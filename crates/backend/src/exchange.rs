@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::call::PageReply;
-use crate::connect::Connector;
+use crate::connect::{Connector, wraps_tls};
 use crate::error::{Failure, FailureKind};
 use crate::outbound::Outbound;
 use crate::pool::{Channel, Origin};
@@ -41,7 +41,7 @@ struct Missed {
 }
 
 /// When an attempt may be repeated without the chance of a second effect.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repeat {
     /// Nothing was sent.
     Always,
@@ -169,10 +169,13 @@ impl From<Failure> for Missed {
 
 /// When an exchange that ended without a reply may be repeated.
 fn repeat(failure: &Failure, unsent: bool, answered: bool) -> Repeat {
-    if failure.kind() == FailureKind::Tls || answered {
+    if failure.kind() == FailureKind::Tls {
         Repeat::Never
     } else if unsent {
+        // Even if something came: it answers no request, such as a parting 408.
         Repeat::Always
+    } else if answered {
+        Repeat::Never
     } else {
         Repeat::IfIdempotent
     }
@@ -222,10 +225,7 @@ fn broken(error: hyper::Error) -> Failure {
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.downcast_ref().is_some_and(wraps_tls) {
             return true;
         }
         cause = error.source();
@@ -248,6 +248,25 @@ fn backoff(retry: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_cannot_have_had_an_effect_is_repeated() {
+        for (kind, unsent, answered, expected) in [
+            (FailureKind::Protocol, true, false, Repeat::Always),
+            (FailureKind::Protocol, false, false, Repeat::IfIdempotent),
+            (FailureKind::Protocol, false, true, Repeat::Never),
+            (FailureKind::Protocol, true, true, Repeat::Always),
+            (FailureKind::Tls, false, false, Repeat::Never),
+        ] {
+            let found = repeat(&Failure::new(kind), unsent, answered);
+            assert_eq!(found, expected, "{kind} {unsent} {answered}");
+        }
+        for &kind in FailureKind::ALL {
+            let missed = Missed::from(Failure::new(kind));
+            let expected = kind == FailureKind::Connect;
+            assert_eq!(missed.repeat == Repeat::Always, expected, "{kind}");
+        }
+    }
 
     #[test]
     fn waits_grow_and_are_bounded() {

@@ -30,27 +30,27 @@ const PRIVATE_V4: [Ipv4Net; 16] = [
 ];
 
 /// The only IPv6 network that holds public unicast addresses (RFC 4291 section 2.4) ...
-const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
+const GLOBAL_V6: Ipv6Net = v6(0x2000 << 48, 3);
 
 /// ... and the parts of it that do not: protocol assignments with Teredo, documentation, 6to4.
 const PRIVATE_V6: [Ipv6Net; 4] = [
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),
-    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
+    v6(0x2001 << 48, 23),
+    v6(0x2001_0db8 << 32, 32),
+    v6(0x2002 << 48, 16),
+    v6(0x3fff << 48, 20),
 ];
 
 /// NAT64 (RFC 6052): the last four bytes are an IPv4 address.
-const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
+const NAT64: Ipv6Net = v6(0x0064_ff9b << 32, 96);
 
 const fn v4(address: [u8; 4], prefix: u8) -> Ipv4Net {
     let [a, b, c, d] = address;
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-const fn v6(address: [u16; 8], prefix: u8) -> Ipv6Net {
-    let [a, b, c, d, e, f, g, h] = address;
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
+/// `high` is the first half of the address.
+const fn v6(high: u64, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_bits((high as u128) << 64), prefix)
 }
 
 /// A compiled [`GuardSpec`].
@@ -84,8 +84,7 @@ impl AddressGuard {
             let mut known = spellings.iter().flatten();
             known.any(|address| networks.iter().any(|network| network.contains(address)))
         };
-        named_by(&self.allow)
-            || !named_by(&self.deny) && !(self.deny_private && is_private(address))
+        named_by(&self.allow) || !(named_by(&self.deny) || self.deny_private && is_private(address))
     }
 }
 

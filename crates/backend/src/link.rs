@@ -144,7 +144,7 @@ mod tests {
         check(r#"</1>; title="\\"; rel=next"#, Some("/1"));
         check("</2?a=1,2;b>; rel=next", Some("/2?a=1,2;b"));
         check(
-            r#"</1>; title*=UTF-8''next; rel=prev, </2>; rel=next"#,
+            "</1>; title*=UTF-8''next; rel=prev, </2>; rel=next",
             Some("/2"),
         );
     }
@@ -166,7 +166,7 @@ mod tests {
             "</2; rel=next",
             "/2; rel=next",
             "</1>; rel=prev </2>; rel=next",
-            r#"x, </2>; rel=next"#,
+            "x, </2>; rel=next",
         ] {
             check(field, None);
         }

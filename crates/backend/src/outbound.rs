@@ -80,14 +80,18 @@ impl Outbound {
     }
 }
 
-/// Whether `url` can be called: `http` or `https`, a host, a port, no user information.
-pub(crate) fn check_url(url: &Url) -> Result<(), Failure> {
-    let callable = matches!(url.scheme(), "http" | "https")
+/// Whether a client takes `url` at all, whatever answers there: `http` or `https`, a host, a port
+/// other than 0, no user information.
+pub fn is_callable(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.port() != Some(0)
         && url.username().is_empty()
-        && url.password().is_none();
-    callable
+        && url.password().is_none()
+}
+
+pub(crate) fn check_url(url: &Url) -> Result<(), Failure> {
+    is_callable(url)
         .then_some(())
         .ok_or(Failure::new(FailureKind::BadUrl))
 }

@@ -96,3 +96,43 @@ pub struct GuardSpec {
     /// Whether everything but public unicast addresses is denied: private, shared, loopback, link-local (cloud metadata services among them), multicast and reserved ranges.
     pub deny_private: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read_as_written() {
+        let text = r#"{
+            "connectTimeout": "1500ms",
+            "pool": {"maxIdlePerOrigin": 3, "idleTimeout": "1m"},
+            "maxConnectionsPerOrigin": 9,
+            "tls": {
+                "caFile": "ca.pem", "certFile": "me.pem", "keyFile": "me.key",
+                "serverName": "b.example", "minVersion": "tls1.3"
+            },
+            "addressGuard": {"allow": ["10.0.0.0/8"], "deny": ["::/0"], "denyPrivate": true}
+        }"#;
+        let spec: ClientSpec = serde_json::from_str(text).unwrap();
+        assert_eq!(spec.connect_timeout.get(), Duration::from_millis(1500));
+        assert_eq!(spec.pool.max_idle_per_origin, 3);
+        assert_eq!(spec.tls.min_version, TlsVersion::Tls13);
+        assert!(spec.address_guard.deny_private);
+        let again = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<ClientSpec>(&again).unwrap(), spec);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        for text in [
+            r#"{"proxy": "x"}"#,
+            r#"{"tls": {"insecureSkipVerify": true}}"#,
+        ] {
+            assert!(serde_json::from_str::<ClientSpec>(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            serde_json::from_str::<ClientSpec>("{}").unwrap(),
+            ClientSpec::default()
+        );
+    }
+}

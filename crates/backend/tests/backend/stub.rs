@@ -10,25 +10,25 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Number of the connection, from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
     /// Number among the requests of the connection, from 0.
-    pub number: usize,
+    pub(crate) number: usize,
     /// Request line and header fields.
-    pub head: String,
+    pub(crate) head: String,
     /// The body.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Request {
     /// The request target.
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap()
     }
 
     /// The value of a header field.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1);
         lines.find_map(|line| {
             let (own, value) = line.split_once(": ")?;
@@ -38,7 +38,7 @@ impl Request {
 }
 
 /// What to do about a request.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Send these bytes and wait for the next request.
     Send(Vec<u8>),
     /// Send these bytes and hang up.
@@ -48,12 +48,12 @@ pub enum Reply {
 }
 
 /// `200` with a body.
-pub fn ok(body: &str) -> Reply {
+pub(crate) fn ok(body: &str) -> Reply {
     head_and_body("200 OK", body)
 }
 
 /// A status and header lines separated by CR LF, with a body.
-pub fn head_and_body(head: &str, body: &str) -> Reply {
+pub(crate) fn head_and_body(head: &str, body: &str) -> Reply {
     let length = body.len();
     raw(&format!(
         "HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -61,12 +61,12 @@ pub fn head_and_body(head: &str, body: &str) -> Reply {
 }
 
 /// Exactly these bytes.
-pub fn raw(text: &str) -> Reply {
+pub(crate) fn raw(text: &str) -> Reply {
     Reply::Send(text.into())
 }
 
 /// Exactly these bytes, then the end.
-pub fn last(text: &str) -> Reply {
+pub(crate) fn last(text: &str) -> Reply {
     Reply::Last(text.into())
 }
 
@@ -77,18 +77,18 @@ struct Events {
 }
 
 /// A listening stub. It stops with the runtime of the test.
-pub struct Stub {
-    pub address: SocketAddr,
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
     events: Arc<Mutex<Events>>,
     news: watch::Receiver<()>,
 }
 
 impl Stub {
-    pub async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen(None, answer).await
     }
 
-    pub async fn start_tls(
+    pub(crate) async fn start_tls(
         tls: rustls::ServerConfig,
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -136,17 +136,17 @@ impl Stub {
     }
 
     /// The URL of a path.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Everything received so far.
-    pub fn received(&self) -> Vec<Request> {
+    pub(crate) fn received(&self) -> Vec<Request> {
         self.events.lock().unwrap().received.clone()
     }
 
     /// The connection that each request came over.
-    pub fn connections(&self) -> Vec<usize> {
+    pub(crate) fn connections(&self) -> Vec<usize> {
         self.received()
             .iter()
             .map(|request| request.connection)
@@ -154,7 +154,7 @@ impl Stub {
     }
 
     /// The target of each request.
-    pub fn targets(&self) -> Vec<String> {
+    pub(crate) fn targets(&self) -> Vec<String> {
         let received = self.received();
         received
             .iter()
@@ -163,18 +163,18 @@ impl Stub {
     }
 
     /// Waits until `count` requests have arrived.
-    pub async fn has_received(&self, count: usize) {
+    pub(crate) async fn has_received(&self, count: usize) {
         self.until(|events| events.received.len() >= count).await;
     }
 
     /// Waits until `count` connections have ended.
-    pub async fn has_ended(&self, count: usize) {
+    pub(crate) async fn has_ended(&self, count: usize) {
         self.until(|events| events.ended >= count).await;
     }
 
     async fn until(&self, reached: impl Fn(&Events) -> bool) {
         let mut news = self.news.clone();
-        let reached = |_: &()| reached(&self.events.lock().unwrap());
+        let reached = |(): &()| reached(&self.events.lock().unwrap());
         news.wait_for(reached).await.unwrap();
     }
 }

@@ -36,8 +36,8 @@ impl Authority {
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
-    fn pem(&self) -> Option<Vec<u8>> {
-        Some(self.certificate.pem().into_bytes())
+    fn pem(&self) -> Vec<u8> {
+        self.certificate.pem().into_bytes()
     }
 
     fn roots(&self) -> Arc<RootCertStore> {
@@ -84,7 +84,7 @@ fn client(tls: TlsSpec, material: TlsMaterial) -> Client {
 }
 
 fn trusting(authority: &Authority) -> Client {
-    let material = TlsMaterial::from_pem(authority.pem(), None, None);
+    let material = TlsMaterial::from_pem(Some(authority.pem()), None, None);
     client(TlsSpec::default(), material)
 }
 
@@ -146,7 +146,7 @@ async fn the_name_must_be_the_right_one() {
         server_name: Some("other.example".to_owned()),
         ..TlsSpec::default()
     };
-    let material = TlsMaterial::from_pem(authority.pem(), None, None);
+    let material = TlsMaterial::from_pem(Some(authority.pem()), None, None);
     assert_eq!(
         body(&client(tls, material).send(get(&url)).await.unwrap()),
         "private"
@@ -166,7 +166,7 @@ async fn client_certificates_are_shown() {
         assert!(stub.received().is_empty());
         let (certificate, key) = clients.issue("gateway");
         let material = TlsMaterial::from_pem(
-            authority.pem(),
+            Some(authority.pem()),
             Some(certificate.pem().into_bytes()),
             Some(Secret::new(key.serialize_pem().into_bytes())),
         );
@@ -188,7 +188,7 @@ async fn versions_below_the_lowest_are_refused() {
         min_version: TlsVersion::Tls13,
         ..TlsSpec::default()
     };
-    let material = TlsMaterial::from_pem(authority.pem(), None, None);
+    let material = TlsMaterial::from_pem(Some(authority.pem()), None, None);
     assert_eq!(
         kind(client(tls, material).send(get(&url)).await),
         FailureKind::Tls
@@ -211,7 +211,7 @@ async fn one_client_may_speak_tls_in_several_ways() {
     let (one, other) = (Authority::new(), Authority::new());
     let (_stub, url) = start(other.server("localhost", None)).await;
     let client = trusting(&one);
-    let material = TlsMaterial::from_pem(other.pem(), None, None);
+    let material = TlsMaterial::from_pem(Some(other.pem()), None, None);
     let mut findings = Findings::new();
     let at = ConfigPath::root();
     let second = client.with_tls(&TlsSpec::default(), material, &at, &mut findings);
@@ -227,7 +227,7 @@ async fn material_is_read_from_files() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = clients.issue("gateway");
-    fs::write(folder.path().join("ca.pem"), authority.pem().unwrap()).unwrap();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
     fs::write(folder.path().join("me.pem"), certificate.pem()).unwrap();
     fs::write(folder.path().join("me.key"), key.serialize_pem()).unwrap();
     let tls = TlsSpec {
