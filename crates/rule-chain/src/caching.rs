@@ -15,8 +15,8 @@ use ztag_types::{Credential, Outcome, ReadPath, Reads, Root, RuleName, Scope, Vi
 use crate::auth::Won;
 use crate::deps::CacheDeps;
 use crate::evidence::Evidence;
+use crate::judged::Judged;
 use crate::reply::is_broken;
-use crate::rule::Judged;
 
 /// How the verdicts of one rule are remembered.
 #[derive(Clone, Debug)]

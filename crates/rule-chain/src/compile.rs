@@ -2,12 +2,15 @@
 
 mod auth;
 mod call;
+mod forward;
+mod headers;
 mod logic;
 
 use http::HeaderName;
 use ztag_expr::{CompileError, Template, TemplateFiles, Vocabulary};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Reads, RuleName};
 
+use crate::asking::Asking;
 use crate::auth::{Auth, Group, Matcher};
 use crate::caching::{Caching, KeyInput};
 use crate::conditions::Conditions;
@@ -17,7 +20,7 @@ use crate::forward::Forwards;
 use crate::locals::Locals;
 use crate::redact::Redaction;
 use crate::reply::{Wanted, whole_body};
-use crate::rule::{Asking, Rule};
+use crate::rule::Rule;
 use crate::spec::RuleSpec;
 use crate::words::Words;
 

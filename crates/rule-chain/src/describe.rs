@@ -3,12 +3,13 @@
 use serde_json::{Value as Json, json};
 use ztag_types::{Map, Object, Outcome};
 
+use crate::asking::Asking;
 use crate::auth::Group;
 use crate::chain::RuleChain;
 use crate::exports::ExportPlan;
 use crate::forward::Forwards;
 use crate::reply::plain_url;
-use crate::rule::{Asking, Rule};
+use crate::rule::Rule;
 
 impl RuleChain {
     /// The rules as compiled: match groups, backends, conditions, variables, exports, cache keys.

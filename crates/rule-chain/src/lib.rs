@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod asking;
 mod auth;
 mod auth_view;
 mod caching;
@@ -13,6 +14,7 @@ mod error;
 mod evidence;
 mod exports;
 mod forward;
+mod judged;
 mod locals;
 mod notes;
 mod redact;

@@ -27,8 +27,11 @@ pub(crate) struct Needs(Box<[usize]>);
 /// The values of one judgement.
 pub(crate) struct LocalValues<'r> {
     locals: &'r [Local],
-    values: SmallVec<[OnceLock<Result<Value, Box<str>>>; 4]>,
+    values: SmallVec<[Cell; 4]>,
 }
+
+/// A value once it is evaluated, or why there is none.
+type Cell = OnceLock<Result<Value, Box<str>>>;
 
 impl Locals {
     /// Wraps variables that are in order already.

@@ -1,18 +1,23 @@
-//! What a judgement leaves behind for explanations.
+//! What a judgement leaves behind for reports and explanations.
 
 use serde_json::Value as Json;
 use ztag_expr::EvalError;
-use ztag_types::{ConditionReport, Detail, Map, Object, Outcome, ReadPath, Root, Scope, View};
+use ztag_types::{
+    BackendReport, CacheReport, ConditionReport, Detail, Map, Object, Outcome, ReadPath, Root,
+    Scope, View,
+};
 
 use crate::chain::ChainInput;
 use crate::conditions::Test;
 use crate::locals::LocalValues;
 use crate::redact::{Redaction, Redactor};
 
-/// Notes of one judgement. At [`Detail::Summary`] taking them costs nothing.
+/// Notes of one judgement. At [`Detail::Summary`] those for explanations cost nothing.
 #[derive(Default)]
 pub(crate) struct Notes<'a> {
     redactor: Option<Redactor<'a>>,
+    pub(crate) cache: CacheReport,
+    pub(crate) backend: Option<Box<BackendReport>>,
     pub(crate) conditions: Vec<ConditionReport>,
     pub(crate) variables: Vec<(String, Json)>,
 }

@@ -68,12 +68,11 @@ impl Redaction {
 
     fn hides(&self, path: &[&str]) -> bool {
         match path {
-            ["auth", "selected"] | ["auth", "forward", "type" | "name"] => false,
+            [] | ["auth", "selected"] | ["auth", "forward", "type" | "name"] => false,
             ["auth", "input" | "forward", _, ..] | ["variables", "secrets", _, ..] => true,
             ["request" | "subrequest", "headers", name, ..] if self.headers.contains(*name) => true,
             ["request" | "subrequest", "query", name, ..] if self.queries.contains(*name) => true,
             [.., name] => is_secret_name(name),
-            [] => false,
         }
     }
 }

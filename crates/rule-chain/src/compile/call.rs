@@ -1,19 +1,17 @@
 //! The backend request.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use url::Url;
 use ztag_backend::{Cursor, Pagination};
 use ztag_expr::Template;
-use ztag_types::{Code, ConfigPath, Diagnostic, Headers};
+use ztag_types::{Code, ConfigPath, Diagnostic};
 
 use super::Compiler;
 use crate::auth::Auth;
-use crate::call::{BodyPlan, CallPlan, HeaderPlan, HeaderSource, QueryPlan, QuerySource};
-use crate::forward::is_framing;
+use crate::call::{BodyPlan, CallPlan, HeaderPlan, HeaderSource};
 use crate::reply::Accepted;
 use crate::spec::{BackendApiSpec, PaginationSpec};
 
@@ -106,137 +104,6 @@ impl Compiler<'_> {
         method
     }
 
-    fn headers(
-        &mut self,
-        spec: &BackendApiSpec,
-        auth: &Auth,
-        at: &ConfigPath,
-    ) -> Box<[HeaderPlan]> {
-        let mut headers: Vec<HeaderPlan> = Vec::with_capacity(spec.headers.len());
-        for (name, text) in &spec.headers {
-            let at = at.key(name);
-            let Some(name) = self.header_name(name, &at) else {
-                continue;
-            };
-            if headers.iter().any(|own| own.name == name) {
-                let message = format!("`{name}` is set twice");
-                self.error(Code::Duplicate, &at, message);
-                continue;
-            }
-            let source = match text {
-                None => self.copied_header(auth, &name, &at),
-                Some(text) => self.header_source(text, &at),
-            };
-            headers.extend(source.map(|source| HeaderPlan { name, source }));
-        }
-        headers.into()
-    }
-
-    fn header_name(&mut self, name: &str, at: &ConfigPath) -> Option<HeaderName> {
-        let lower = name.trim().to_ascii_lowercase();
-        let checked = match HeaderName::from_bytes(lower.as_bytes()) {
-            Err(_) => {
-                let message = format!("`{name}` is not a header name");
-                Err(Diagnostic::error(Code::InvalidName, at, message))
-            }
-            Ok(_) if matches!(&*lower, "authorization" | "proxy-authorization") => {
-                let message = format!("`{lower}` is a credential and is not set by hand");
-                let hint = "use `auth[].forwardAs`";
-                Err(Diagnostic::error(Code::CredentialHeader, at, message).hint(hint))
-            }
-            Ok(_) if is_framing(&lower) => {
-                let message =
-                    format!("`{lower}` belongs to the connection and is not set by a rule");
-                Err(Diagnostic::error(Code::InvalidName, at, message))
-            }
-            Ok(name) => Ok(name),
-        };
-        self.findings.keep(checked)
-    }
-
-    /// A copy of the client's header, unless it is a credential: those travel by `forwardAs`.
-    fn copied_header(
-        &mut self,
-        auth: &Auth,
-        name: &HeaderName,
-        at: &ConfigPath,
-    ) -> Option<HeaderSource> {
-        if self.is_credential_header(auth, name) {
-            self.warn_stripped(name.as_str(), at);
-            return None;
-        }
-        if Headers::is_hidden(name.as_str()) {
-            let message = format!("`{name}` speaks for a proxy and is never copied from a client");
-            let hint = "use `forwardProxyHeaders`";
-            self.warn(Code::InvalidValue, at, message, hint);
-        }
-        Some(HeaderSource::Copy)
-    }
-
-    fn warn_stripped(&mut self, name: &str, at: &ConfigPath) {
-        let message = format!("`{name}` is a credential and is not copied");
-        let hint = "forward it with `auth[].forwardAs`";
-        self.warn(Code::CredentialHeader, at, message, hint);
-    }
-
-    fn header_source(&mut self, text: &str, at: &ConfigPath) -> Option<HeaderSource> {
-        let template = self.template(text, at, |words| &words.request)?;
-        let Some(literal) = template.literal() else {
-            return Some(HeaderSource::Template(template));
-        };
-        let literal = literal.trim();
-        if literal.is_empty() {
-            return None;
-        }
-        let value = HeaderValue::from_bytes(literal.as_bytes()).map_err(|_| {
-            let message = "a header value holds visible characters on one line only";
-            Diagnostic::error(Code::InvalidValue, at, message)
-        });
-        self.findings.keep(value).map(HeaderSource::Literal)
-    }
-
-    fn query(
-        &mut self,
-        spec: &BTreeMap<String, Option<String>>,
-        auth: &Auth,
-        at: &ConfigPath,
-    ) -> Box<[QueryPlan]> {
-        let written: Vec<String> = Url::parse(self.spec.backend_api.url.trim())
-            .map(|url| {
-                url.query_pairs()
-                    .map(|(name, _)| name.into_owned())
-                    .collect()
-            })
-            .unwrap_or_default();
-        let mut query = Vec::with_capacity(spec.len());
-        for (name, text) in spec {
-            let at = at.key(name);
-            if name.is_empty() {
-                self.error(Code::InvalidName, &at, "a query parameter needs a name");
-                continue;
-            }
-            if written.contains(name) {
-                let message = format!("`{name}` stands in the URL, which wins over this");
-                self.warn(Code::Conflict, &at, message, "remove one of the two");
-                continue;
-            }
-            let source = match text {
-                None if self.is_credential_query(auth, name) => {
-                    self.warn_stripped(name, &at);
-                    None
-                }
-                None => Some(QuerySource::Copy),
-                Some(text) => {
-                    let template = self.template(text, &at, |words| &words.request);
-                    template.map(QuerySource::Template)
-                }
-            };
-            let name = Arc::from(name.as_str());
-            query.extend(source.map(|source| QueryPlan { name, source }));
-        }
-        query.into()
-    }
-
     fn body(&mut self, spec: &BackendApiSpec, json: bool, at: &ConfigPath) -> BodyPlan {
         let (template, at) = match (&spec.body, &spec.body_file) {
             (Some(body), file) => {
@@ -297,24 +164,7 @@ impl Compiler<'_> {
         match spec.kind.trim().to_ascii_lowercase().as_str() {
             "" => Pagination::None,
             "link-header" => Pagination::Link { max_pages },
-            "cursor" => {
-                let parameter = Some(spec.parameter.trim()).filter(|name| !name.is_empty());
-                let pointer = spec.cursor.as_deref().unwrap_or_default();
-                match Cursor::new(pointer, parameter) {
-                    Some(cursor) => Pagination::Cursor {
-                        max_pages,
-                        cursor: Arc::new(cursor),
-                    },
-                    None => {
-                        let message = "a cursor needs the place of the next one in the body";
-                        let diagnostic =
-                            Diagnostic::error(Code::MissingKey, &at.key("cursor"), message);
-                        self.findings
-                            .push(diagnostic.hint("for example `meta.next`"));
-                        Pagination::None
-                    }
-                }
-            }
+            "cursor" => self.cursor(spec, max_pages, &at.key("cursor")),
             other => {
                 let message = format!("`{other}` is not a type of pagination");
                 let near = Diagnostic::nearest(other, PAGINATIONS.iter().copied());
@@ -327,6 +177,20 @@ impl Compiler<'_> {
                 Pagination::None
             }
         }
+    }
+
+    fn cursor(&mut self, spec: &PaginationSpec, max_pages: u32, at: &ConfigPath) -> Pagination {
+        let parameter = Some(spec.parameter.trim()).filter(|name| !name.is_empty());
+        let pointer = spec.cursor.as_deref().unwrap_or_default();
+        if let Some(cursor) = Cursor::new(pointer, parameter) {
+            let cursor = Arc::new(cursor);
+            return Pagination::Cursor { max_pages, cursor };
+        }
+        let message = "a cursor needs the place of the next one in the body";
+        let diagnostic = Diagnostic::error(Code::MissingKey, at, message);
+        self.findings
+            .push(diagnostic.hint("for example `meta.next`"));
+        Pagination::None
     }
 
     fn accepted(&mut self, statuses: &[u16], at: &ConfigPath) -> Accepted {

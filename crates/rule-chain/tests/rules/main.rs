@@ -1,0 +1,14 @@
+//! Rules as a pipeline drives them: compiled from configuration, judged over a request, asking a
+//! backend on the loopback interface.
+#![cfg(test)]
+
+mod attacks;
+mod cache;
+mod compile;
+mod credentials;
+mod defects;
+mod explain;
+mod model;
+mod outcomes;
+mod stub;
+mod support;
