@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use http::header::{FORWARDED, HOST};
 use http::{HeaderMap, Method, Uri};
-use smol_str::{SmolStr, SmolStrBuilder, ToSmolStr, format_smolstr};
+use smol_str::{SmolStr, SmolStrBuilder};
 use ztag_types::{Body, Client, Headers, Query, RequestLine, Snapshot, Subrequest, Timestamp};
 
 use crate::body;
@@ -17,6 +17,7 @@ use crate::error::{Fault, Refused};
 use crate::forwarded::{Dialect, Words, agreed_chain, own_words, text};
 use crate::policy::CapturePolicy;
 use crate::screen;
+use crate::text as written;
 
 /// A request as it arrived on our own connection.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
             path: shared(hop.uri.path(), &line.uri),
             host: own_host(&hop.headers, &line.host),
             query: own_query,
-            remote_addr: socket_text(hop.peer, &client),
+            remote_addr: written::socket(hop.peer),
             headers: Headers::new(hop.headers),
         },
         line,
@@ -135,7 +136,7 @@ fn canonical_line(words: Words<'_>, policy: &CapturePolicy) -> Result<(RequestLi
 /// The client is the peer; nobody speaks for anybody.
 fn peer_alone(hop: &Hop) -> Client {
     let address = hop.peer.ip().to_canonical();
-    let address_text = address.to_smolstr();
+    let address_text = written::address(address);
     Client {
         address,
         forwarded_for: address_text.clone(),
@@ -162,7 +163,7 @@ fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> 
     let address = *vouched
         .first()
         .ok_or(Fault::forwarded("forwarded chain missing client hop"))?;
-    let address_text = address.to_smolstr();
+    let address_text = written::address(address);
     Ok(Client {
         address,
         forwarded_for: match vouched {
@@ -245,15 +246,6 @@ fn shared(text: &str, known: &SmolStr) -> SmolStr {
         known.clone()
     } else {
         SmolStr::new(text)
-    }
-}
-
-/// Address and port of the peer; an address written already is not written again.
-fn socket_text(peer: SocketAddr, client: &Client) -> SmolStr {
-    if client.address == peer.ip() && peer.is_ipv4() {
-        format_smolstr!("{}:{}", client.address_text, peer.port())
-    } else {
-        peer.to_smolstr()
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use crate::forwarded::text;
+use crate::text::hex;
 
 const MAX_LENGTH: usize = 128;
 
@@ -34,11 +35,8 @@ static SERIES: LazyLock<(RandomState, RandomState, AtomicU64)> =
 fn fresh() -> SmolStr {
     let (high, low, counter) = &*SERIES;
     let number = counter.fetch_add(1, Ordering::Relaxed);
-    format_smolstr!(
-        "{:016x}{:016x}",
-        high.hash_one(number),
-        low.hash_one(!number)
-    )
+    let high = u128::from(high.hash_one(number));
+    hex(high << 64 | u128::from(low.hash_one(!number)))
 }
 
 #[cfg(test)]

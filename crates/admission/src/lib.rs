@@ -14,6 +14,7 @@ pub mod forwarded;
 mod policy;
 mod screen;
 mod spec;
+mod text;
 mod trust;
 
 pub use adapt::adapt;

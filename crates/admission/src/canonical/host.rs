@@ -65,7 +65,7 @@ fn domain(text: &str) -> Result<SmolStr, Fault> {
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
         return Err(Fault::ambiguous("host is malformed"));
     }
-    if name.split('.').any(str::is_empty) {
+    if name.as_bytes().split(|b| *b == b'.').any(<[u8]>::is_empty) {
         return Err(Fault::ambiguous("host has an empty label"));
     }
     if looks_like_address(name) && name.parse::<Ipv4Addr>().is_err() {
@@ -80,10 +80,11 @@ fn domain(text: &str) -> Result<SmolStr, Fault> {
 
 /// Whether some reader takes the name for an IPv4 address: its last label is a number.
 fn looks_like_address(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    last.bytes().all(|b| b.is_ascii_digit())
-        || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    let last = name.as_bytes().rsplit(|b| *b == b'.').next();
+    match last.unwrap_or_default() {
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
 }
 
 fn port(digits: &str) -> Result<u16, Fault> {

@@ -136,15 +136,19 @@ fn escapes_twice(canonical: &str) -> bool {
 }
 
 fn check_segments(canonical: &str) -> Result<(), Fault> {
-    let mut segments = canonical.split('/').skip(1).peekable();
+    let mut segments = canonical
+        .as_bytes()
+        .split(|b| *b == b'/')
+        .skip(1)
+        .peekable();
     while let Some(segment) = segments.next() {
-        let is_last = segments.peek().is_none();
-        let name = segment.split(';').next().unwrap_or_default();
-        match name {
-            "." | ".." => return Err(Fault::ambiguous("dot segment in the path")),
-            "" if !(is_last && segment.is_empty()) => {
-                return Err(Fault::ambiguous("empty segment in the path"));
+        match segment {
+            [b'.'] | [b'.', b'.'] | [b'.', b';', ..] | [b'.', b'.', b';', ..] => {
+                return Err(Fault::ambiguous("dot segment in the path"));
             }
+            // A path may end in a slash.
+            [] if segments.peek().is_none() => {}
+            [] | [b';', ..] => return Err(Fault::ambiguous("empty segment in the path")),
             _ => {}
         }
     }
