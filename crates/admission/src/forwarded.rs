@@ -126,8 +126,9 @@ fn lines<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> Option<impl Iterator<Item = &'h str> + use<'h>> {
-    let lines = headers.get_all(name).into_iter();
-    (headers.contains_key(name)).then(|| lines.map(text))
+    let mut lines = headers.get_all(name).into_iter().map(text).peekable();
+    lines.peek()?;
+    Some(lines)
 }
 
 /// A value as text. Screening has refused values that are not UTF-8 before anybody asks.

@@ -1,6 +1,9 @@
 //! No proxy asks: the request itself is the original one. A trusted proxy in front may still say
 //! for whom it speaks (`X-Forwarded-For`, `Forwarded`) and whether its client came encrypted
 //! (`X-Forwarded-Proto`).
+//!
+//! A fragment in the target is gone before it comes here: the HTTP parser drops it, so that nobody
+//! judges or forwards it.
 
 use http::header::HOST;
 
