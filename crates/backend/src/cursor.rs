@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// The body does not hold what the pointer promises.
 #[derive(Debug, thiserror::Error)]
@@ -106,14 +106,23 @@ fn descend<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
     }
 }
 
-/// `url` with `name` set to `value` in its query, whatever it was before.
+/// `url` with `name` set to `value` in its query, whatever it was before. The other parameters
+/// stay as they are spelled.
 fn with_parameter(url: &Url, name: &str, value: &str) -> Url {
-    let mut next = url.clone();
-    next.set_query(None);
-    let mut query = next.query_pairs_mut();
-    query.extend_pairs(url.query_pairs().filter(|(own, _)| own != name));
+    let is_other = |pair: &&str| {
+        let parsed = form_urlencoded::parse(pair.as_bytes()).next();
+        parsed.is_some_and(|(own, _)| own != name)
+    };
+    let mut query = String::new();
+    for pair in url.query().unwrap_or_default().split('&').filter(is_other) {
+        query.push_str(pair);
+        query.push('&');
+    }
+    let start = query.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(query, start);
     query.append_pair(name, value);
-    drop(query);
+    let mut next = url.clone();
+    next.set_query(Some(&query.finish()));
     next
 }
 
@@ -157,6 +166,21 @@ mod tests {
             r#"{"next":7}"#,
             Some("http://b/list?q=1&page=0&p=7"),
         );
+    }
+
+    #[test]
+    fn other_parameters_keep_their_spelling() {
+        let cursor = Cursor::new("next", Some("p q")).unwrap();
+        let body = Bytes::from_static(br#"{"next":"3"}"#);
+        for (first, expected) in [
+            ("http://b/", "http://b/?p+q=3"),
+            ("http://b/?a=%20+%2f&&b", "http://b/?a=%20+%2f&b&p+q=3"),
+            ("http://b/?p%20q=1&p+q=2&p=4", "http://b/?p=4&p+q=3"),
+        ] {
+            let first = Url::parse(first).unwrap();
+            let next = cursor.next(&first, &first, &body).unwrap().unwrap();
+            assert_eq!(next.as_str(), expected);
+        }
     }
 
     #[test]

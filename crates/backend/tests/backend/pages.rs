@@ -126,8 +126,8 @@ async fn an_endless_list_ends_at_the_bound() {
 async fn tokens_are_put_into_the_first_url() {
     let stub = Stub::start(|request| match request.target() {
         "/?q=a%20b" => ok(r#"{"meta":{"next":"t/2"}}"#),
-        "/?q=a+b&after=t%2F2" => ok(r#"{"meta":{"next":3}}"#),
-        "/?q=a+b&after=3" => ok(r#"{"meta":{"next":null}}"#),
+        "/?q=a%20b&after=t%2F2" => ok(r#"{"meta":{"next":3}}"#),
+        "/?q=a%20b&after=3" => ok(r#"{"meta":{"next":null}}"#),
         other => ok(other),
     })
     .await;
