@@ -2,6 +2,8 @@
 
 mod compile;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod vars;
 
 pub use compile::VarsDeps;

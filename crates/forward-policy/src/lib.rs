@@ -4,6 +4,8 @@ mod compile;
 mod error;
 mod policy;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use error::ForwardFault;
 pub use policy::{ForwardInput, ForwardPolicy};

@@ -5,6 +5,8 @@ mod error;
 mod policy;
 mod render;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{ExportNames, ReplyDeps};
 pub use policy::ResponsePolicy;
