@@ -117,12 +117,11 @@ fn every_example_is_checked_without_a_word() -> Result<(), Failure> {
         let cases: Option<Script> = cases.exists().then(|| from_yaml(&cases)).transpose()?;
         let environment = cases.iter().flat_map(|cases| &cases.environment);
         let output = Command::new(forward_auth_binary()?)
-            .arg("check")
-            .arg("--config")
+            .args(["check", "--format", "json", "--config"])
             .arg(folder.join("config.yaml"))
             .envs(environment)
             .output()?;
-        let silent = output.status.success() && output.stderr.is_empty();
+        let silent = output.status.success() && output.stdout.trim_ascii() == b"[]";
         if silent == cases.as_ref().is_some_and(|cases| cases.diagnostics) {
             deviations.push(format!(
                 "{}: {}\n{}{}",

@@ -65,13 +65,14 @@ fn demo_shows_what_was_decided_and_why() {
 }
 
 fn check(shown: &str, proxy: &str, request: &str, credential: &str, status: &str, outcome: &str) {
-    let row = shown
-        .lines()
-        .find(|line| {
-            let cells = [proxy, request, credential];
-            line.starts_with(proxy) && cells.iter().all(|cell| line.contains(cell))
-        })
-        .unwrap_or_else(|| panic!("no row for {proxy}, {request}, {credential}:\n{shown}"));
+    let row = shown.lines().find(|line| {
+        let cells = [request, credential];
+        line.starts_with(proxy) && cells.iter().all(|cell| line.contains(cell))
+    });
+    let row = row.unwrap_or_default();
     let words: Vec<&str> = row.split_whitespace().collect();
-    assert!(words.contains(&status) && words.contains(&outcome), "{row}");
+    assert!(
+        words.contains(&status) && words.contains(&outcome),
+        "{proxy}, {request}, {credential}: `{row}`\n{shown}"
+    );
 }
