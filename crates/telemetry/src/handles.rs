@@ -15,6 +15,7 @@ use crate::registry::Registry;
 
 /// Name under which everything is counted that no plan knows.
 const UNKNOWN: &str = "unknown";
+// INVARIANT: in the order of the variants, whose number is the index.
 const OUTCOMES: [Outcome; 3] = [Outcome::Pass, Outcome::Fail, Outcome::Error];
 /// What a cache operation can end in; a bypass is none.
 const OPERATIONS: [Participation; 5] = [

@@ -10,7 +10,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use ztag_types::{Clock, SystemClock};
 
-use crate::line::Line;
+use crate::line::{Key, Line, key};
 use crate::sink::Sink;
 use crate::spec::{LogFormat, LogLevel};
 
@@ -77,10 +77,10 @@ where
         self.sink.append(|out| {
             let level = level_of(*metadata.level());
             let mut line = Line::start(out, self.format, self.clock.now(), level);
-            fields.write_text(&mut line, AGENT, AGENT);
-            line.text("target", metadata.target());
-            fields.write_text(&mut line, "msg", MESSAGE);
-            line.text_if_any("span", &spans);
+            fields.write_text(&mut line, key!("agent"), AGENT);
+            line.text(key!("target"), metadata.target());
+            fields.write_text(&mut line, key!("msg"), MESSAGE);
+            line.text_if_any(key!("span"), &spans);
             fields.write_others(&mut line);
             line.end();
         });
@@ -120,7 +120,7 @@ impl Fields {
         fields.find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
-    fn write_text(&self, line: &mut Line<'_>, key: &str, name: &str) {
+    fn write_text(&self, line: &mut Line<'_>, key: Key, name: &str) {
         if let Some(Value::Text(text) | Value::Literal(text)) = self.get(name) {
             line.text(key, text);
         }
@@ -137,8 +137,8 @@ impl Fields {
                 None => *name,
             };
             match value {
-                Value::Literal(literal) => line.literal(key, literal),
-                Value::Text(text) => line.text(key, text),
+                Value::Literal(literal) => line.foreign_literal(key, literal),
+                Value::Text(text) => line.foreign_text(key, text),
             }
         }
     }

@@ -11,6 +11,27 @@ use crate::time::write_rfc3339;
 const MAX_TEXT: usize = 2_048;
 const CUT: &str = "...";
 
+/// Bytes of a usual line, reserved at once.
+const USUAL_SIZE: usize = 640;
+
+/// A key of ours with what stands around it, in both formats; made by [`key!`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) json: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// A [`Key`] of a name that needs no escape.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::line::Key {
+            json: concat!(",\"", $name, "\":"),
+            text: concat!(" ", $name, "="),
+        }
+    };
+}
+pub(crate) use key;
+
 /// A line being written. Callers use each key once.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
@@ -26,6 +47,7 @@ impl<'a> Line<'a> {
         at: Timestamp,
         level: LogLevel,
     ) -> Self {
+        out.reserve(USUAL_SIZE);
         match format {
             LogFormat::Json => out.extend_from_slice(b"{\"ts\":\""),
             LogFormat::Text => out.extend_from_slice(b"ts="),
@@ -35,13 +57,13 @@ impl<'a> Line<'a> {
             out.push(b'"');
         }
         let mut line = Self { out, format };
-        line.word("level", level.as_str());
-        line.word("component", "ztag");
+        line.word(key!("level"), level.as_str());
+        line.word(key!("component"), "ztag");
         line
     }
 
     /// A text of our own that needs no escape.
-    pub(crate) fn word(&mut self, key: &str, word: &'static str) {
+    pub(crate) fn word(&mut self, key: Key, word: &'static str) {
         self.key(key);
         if self.format == LogFormat::Json {
             self.out.push(b'"');
@@ -53,47 +75,41 @@ impl<'a> Line<'a> {
     }
 
     /// Any text.
-    pub(crate) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: Key, text: &str) {
         self.key(key);
         self.value(text);
     }
 
     /// A text, or nothing at all when it is empty.
-    pub(crate) fn text_if_any(&mut self, key: &str, text: &str) {
+    pub(crate) fn text_if_any(&mut self, key: Key, text: &str) {
         if !text.is_empty() {
             self.text(key, text);
         }
     }
 
-    pub(crate) fn number(&mut self, key: &str, number: u64) {
+    pub(crate) fn number(&mut self, key: Key, number: u64) {
         self.key(key);
         self.digits(number);
     }
 
-    /// JSON or text that is a number, a boolean or null already.
-    pub(crate) fn literal(&mut self, key: &str, literal: &str) {
+    pub(crate) fn flag(&mut self, key: Key, flag: bool) {
         self.key(key);
-        self.out.extend_from_slice(literal.as_bytes());
-    }
-
-    pub(crate) fn flag(&mut self, key: &str, flag: bool) {
-        self.literal(key, if flag { "true" } else { "false" });
+        let word = if flag { "true" } else { "false" };
+        self.out.extend_from_slice(word.as_bytes());
     }
 
     /// A length of time in milliseconds with three decimals.
-    pub(crate) fn millis(&mut self, key: &str, duration: Duration) {
+    pub(crate) fn millis(&mut self, key: Key, duration: Duration) {
         self.key(key);
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.digits(micros / 1_000);
         let rest = micros % 1_000;
-        self.out.push(b'.');
-        for place in [100, 10, 1] {
-            self.digits(rest / place % 10);
-        }
+        self.out
+            .extend([b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
     }
 
     /// A list of our own words.
-    pub(crate) fn words(&mut self, key: &str, words: &[&'static str]) {
+    pub(crate) fn words(&mut self, key: Key, words: &[&'static str]) {
         self.key(key);
         let (open, quote, close) = match self.format {
             LogFormat::Json => ("[", "\"", "]"),
@@ -111,6 +127,18 @@ impl<'a> Line<'a> {
         self.out.extend_from_slice(close.as_bytes());
     }
 
+    /// A text under a key of somebody else.
+    pub(crate) fn foreign_text(&mut self, key: &str, text: &str) {
+        self.foreign_key(key);
+        self.value(text);
+    }
+
+    /// A number or boolean, written already, under a key of somebody else.
+    pub(crate) fn foreign_literal(&mut self, key: &str, literal: &str) {
+        self.foreign_key(key);
+        self.out.extend_from_slice(literal.as_bytes());
+    }
+
     /// Ends the line.
     pub(crate) fn end(self) {
         match self.format {
@@ -119,7 +147,15 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn key(&mut self, key: &str) {
+    fn key(&mut self, key: Key) {
+        let shown = match self.format {
+            LogFormat::Json => key.json,
+            LogFormat::Text => key.text,
+        };
+        self.out.extend_from_slice(shown.as_bytes());
+    }
+
+    fn foreign_key(&mut self, key: &str) {
         match self.format {
             LogFormat::Json => {
                 self.out.extend_from_slice(b",\"");
@@ -156,11 +192,15 @@ impl<'a> Line<'a> {
             place *= 10;
         }
         while place > 0 {
-            let digit = number / place % 10;
-            self.out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+            self.out.push(digit(number / place));
             place /= 10;
         }
     }
+}
+
+/// The last decimal digit of a number.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
 }
 
 /// Whether text format may show it without quotes.
@@ -229,7 +269,7 @@ mod tests {
         let mut out = Vec::new();
         let at = Timestamp::from_seconds(0);
         let mut line = Line::start(&mut out, format, at, LogLevel::Info);
-        line.text("x", text);
+        line.text(key!("x"), text);
         line.end();
         String::from_utf8(out).unwrap()
     }
@@ -280,11 +320,11 @@ mod tests {
         let mut out = Vec::new();
         let at = Timestamp::from_seconds(0);
         let mut line = Line::start(&mut out, LogFormat::Text, at, LogLevel::Debug);
-        line.number("zero", 0);
-        line.number("most", u64::MAX);
-        line.millis("took", Duration::from_micros(12_345_067));
-        line.millis("none", Duration::from_nanos(999));
-        line.words("kinds", &["bearer", "basic"]);
+        line.number(key!("zero"), 0);
+        line.number(key!("most"), u64::MAX);
+        line.millis(key!("took"), Duration::from_micros(12_345_067));
+        line.millis(key!("none"), Duration::from_nanos(999));
+        line.words(key!("kinds"), &["bearer", "basic"]);
         line.end();
         let text = String::from_utf8(out).unwrap();
         let expected =

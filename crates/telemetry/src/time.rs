@@ -10,20 +10,18 @@ pub(crate) fn write_rfc3339(out: &mut Vec<u8>, at: Timestamp) {
     let seconds = at.seconds().clamp(-62_167_219_200, 253_402_300_799);
     let (year, month, day) = civil(seconds.div_euclid(SECONDS_PER_DAY));
     let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
-    digits(out, year, 4);
-    out.push(b'-');
-    digits(out, month, 2);
-    out.push(b'-');
-    digits(out, day, 2);
-    out.push(b'T');
-    digits(out, of_day / 3_600, 2);
-    out.push(b':');
-    digits(out, of_day / 60 % 60, 2);
-    out.push(b':');
-    digits(out, of_day % 60, 2);
-    out.push(b'.');
-    digits(out, i64::from(at.nanos() / 1_000_000), 3);
-    out.push(b'Z');
+    let [y3, y2, y1, y0] = [year / 1_000, year / 100, year / 10, year].map(digit);
+    let [mo1, mo0] = two_digits(month);
+    let [d1, d0] = two_digits(day);
+    let [h1, h0] = two_digits(of_day / 3_600);
+    let [mi1, mi0] = two_digits(of_day / 60 % 60);
+    let [s1, s0] = two_digits(of_day % 60);
+    let millis = i64::from(at.nanos() / 1_000_000);
+    let [ms2, ms1, ms0] = [millis / 100, millis / 10, millis].map(digit);
+    out.extend_from_slice(&[
+        y3, y2, y1, y0, b'-', mo1, mo0, b'-', d1, d0, b'T', h1, h0, b':', mi1, mi0, b':', s1, s0,
+        b'.', ms2, ms1, ms0, b'Z',
+    ]);
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
@@ -46,12 +44,13 @@ fn civil(day: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// `number` in `width` digits; the number is known to fit.
-fn digits(out: &mut Vec<u8>, number: i64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
+fn two_digits(number: i64) -> [u8; 2] {
+    [digit(number / 10), digit(number)]
+}
+
+/// The last decimal digit of a number that is not negative.
+fn digit(number: i64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
 }
 
 #[cfg(test)]
