@@ -34,7 +34,9 @@ impl Canon {
             Content::Text(text) => self.text(text),
             Content::List(items) => {
                 self.piece(b'l', &(items.len() as u64).to_be_bytes());
-                items.iter().for_each(|item| self.node(item));
+                for item in items {
+                    self.node(item);
+                }
             }
             Content::Map(entries) => {
                 let mut sorted: Vec<_> = entries.iter().collect();

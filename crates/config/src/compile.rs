@@ -1,6 +1,8 @@
 //! Compiling: from what was loaded to a plan, without any I/O.
 
 mod endpoint;
+mod rules;
+mod stages;
 
 use ztag_pipeline::{EndpointState, Plan};
 use ztag_result_cache::check_server_cache;

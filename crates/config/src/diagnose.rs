@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ztag_types::{ConfigPath, Diagnostic, Findings, Segment};
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Segment};
 
 use crate::document::{Content, Node};
 use crate::excerpt;
@@ -59,7 +59,8 @@ pub(crate) fn is_general(path: &ConfigPath) -> bool {
 }
 
 fn place_of(diagnostic: &Diagnostic, loaded: &Loaded) -> Option<Place> {
-    let nowhere = diagnostic.path.segments().is_empty();
+    // That no endpoint is usable is said of the whole, not of a line.
+    let nowhere = diagnostic.path.segments().is_empty() || diagnostic.code == Code::NoEndpoint;
     (!nowhere).then(|| locate(diagnostic, &loaded.tree, &loaded.archive))
 }
 

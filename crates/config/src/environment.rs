@@ -163,10 +163,10 @@ impl Walk<'_> {
             return Ok(());
         };
         let is_list = matches!(node.content, Content::List(_));
-        if let Some(shape) = alternatives.iter().find(|shape| shape.holds("array")) {
-            if is_list || segment.parse::<usize>().is_ok() {
-                return self.set_item(node, shape, segment, rest);
-            }
+        let item = is_list || segment.parse::<usize>().is_ok();
+        let list = alternatives.iter().find(|shape| shape.holds("array"));
+        if let Some(shape) = list.filter(|_| item) {
+            return self.set_item(node, shape, segment, rest);
         }
         if matches!(node.content, Content::Null) {
             node.content = Content::Map(Vec::new());

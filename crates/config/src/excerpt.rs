@@ -106,11 +106,7 @@ impl Drawn {
 
 /// Shortens a long line around its carets.
 fn crop(text: &str, indent: usize) -> (String, usize) {
-    let skip = if indent > MAX_COLUMNS / 2 {
-        indent - MAX_COLUMNS / 2
-    } else {
-        0
-    };
+    let skip = indent.saturating_sub(MAX_COLUMNS / 2);
     let shown = text.chars().skip(skip).take(MAX_COLUMNS).collect();
     (shown, indent - skip)
 }

@@ -47,9 +47,12 @@ impl Inputs {
     /// Every folder whose entries matter.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let parents = self.files.iter().filter_map(|file| file.parent());
-        let here = |parent: &Path| match parent.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => parent.to_owned(),
+        let here = |parent: &Path| {
+            if parent.as_os_str().is_empty() {
+                PathBuf::from(".")
+            } else {
+                parent.to_owned()
+            }
         };
         let mut folders: BTreeSet<_> = parents.map(here).collect();
         for tree in &self.trees {

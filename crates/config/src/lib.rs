@@ -2,6 +2,7 @@
 
 mod canon;
 mod compile;
+mod describe;
 mod diagnose;
 mod document;
 mod environment;
@@ -25,6 +26,7 @@ mod variables;
 mod watch;
 
 pub use compile::{Compiled, compile};
+pub use describe::describe_request;
 pub use load::{Loaded, Sources, load};
 pub use report::{Finding, Report};
 pub use schema::{rules_schema, schema};

@@ -1,25 +1,26 @@
 //! Loading: all reading of files, and every check that the schema makes.
 
+mod documents;
+mod outside;
 mod sources;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
-use ztag_result_cache::CacheBackend;
-use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
+use ztag_types::{Code, ConfigPath, Diagnostic, Globals};
 
-use crate::document::{Content, Entry, Format, Node};
+use crate::document::{Content, Entry, Node};
 use crate::inputs::{self, Inputs, State};
 use crate::merge::{Definitions, Kind};
 use crate::note::Note;
-use crate::place::{Archive, Origin, Place, SourceId};
+use crate::place::{Archive, Place, SourceId};
 use crate::schema::{Others, Schema, Shape};
-use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec, TemplatesSpec};
-use crate::{environment, excerpt, files, names, secrecy, validate, variables};
+use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
+use crate::{environment, names, secrecy, validate};
 use ztag_rule_chain::RuleSpec;
 
 pub use self::sources::Sources;
@@ -120,7 +121,9 @@ impl<'s> Loading<'s> {
         }
         self.definitions_of(&mut root);
         self.refuse_others(&root, &["server", "endpoints", "rules"]);
-        let settings = server.clone().unwrap_or_else(|| self.salvage(&server_node));
+        let settings = server
+            .clone()
+            .unwrap_or_else(|| documents::salvage(&server_node));
         let inputs = Inputs::of(
             self.sources,
             running.map_or(&server_node, |running| &running.server_node),
@@ -130,69 +133,6 @@ impl<'s> Loading<'s> {
         let globals = self.globals(&settings);
         let templates = self.templates(&settings.templates);
         self.finish(main, server, server_node, globals, templates)
-    }
-
-    /// The main file, or an empty document without one.
-    fn main_document(&mut self) -> (SourceId, Node) {
-        let Some(path) = self.sources.file.clone() else {
-            let main = self
-                .archive
-                .add(Origin::File(String::from("(no file)")), String::new());
-            return (main, Node::empty(main));
-        };
-        let root = ConfigPath::root();
-        let format = Format::of(&path).unwrap_or(Format::Yaml);
-        match self.read_document(&path, format, &root) {
-            Some(document) => (document.place.source, document),
-            None => {
-                let main = self
-                    .archive
-                    .add(Origin::File(path.display().to_string()), String::new());
-                (main, Node::empty(main))
-            }
-        }
-    }
-
-    /// Reads a document; what keeps it from being read is noted. `named_at` is the key that
-    /// names the file.
-    fn read_document(
-        &mut self,
-        path: &Path,
-        format: Format,
-        named_at: &ConfigPath,
-    ) -> Option<Node> {
-        let name = path.display().to_string();
-        let text = match files::read(path) {
-            Ok(text) => text,
-            Err(reason) => {
-                let message = format!("`{name}` cannot be read: {reason}");
-                self.note(Diagnostic::error(Code::Unreadable, named_at, message));
-                return None;
-            }
-        };
-        let source = self.archive.add(Origin::File(name), text.clone());
-        let document = match format.parse(&text, source) {
-            Ok(document) => document,
-            Err(error) => {
-                let diagnostic =
-                    Diagnostic::error(Code::Syntax, &ConfigPath::root(), error.message);
-                let diagnostic = Diagnostic {
-                    hint: error.hint,
-                    ..diagnostic
-                };
-                self.notes.push(Note::at(diagnostic, error.place));
-                self.secrets.extend(excerpt::secrets_in_text(&text, source));
-                return None;
-            }
-        };
-        self.secrets.extend(excerpt::secrets_of(&document));
-        if matches!(document.content, Content::Map(_)) {
-            return Some(document);
-        }
-        let message = format!("expected a map, found {}", document.kind());
-        let diagnostic = Diagnostic::error(Code::WrongType, &ConfigPath::root(), message);
-        self.notes.push(Note::at(diagnostic, document.place));
-        None
     }
 
     fn overlay(&mut self, root: &mut Node, sections: &[&str]) {
@@ -224,129 +164,15 @@ impl<'s> Loading<'s> {
             Ok(spec) => Some(spec),
             Err(error) => {
                 let path = error.path(path);
-                let message = match secrecy::is_secret(&path) {
-                    true => String::from("the value cannot be used"),
-                    false => error.message().to_owned(),
+                let message = if secrecy::is_secret(&path) {
+                    String::from("the value cannot be used")
+                } else {
+                    error.message().to_owned()
                 };
                 self.note(Diagnostic::error(Code::InvalidValue, &path, message));
                 None
             }
         }
-    }
-
-    fn definitions_of(&mut self, document: &mut Node) {
-        self.endpoints.add(document, &mut self.notes);
-        self.rules.add(document, &mut self.notes);
-    }
-
-    /// Complains about what is left at the top of a document.
-    fn refuse_others(&mut self, document: &Node, allowed: &[&str]) {
-        for entry in document.entries() {
-            let path = ConfigPath::root().key(entry.key.clone());
-            let message = format!("unknown key `{}`", entry.key);
-            let diagnostic = Diagnostic::error(Code::UnknownKey, &path, message);
-            let near = Diagnostic::nearest(&entry.key, allowed.iter().copied());
-            let diagnostic = diagnostic.hint(match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("allowed at the top: `{}`", allowed.join("`, `")),
-            });
-            self.notes.push(Note::at(diagnostic, entry.key_place));
-        }
-    }
-
-    /// What a broken server section still says about where to look, so that one run finds what
-    /// is wrong in the other files, too.
-    fn salvage(&self, server: &Node) -> ServerSpec {
-        let mut spec = ServerSpec::default();
-        let text = |section: &str, key: &str| {
-            let value = server.get(section).and_then(|section| section.get(key));
-            value.and_then(Node::as_str).map(str::to_owned)
-        };
-        spec.rules.rules_folder = text("rules", "rulesFolder");
-        spec.rules.rules_file = text("rules", "rulesFile");
-        spec.templates.templates_folder = text("templates", "templatesFolder");
-        spec
-    }
-
-    fn rule_documents(&mut self, server: &ServerSpec) {
-        let at = ConfigPath::root().key("server").key("rules");
-        let folder = configured(server.rules.rules_folder.as_ref());
-        let file = configured(server.rules.rules_file.as_ref());
-        match (folder, file) {
-            (Some(_), Some(_)) => {
-                let message = "`rulesFolder` and `rulesFile` exclude each other";
-                let diagnostic = Diagnostic::error(Code::Conflict, &at.key("rulesFile"), message);
-                self.note(diagnostic.hint("keep one of them"));
-            }
-            (Some(folder), None) => {
-                let folder = self.sources.base().join(folder);
-                let at = at.key("rulesFolder");
-                match files::documents(&folder) {
-                    Ok(documents) => documents
-                        .iter()
-                        .for_each(|path| self.rule_document(path, &at)),
-                    Err(error) => {
-                        let path = error.path.display();
-                        let message = format!("`{path}` cannot be read: {}", error.reason);
-                        self.note(Diagnostic::error(Code::Unreadable, &at, message));
-                    }
-                }
-            }
-            (None, Some(file)) => {
-                let file = self.sources.base().join(file);
-                self.rule_document(&file, &at.key("rulesFile"));
-            }
-            (None, None) => {}
-        }
-    }
-
-    fn rule_document(&mut self, path: &Path, named_at: &ConfigPath) {
-        let Some(format) = Format::of(path) else {
-            let message = format!("`{}` is neither YAML, TOML nor JSON", path.display());
-            let diagnostic = Diagnostic::error(Code::Unreadable, named_at, message);
-            self.note(diagnostic.hint("name it `.yaml`, `.yml`, `.toml`, `.tml` or `.json`"));
-            return;
-        };
-        let Some(mut document) = self.read_document(path, format, named_at) else {
-            return;
-        };
-        self.definitions_of(&mut document);
-        self.refuse_others(&document, &["endpoints", "rules"]);
-    }
-
-    fn globals(&mut self, server: &ServerSpec) -> Arc<Globals> {
-        let mut findings = Vec::new();
-        let globals = variables::read(
-            &server.variables,
-            &self.sources.environment,
-            &self.sources.base(),
-            &mut findings,
-        );
-        self.notes.extend(findings.into_iter().map(Note::anywhere));
-        Arc::new(globals)
-    }
-
-    fn templates(&mut self, spec: &TemplatesSpec) -> TemplateFiles {
-        let Some(folder) = configured(spec.templates_folder.as_ref()) else {
-            return TemplateFiles::empty();
-        };
-        let folder = self.sources.base().join(folder);
-        let at = ConfigPath::root()
-            .key("server")
-            .key("templates")
-            .key("templatesFolder");
-        TemplateFiles::load(&folder).unwrap_or_else(|error| {
-            let name = folder.display();
-            let diagnostic = if error.kind() == std::io::ErrorKind::NotFound {
-                let message = format!("`{name}` does not exist, so no template file can be used");
-                Diagnostic::warning(Code::TemplateFile, &at, message)
-            } else {
-                let message = format!("`{name}` cannot be read: {error}");
-                Diagnostic::error(Code::TemplateFile, &at, message)
-            };
-            self.note(diagnostic);
-            TemplateFiles::empty()
-        })
     }
 
     fn finish(
@@ -439,66 +265,6 @@ impl<'s> Loading<'s> {
             definitions.insert(entry.key.clone(), definition);
         }
         definitions
-    }
-
-    fn server_certificates(
-        &mut self,
-        server: Option<&ServerSpec>,
-    ) -> (Option<TlsMaterial>, Option<Vec<u8>>) {
-        let Some(server) = server else {
-            return (None, None);
-        };
-        let root = ConfigPath::root().key("server");
-        let mut findings = Findings::new();
-        let at = root.key("backend").key("tls");
-        let tls = TlsMaterial::load(
-            &server.backend.tls,
-            &self.sources.base(),
-            &at,
-            &mut findings,
-        );
-        let redis = &server.cache.redis.tls;
-        let wanted = server.cache.backend == CacheBackend::Redis && redis.enabled;
-        let roots = (wanted && !redis.ca_file.is_empty()).then(|| {
-            let path = self.sources.base().join(&redis.ca_file);
-            files::read(&path)
-                .map(String::into_bytes)
-                .map_err(|reason| {
-                    let at = root.key("cache").key("redis").key("tls").key("caFile");
-                    let message = format!("`{}` cannot be read: {reason}", path.display());
-                    Diagnostic::error(Code::Unreadable, &at, message)
-                })
-        });
-        let roots = roots.and_then(|read| findings.keep(read));
-        self.notes
-            .extend(findings.into_vec().into_iter().map(Note::anywhere));
-        (tls, roots)
-    }
-
-    fn rule_certificates(
-        &mut self,
-        rules: &BTreeMap<String, Definition<RuleSpec>>,
-    ) -> BTreeMap<String, TlsMaterial> {
-        let mut findings = Findings::new();
-        let mut materials = BTreeMap::new();
-        for (name, definition) in rules {
-            let Definition::Sound(spec) = definition else {
-                continue;
-            };
-            let Some(tls) = &spec.backend_api.tls else {
-                continue;
-            };
-            let at = ConfigPath::root()
-                .key("rules")
-                .key(name.clone())
-                .key("backendApi")
-                .key("tls");
-            let material = TlsMaterial::load(tls, &self.sources.base(), &at, &mut findings);
-            materials.extend(material.map(|material| (name.clone(), material)));
-        }
-        self.notes
-            .extend(findings.into_vec().into_iter().map(Note::anywhere));
-        materials
     }
 
     fn note(&mut self, diagnostic: Diagnostic) {

@@ -48,12 +48,6 @@ impl Archive {
         self.sources.get(id.0)
     }
 
-    /// Every source with its number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        let numbered = self.sources.iter().enumerate();
-        numbered.map(|(index, source)| (SourceId(index), source))
-    }
-
     /// The source and position, such as `rules/a.yaml:3:5`.
     pub(crate) fn describe(&self, place: Place) -> String {
         match self

@@ -7,7 +7,7 @@ use ztag_types::{Code, Severity};
 
 use crate::excerpt::Excerpt;
 
-/// Everything found in a configuration, worst first in the order of the files.
+/// Everything found in a configuration, in the order of files and lines.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     findings: Vec<Finding>,
@@ -96,24 +96,13 @@ impl Finding {
     }
 }
 
-type Order<'f> = (
-    Option<&'f str>,
-    Option<&'f str>,
-    Option<usize>,
-    Option<usize>,
-    Severity,
-    Code,
-    &'f str,
-);
-
-fn order(finding: &Finding) -> Order<'_> {
+/// By place, what stands nowhere last.
+fn order(finding: &Finding) -> impl Ord {
     (
-        finding.file.as_deref(),
-        finding.variable.as_deref(),
-        finding.line,
-        finding.column,
-        finding.severity,
-        finding.code,
-        &finding.path,
+        finding.file.is_none() && finding.variable.is_none(),
+        (finding.file.as_deref(), finding.variable.as_deref()),
+        (finding.line, finding.column),
+        (finding.severity, finding.code),
+        finding.path.as_str(),
     )
 }

@@ -177,15 +177,11 @@ impl Watcher {
 impl Shared {
     fn announce(&self, outcome: &ReloadOutcome) {
         let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
-        match outcome.published {
-            Some(generation) => {
-                tracing::info!(generation, errors, warnings, "configuration reloaded");
-            }
-            None => tracing::error!(
-                errors,
-                warnings,
-                "configuration not reloaded, the one in force stays in force"
-            ),
+        if let Some(generation) = outcome.published {
+            tracing::info!(generation, errors, warnings, "configuration reloaded");
+        } else {
+            let message = "configuration not reloaded, the one in force stays in force";
+            tracing::error!(errors, warnings, "{message}");
         }
         for finding in outcome.report.findings() {
             tracing::warn!("{}", finding.to_line());

@@ -111,12 +111,16 @@ fn contract_11_expressions_that_yaml_breaks_get_a_hint() {
 
 #[test]
 fn bombs_are_refused() {
-    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..9 {
-        let below = level - 1;
-        let items = vec![format!("*a{below}"); 10].join(", ");
-        laughs.push_str(&format!("a{level}: &a{level} [{items}]\n"));
-    }
+    let laugh = |level: usize| {
+        let below = level.wrapping_sub(1);
+        let item = if level == 0 {
+            "x".to_owned()
+        } else {
+            format!("*a{below}")
+        };
+        format!("a{level}: &a{level} [{}]\n", vec![item; 10].join(", "))
+    };
+    let laughs: String = (0..9).map(laugh).collect();
     let deep = "[".repeat(100_000);
     let wide = format!("[{}]", "1,".repeat(MAX_NODES + 1) + "1");
     for format in [Format::Yaml, Format::Json, Format::Toml] {

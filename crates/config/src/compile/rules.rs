@@ -1,0 +1,245 @@
+//! The rules of an endpoint, and those that no endpoint names.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ztag_admission::CredentialNames;
+use ztag_backend::Client;
+use ztag_result_cache::{Fingerprint, check_rule_cache};
+use ztag_rule_chain::{
+    AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, Rule, RuleChain, RuleDeps, RuleSpec,
+};
+use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, Outcome, Reads, RuleName};
+
+use super::Ledger;
+use super::endpoint::{Bench, Workshop};
+use super::stages::Stages;
+use crate::load::Definition;
+use crate::merge::Kind;
+use crate::spec::EndpointSpec;
+
+/// Where in which chain a rule stands.
+struct Spot<'a> {
+    facts: &'a EndpointFacts,
+    earlier: &'a [EarlierRule],
+    cache: Option<CacheDeps>,
+}
+
+impl<'a> Workshop<'a> {
+    /// The specs of the rules that the endpoint names, unless one is missing or broken.
+    pub(super) fn rules_named(
+        &self,
+        bench: &mut Bench<'_>,
+    ) -> Option<Vec<(RuleName, &'a RuleSpec)>> {
+        let mut rules = Vec::with_capacity(bench.spec.rules.len());
+        for (index, reference) in bench.spec.rules.iter().enumerate() {
+            let at = bench.at.key("rules").index(index).key("name");
+            let name = reference.name.as_str();
+            match self.loaded.rules.get(name) {
+                Some(Definition::Sound(spec)) => rules.push((RuleName::from(name), spec)),
+                Some(Definition::Broken) => {
+                    let message = format!("rule `{name}` is broken");
+                    bench
+                        .findings
+                        .push(Diagnostic::error(Code::BrokenRule, &at, message));
+                }
+                None => {
+                    let message = format!("unknown rule `{name}`");
+                    let diagnostic = Diagnostic::error(Code::UnknownRule, &at, message);
+                    let known = self.loaded.rules.keys().map(String::as_str);
+                    bench.findings.push(match Diagnostic::nearest(name, known) {
+                        Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+                        None => diagnostic,
+                    });
+                }
+            }
+        }
+        (rules.len() == bench.spec.rules.len()).then_some(rules)
+    }
+
+    /// The rules in order, each knowing what the earlier ones export.
+    pub(super) fn chain(
+        &self,
+        bench: &mut Bench<'_>,
+        rules: &[(RuleName, &RuleSpec)],
+        stages: &Stages,
+        fingerprint: &Fingerprint,
+    ) -> Option<RuleChain> {
+        let facts = EndpointFacts {
+            variables: bench.spec.variables.names().map(str::to_owned).collect(),
+            environment: self.environment.clone(),
+            secrets: self.secrets.clone(),
+            admitted: admitted_names(bench.spec, stages.admission.credential_names()),
+            forward_proxy_headers: stages.forward.forwards_proxy_headers(),
+            correlation: self.correlation.clone(),
+            response_reads: stages.response.reads().clone(),
+        };
+        let mut earlier = Vec::with_capacity(rules.len());
+        let mut chain = Vec::with_capacity(rules.len());
+        for (name, spec) in rules {
+            let spot = Spot {
+                facts: &facts,
+                earlier: &earlier,
+                cache: self.cache_deps(bench.spec, *fingerprint),
+            };
+            chain.extend(self.rule(name, spec, spot, &mut bench.findings));
+            let exports = spec.exports(Outcome::Pass).map(str::to_owned).collect();
+            earlier.push(EarlierRule {
+                name: name.clone(),
+                exports,
+            });
+        }
+        (chain.len() == rules.len()).then(|| RuleChain::new(chain))
+    }
+
+    fn rule(
+        &self,
+        name: &RuleName,
+        spec: &RuleSpec,
+        spot: Spot<'_>,
+        findings: &mut Findings,
+    ) -> Option<Rule> {
+        let at = ConfigPath::root()
+            .key(Kind::Rule.section())
+            .key(name.as_str());
+        findings.extend(check_rule_cache(
+            &spec.cache,
+            &self.server.cache,
+            &at.key("cache"),
+        ));
+        let client = self.client(name, spec, &at, findings)?;
+        let deps = RuleDeps {
+            endpoint: spot.facts,
+            earlier: spot.earlier,
+            templates: &self.loaded.templates,
+            client,
+            cache: spot.cache,
+            clock: Arc::clone(&self.stores.clock),
+        };
+        Rule::compile(name, spec, &at, &deps, findings)
+    }
+
+    /// The server's client, or one with the TLS settings of the rule.
+    fn client(
+        &self,
+        name: &RuleName,
+        spec: &RuleSpec,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<Arc<Client>> {
+        let Some(tls) = &spec.backend_api.tls else {
+            return Some(Arc::clone(&self.stores.client));
+        };
+        // Without material, loading has noted why.
+        let material = self.loaded.rule_tls.get(name.as_str())?.clone();
+        let at = at.key("backendApi").key("tls");
+        self.stores
+            .client
+            .with_tls(tls, material, &at, findings)
+            .map(Arc::new)
+    }
+
+    fn cache_deps(&self, spec: &EndpointSpec, fingerprint: Fingerprint) -> Option<CacheDeps> {
+        let own = spec.cache.result_ttl.map(DurationSpec::get);
+        let remembers = !spec.authentication.allow.none;
+        remembers.then(|| CacheDeps {
+            cache: Arc::clone(&self.stores.cache),
+            namespace: self.namespace.clone(),
+            fingerprint,
+            ceilings: own
+                .into_iter()
+                .chain([self.server.cache.ceiling()])
+                .collect(),
+        })
+    }
+
+    /// Compiles the rules that no endpoint names, to find what is wrong with them.
+    pub(super) fn unused_rules(&self, ledger: &mut Ledger) {
+        let sound = |definition: &'a Definition<EndpointSpec>| match definition {
+            Definition::Sound(spec) => Some(spec),
+            Definition::Broken => None,
+        };
+        let endpoints: Vec<_> = self.loaded.endpoints.values().filter_map(sound).collect();
+        let named = endpoints
+            .iter()
+            .flat_map(|spec| &spec.rules)
+            .map(|rule| rule.name.as_str());
+        let named: BTreeSet<&str> = named.collect();
+        let rules = self
+            .loaded
+            .rules
+            .iter()
+            .filter(|(name, _)| !named.contains(name.as_str()));
+        for (name, definition) in rules {
+            let Definition::Sound(spec) = definition else {
+                continue;
+            };
+            let facts = self.any_endpoint(spec, &endpoints);
+            let mut findings = Findings::new();
+            let spot = Spot {
+                facts: &facts,
+                earlier: &[],
+                cache: None,
+            };
+            self.rule(&RuleName::from(name.as_str()), spec, spot, &mut findings);
+            findings
+                .into_vec()
+                .into_iter()
+                .for_each(|diagnostic| ledger.add(diagnostic, None));
+        }
+    }
+
+    /// An endpoint that admits and defines whatever some endpoint could.
+    fn any_endpoint(&self, rule: &RuleSpec, endpoints: &[&EndpointSpec]) -> EndpointFacts {
+        let variables = endpoints.iter().flat_map(|spec| spec.variables.names());
+        let matchers = rule.auth.iter().flat_map(|group| &group.matchers);
+        let names = |kind: &str| -> BTreeSet<String> {
+            let named = matchers
+                .clone()
+                .filter(|matcher| matcher.kind.eq_ignore_ascii_case(kind));
+            named
+                .filter_map(|matcher| matcher.name.as_deref())
+                .map(|name| name.trim().to_owned())
+                .collect()
+        };
+        EndpointFacts {
+            variables: variables.map(str::to_owned).collect(),
+            environment: self.environment.clone(),
+            secrets: self.secrets.clone(),
+            admitted: AdmittedNames {
+                basic: true,
+                bearer: true,
+                headers: names("header")
+                    .iter()
+                    .map(|name| name.to_ascii_lowercase())
+                    .collect(),
+                queries: names("query"),
+                none: true,
+            },
+            forward_proxy_headers: true,
+            correlation: self.correlation.clone(),
+            response_reads: Reads::nothing(),
+        }
+    }
+}
+
+fn admitted_names(spec: &EndpointSpec, names: &CredentialNames) -> AdmittedNames {
+    let allow = &spec.authentication.allow;
+    let scheme = |wanted: &str| {
+        allow
+            .authorization
+            .iter()
+            .any(|own| own.trim().eq_ignore_ascii_case(wanted))
+    };
+    AdmittedNames {
+        basic: scheme("basic"),
+        bearer: scheme("bearer"),
+        headers: allow
+            .header
+            .iter()
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect(),
+        queries: names.queries.iter().map(ToString::to_string).collect(),
+        none: allow.none,
+    }
+}

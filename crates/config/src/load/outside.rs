@@ -1,0 +1,113 @@
+//! What the configuration names outside of documents: variables, secrets, templates, certificates.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use ztag_backend::TlsMaterial;
+use ztag_expr::TemplateFiles;
+use ztag_result_cache::CacheBackend;
+use ztag_rule_chain::RuleSpec;
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
+
+use super::{Definition, Loading, configured};
+use crate::note::Note;
+use crate::spec::{ServerSpec, TemplatesSpec};
+use crate::{files, variables};
+
+impl Loading<'_> {
+    pub(super) fn globals(&mut self, server: &ServerSpec) -> Arc<Globals> {
+        let mut findings = Vec::new();
+        let globals = variables::read(
+            &server.variables,
+            &self.sources.environment,
+            &self.sources.base(),
+            &mut findings,
+        );
+        self.notes.extend(findings.into_iter().map(Note::anywhere));
+        Arc::new(globals)
+    }
+
+    pub(super) fn templates(&mut self, spec: &TemplatesSpec) -> TemplateFiles {
+        let Some(folder) = configured(spec.templates_folder.as_ref()) else {
+            return TemplateFiles::empty();
+        };
+        let folder = self.sources.base().join(folder);
+        let at = ConfigPath::root()
+            .key("server")
+            .key("templates")
+            .key("templatesFolder");
+        TemplateFiles::load(&folder).unwrap_or_else(|error| {
+            let name = folder.display();
+            let diagnostic = if error.kind() == io::ErrorKind::NotFound {
+                let message = format!("`{name}` does not exist, so no template file can be used");
+                Diagnostic::warning(Code::TemplateFile, &at, message)
+            } else {
+                let message = format!("`{name}` cannot be read: {error}");
+                Diagnostic::error(Code::TemplateFile, &at, message)
+            };
+            self.note(diagnostic);
+            TemplateFiles::empty()
+        })
+    }
+
+    pub(super) fn server_certificates(
+        &mut self,
+        server: Option<&ServerSpec>,
+    ) -> (Option<TlsMaterial>, Option<Vec<u8>>) {
+        let Some(server) = server else {
+            return (None, None);
+        };
+        let root = ConfigPath::root().key("server");
+        let mut findings = Findings::new();
+        let at = root.key("backend").key("tls");
+        let tls = TlsMaterial::load(
+            &server.backend.tls,
+            &self.sources.base(),
+            &at,
+            &mut findings,
+        );
+        let redis = &server.cache.redis.tls;
+        let wanted = server.cache.backend == CacheBackend::Redis && redis.enabled;
+        let roots = (wanted && !redis.ca_file.is_empty()).then(|| {
+            let path = self.sources.base().join(&redis.ca_file);
+            files::read(&path)
+                .map(String::into_bytes)
+                .map_err(|reason| {
+                    let at = root.key("cache").key("redis").key("tls").key("caFile");
+                    let message = format!("`{}` cannot be read: {reason}", path.display());
+                    Diagnostic::error(Code::Unreadable, &at, message)
+                })
+        });
+        let roots = roots.and_then(|read| findings.keep(read));
+        self.notes
+            .extend(findings.into_vec().into_iter().map(Note::anywhere));
+        (tls, roots)
+    }
+
+    pub(super) fn rule_certificates(
+        &mut self,
+        rules: &BTreeMap<String, Definition<RuleSpec>>,
+    ) -> BTreeMap<String, TlsMaterial> {
+        let mut findings = Findings::new();
+        let mut materials = BTreeMap::new();
+        for (name, definition) in rules {
+            let Definition::Sound(spec) = definition else {
+                continue;
+            };
+            let Some(tls) = &spec.backend_api.tls else {
+                continue;
+            };
+            let at = ConfigPath::root()
+                .key("rules")
+                .key(name.clone())
+                .key("backendApi")
+                .key("tls");
+            let material = TlsMaterial::load(tls, &self.sources.base(), &at, &mut findings);
+            materials.extend(material.map(|material| (name.clone(), material)));
+        }
+        self.notes
+            .extend(findings.into_vec().into_iter().map(Note::anywhere));
+        materials
+    }
+}
