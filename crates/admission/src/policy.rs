@@ -148,7 +148,8 @@ impl CapturePolicy {
         self.allow_method_override
     }
 
-    pub(crate) const fn correlation(&self) -> Option<&HeaderName> {
+    /// The header field that carries the correlation id, in requests and replies.
+    pub const fn correlation(&self) -> Option<&HeaderName> {
         self.correlation.as_ref()
     }
 

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
-use ztag_admission::{Hop, Refused, adapt, capture};
+use ztag_admission::{CapturePolicy, Hop, Refused, adapt, capture};
 use ztag_response_policy::ReplyInput;
 use ztag_telemetry::Telemetry;
 use ztag_types::{
@@ -104,49 +104,59 @@ impl Pipeline {
 
     /// Decides one request by one endpoint of the plan of this generation. The record is finished
     /// but not yet observed.
-    pub async fn decide(
-        &self,
-        endpoint: &Endpoint,
-        generation: u64,
-        hop: Hop,
-        detail: Detail,
-    ) -> Decided {
-        let captured = capture(hop, &endpoint.capture);
-        self.decide_captured(endpoint, generation, captured, detail)
-            .await
-    }
-
-    /// The answer to a request that was refused before it could be captured.
-    pub fn refuse(&self, endpoint: &Endpoint, generation: u64, refused: Refused) -> Decided {
-        let end = End::halted(endpoint.admission.refuse(&refused));
-        let stages = self.stages(Detail::Summary);
-        finish(endpoint, generation, Err(refused), end, stages)
+    pub async fn decide(&self, endpoint: &Endpoint, generation: u64, hop: Hop) -> Decided {
+        self.run(
+            endpoint,
+            generation,
+            hop,
+            &endpoint.capture,
+            Detail::Summary,
+        )
+        .await
     }
 
     /// Decides a request described as its client would send it, whatever dialect the endpoint's
     /// proxy speaks, keeping everything.
     pub async fn dry_run(&self, endpoint: &Endpoint, generation: u64, hop: Hop) -> Decided {
-        let captured = capture(hop, &endpoint.capture.as_direct());
-        self.decide_captured(endpoint, generation, captured, Detail::Full)
-            .await
+        self.run(
+            endpoint,
+            generation,
+            hop,
+            &endpoint.capture.as_direct(),
+            Detail::Full,
+        )
+        .await
     }
 
-    async fn decide_captured(
+    /// The answer to a request that is refused before it is captured.
+    pub fn refuse(&self, endpoint: &Endpoint, generation: u64, refused: Refused) -> Decided {
+        let end = End::halted(endpoint.admission.refuse(&refused));
+        finish(
+            endpoint,
+            generation,
+            Err(refused),
+            end,
+            self.stages(Detail::Summary),
+        )
+    }
+
+    async fn run(
         &self,
         endpoint: &Endpoint,
         generation: u64,
-        captured: Result<Snapshot, Refused>,
+        hop: Hop,
+        policy: &CapturePolicy,
         detail: Detail,
     ) -> Decided {
         let begun = self.clock.monotonic();
-        let mut stages = self.stages(detail);
-        let request = match captured {
-            Ok(request) => request,
-            Err(refused) => return self.refuse(endpoint, generation, refused),
+        let mut decided = match capture(hop, policy) {
+            Ok(request) => {
+                let mut stages = self.stages(detail);
+                let end = conclude(endpoint, &request, &mut stages).await;
+                finish(endpoint, generation, Ok(request), end, stages)
+            }
+            Err(refused) => self.refuse(endpoint, generation, refused),
         };
-        let end = conclude(endpoint, &request, &mut stages).await;
-        let request = Ok(request);
-        let mut decided = finish(endpoint, generation, request, end, stages);
         decided.record.latency = self.clock.monotonic().saturating_sub(begun);
         decided
     }
@@ -270,6 +280,14 @@ fn finish(
         record,
         request,
         admitted: end.admitted,
+    }
+}
+
+/// Sends the correlation id back, whatever the policy says of a header of that name.
+pub(crate) fn echo(reply: &mut Reply, header: &HeaderName, correlation: &str) {
+    if let Ok(value) = HeaderValue::from_str(correlation) {
+        reply.headers.retain(|(name, _)| name != header);
+        reply.headers.push((header.clone(), value));
     }
 }
 

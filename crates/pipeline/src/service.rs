@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Full, Limited};
 use smallvec::SmallVec;
 use ztag_admission::{Hop, Refused, correlation};
 use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
-use ztag_types::{CacheReport, Detail, Outcome, Reason, ReasonCode, Record, Reply, SmolStr, Trace};
+use ztag_types::{CacheReport, Outcome, Reason, ReasonCode, Record, Reply, SmolStr, Trace};
 
-use crate::decide::Pipeline;
+use crate::decide::{Pipeline, echo};
 use crate::plan::{Endpoint, EndpointState, Plan, Selection};
 use crate::route::{Route, route};
 
@@ -95,9 +95,7 @@ impl DecisionService {
             received: self.pipeline.clock().now(),
         };
         let decided = if body.is_some() {
-            self.pipeline
-                .decide(endpoint, generation, hop, Detail::Summary)
-                .await
+            self.pipeline.decide(endpoint, generation, hop).await
         } else {
             let refused = Refused::body_too_large(&hop, &endpoint.capture);
             self.pipeline.refuse(endpoint, generation, refused)
@@ -132,11 +130,8 @@ impl DecisionService {
         };
         let correlation = correlation(request.headers(), self.correlation.as_ref());
         let mut reply = plain(status, code.as_str());
-        if let (Some(name), Ok(value)) = (
-            &self.correlation,
-            HeaderValue::from_str(correlation.as_str()),
-        ) {
-            reply.headers.push((name.clone(), value));
+        if let Some(header) = &self.correlation {
+            echo(&mut reply, header, &correlation);
         }
         let known = match plan.select(name) {
             Selection::Endpoint(state) => Some(state.name().clone()),
