@@ -333,6 +333,7 @@ mod tests {
             port: None,
             uri: "/x/y?z=1".into(),
             path_len: 4,
+            canonical_path: None,
         };
         assert_eq!((line.path(), line.raw_query()), ("/x/y", Some("z=1")));
     }
