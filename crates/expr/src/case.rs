@@ -172,33 +172,33 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(expr: &str, bindings: Json, expected: Json) {
-        assert_eq!(evaluate_text(expr, bindings).unwrap(), expected);
+    fn check(expr: &str, bindings: &Json, expected: &Json) {
+        assert_eq!(evaluate_text(expr, bindings.clone()).unwrap(), *expected);
     }
 
     #[test]
     fn expressions_run_over_plain_json() {
-        check("x + 1", json!({"x": 41}), json!({"int": "42"}));
+        check("x + 1", &json!({"x": 41}), &json!({"int": "42"}));
         check(
             "user.roles[0]",
-            json!({"user": {"roles": ["admin"]}}),
-            json!({"string": "admin"}),
+            &json!({"user": {"roles": ["admin"]}}),
+            &json!({"string": "admin"}),
         );
         check(
             "{'a': 1.5}",
-            json!(null),
-            json!({"map": [[{"string": "a"}, {"double": 1.5}]]}),
+            &json!(null),
+            &json!({"map": [[{"string": "a"}, {"double": 1.5}]]}),
         );
-        check("b'a'", json!({}), json!({"bytes_b64": "YQ=="}));
+        check("b'a'", &json!({}), &json!({"bytes_b64": "YQ=="}));
         check(
             "optional.of(type(1u))",
-            json!({}),
-            json!({"optional": {"type": "uint"}}),
+            &json!({}),
+            &json!({"optional": {"type": "uint"}}),
         );
         check(
             "duration('-1.5s')",
-            json!({}),
-            json!({"duration": "-1.5s", "seconds": "-1", "nanos": -500_000_000}),
+            &json!({}),
+            &json!({"duration": "-1.5s", "seconds": "-1", "nanos": -500_000_000}),
         );
     }
 

@@ -21,6 +21,9 @@ impl<'a> Evaluation<'a> {
         let [a, b] = pair;
         let a = self.value(a)?;
         let b = self.value(b)?;
+        if let (Val::Str(a), Val::Str(b)) = (&a, &b) {
+            self.meter.bytes(a.as_str().len().min(b.as_str().len()))?;
+        }
         let ordering = order(&a, &b).map_err(|error| error.named(wanted.symbol()))?;
         Ok(ordering.is_some_and(|ordering| match wanted {
             Order::Less => ordering.is_lt(),
@@ -36,7 +39,9 @@ impl<'a> Evaluation<'a> {
 pub(crate) fn equal(meter: &mut Meter, a: &Val<'_>, b: &Val<'_>) -> Result<bool, EvalError> {
     meter.step()?;
     Ok(match (a, b) {
-        (Val::Str(a), Val::Str(b)) => a.as_str() == b.as_str(),
+        (Val::Str(a), Val::Str(b)) => {
+            equal_bytes(meter, a.as_str().as_bytes(), b.as_str().as_bytes())?
+        }
         (Val::Int(a), Val::Int(b)) => a == b,
         (Val::Bool(a), Val::Bool(b)) => a == b,
         (Val::Null, Val::Null) | (Val::Optional(None), Val::Optional(None)) => true,
@@ -46,7 +51,7 @@ pub(crate) fn equal(meter: &mut Meter, a: &Val<'_>, b: &Val<'_>) -> Result<bool,
             Val::Int(_) | Val::Uint(_) | Val::Double(_),
             Val::Int(_) | Val::Uint(_) | Val::Double(_),
         ) => numeric(a, b) == Some(Ordering::Equal),
-        (Val::Bytes(a), Val::Bytes(b)) => a.as_slice() == b.as_slice(),
+        (Val::Bytes(a), Val::Bytes(b)) => equal_bytes(meter, a.as_slice(), b.as_slice())?,
         (Val::Timestamp(a), Val::Timestamp(b)) => a == b,
         (Val::Duration(a), Val::Duration(b)) => a == b,
         (Val::List(a), Val::List(b)) => equal_lists(meter, a, b)?,
@@ -57,6 +62,14 @@ pub(crate) fn equal(meter: &mut Meter, a: &Val<'_>, b: &Val<'_>) -> Result<bool,
         (Val::Cidr(a), Val::Cidr(b)) => a == b,
         _ => false,
     })
+}
+
+fn equal_bytes(meter: &mut Meter, a: &[u8], b: &[u8]) -> Result<bool, EvalError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    meter.bytes(a.len())?;
+    Ok(a == b)
 }
 
 fn equal_lists(meter: &mut Meter, a: &List<'_>, b: &List<'_>) -> Result<bool, EvalError> {
@@ -79,6 +92,7 @@ fn equal_maps(meter: &mut Meter, a: &Dict<'_>, b: &Dict<'_>) -> Result<bool, Eva
     if a.len() != b.len() {
         return Ok(false);
     }
+    meter.items(a.len())?;
     for (key, own) in a.entries()? {
         let same = match b.find(&key)? {
             Some(other) => equal(meter, &own, &other)?,

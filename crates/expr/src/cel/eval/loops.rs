@@ -1,7 +1,7 @@
 //! Comprehensions.
 
 use super::{Evaluation, Local};
-use crate::cel::program::{Loop, LoopKind};
+use crate::cel::program::{Loop, LoopKind, Op};
 use crate::cel::val::{Dict, List, Val};
 use crate::error::EvalError;
 
@@ -14,14 +14,6 @@ enum Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    fn of(value: Val<'a>) -> Result<Self, EvalError> {
-        match value {
-            Val::List(items) => Ok(Self::List(items)),
-            Val::Map(map) => Ok(Self::Map(map.keys(), map)),
-            _ => Err(EvalError::new("a comprehension needs a list or map")),
-        }
-    }
-
     fn len(&self) -> usize {
         match self {
             Self::List(items) => items.len(),
@@ -58,7 +50,7 @@ impl<'a> Range<'a> {
 impl<'a> Evaluation<'a> {
     pub(super) fn walk(&mut self, walk: &'a Loop) -> Result<Val<'a>, EvalError> {
         self.meter.step()?;
-        let range = Range::of(self.value(&walk.range)?)?;
+        let range = self.range(&walk.range)?;
         let depth = self.locals.len();
         let result = match walk.kind {
             LoopKind::All => self.any(walk, &range, false).map(Val::Bool),
@@ -70,6 +62,17 @@ impl<'a> Evaluation<'a> {
         };
         self.locals.truncate(depth);
         result
+    }
+
+    fn range(&mut self, op: &'a Op) -> Result<Range<'a>, EvalError> {
+        match self.value(op)? {
+            Val::List(items) => Ok(Range::List(items)),
+            Val::Map(map) => {
+                self.meter.items(map.len())?;
+                Ok(Range::Map(map.keys(), map))
+            }
+            _ => Err(EvalError::new("a comprehension needs a list or map")),
+        }
     }
 
     /// Sets the variables to item `position`.

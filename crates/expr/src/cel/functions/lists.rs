@@ -101,6 +101,7 @@ fn distinct<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalErro
     let [Val::List(items)] = args else {
         return mismatch();
     };
+    meter.items(items.len())?;
     let mut kept: Vec<Val<'a>> = Vec::new();
     for item in items.to_vec()? {
         if !holds(meter, &kept, &item)? {
@@ -202,6 +203,7 @@ fn sort<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
 fn set_contains<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
     match args {
         [Val::List(set), Val::List(part)] => {
+            meter.items(set.len() + part.len())?;
             subset(meter, &part.to_vec()?, &set.to_vec()?).map(Val::Bool)
         }
         _ => mismatch(),
@@ -211,6 +213,7 @@ fn set_contains<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, Eval
 fn set_equivalent<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
     match args {
         [Val::List(a), Val::List(b)] => {
+            meter.items(a.len() + b.len())?;
             let (a, b) = (a.to_vec()?, b.to_vec()?);
             Ok(Val::Bool(subset(meter, &a, &b)? && subset(meter, &b, &a)?))
         }
@@ -222,6 +225,7 @@ fn set_intersects<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, Ev
     let [Val::List(a), Val::List(b)] = args else {
         return mismatch();
     };
+    meter.items(a.len() + b.len())?;
     let b = b.to_vec()?;
     for item in a.to_vec()? {
         if holds(meter, &b, &item)? {

@@ -331,6 +331,7 @@ fn quote<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> 
 fn formatted<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
     match args {
         [Val::Str(template), Val::List(values)] => {
+            meter.items(values.len())?;
             format(meter, template.as_str(), &values.to_vec()?).map(Val::text)
         }
         _ => mismatch(),

@@ -66,11 +66,7 @@ impl Lowering<'_> {
             });
         }
         let op = constant_map(&entries).unwrap_or_else(|| Op::Map(entries.into()));
-        let shape = if text_keys {
-            Shape::map(shape.unwrap_or_default())
-        } else {
-            Shape::Any
-        };
+        let shape = shape.filter(|_| text_keys).map_or(Shape::Any, Shape::map);
         Ok(Lowered::new(op, shape))
     }
 }

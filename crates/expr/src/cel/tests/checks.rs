@@ -11,7 +11,7 @@ fn refused(source: &str, code: Code, message: &str, meant: &str, hint: Option<&s
         (code, message),
         "{source}"
     );
-    let span = error.span.clone().map(|span| &source[span]);
+    let span = error.span.clone().and_then(|span| source.get(span));
     assert_eq!(span.unwrap_or_default(), meant, "{source}");
     assert_eq!(error.hint.as_deref(), hint, "{source}");
     let diagnostic = error.at(&ConfigPath::root().key("conditions"));
@@ -118,77 +118,83 @@ fn unknown_functions_are_refused_with_what_was_meant() {
     );
 }
 
+#[track_caller]
+fn ill_typed(source: &str, message: &str) {
+    let error = Condition::compile(source, &vocabulary()).unwrap_err();
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::ExpressionType, message),
+        "{source}"
+    );
+}
+
 #[test]
 fn ill_typed_expressions_are_refused() {
-    let refused = |source: &str, message: &str| {
-        let error = Condition::compile(source, &vocabulary()).unwrap_err();
-        assert_eq!(
-            (error.code, error.message.as_str()),
-            (Code::ExpressionType, message),
-            "{source}"
-        );
-    };
-    refused(
+    ill_typed(
         "request.path",
         "a condition is a `bool`, this is of type `string`",
     );
-    refused(
+    ill_typed(
         "backend.status",
         "a condition is a `bool`, this is of type `int`",
     );
-    refused(
+    ill_typed(
         "request.path && true",
         "operand of `&&` is of type `string`, not `bool`",
     );
-    refused(
+    ill_typed(
         "!request.path",
         "operand of `!` is of type `string`, not `bool`",
     );
-    refused(
+    ill_typed(
         "request.path + 1 == '/1'",
         "`+` does not take `string` and `int`",
     );
-    refused(
+    ill_typed(
         "backend.status < 'a'",
         "`<` does not take `int` and `string`",
     );
-    refused(
+    ill_typed(
         "backend.status.code == 1",
         "a value of type `int` has no field `code`",
     );
-    refused(
+    ill_typed(
         "backend.status.startsWith('2')",
         "`startsWith` does not take a value of type `int` here",
     );
-    refused(
+    ill_typed(
         "'a' in request.path",
         "`in` needs a list or map on its right, not `string`",
     );
-    refused(
+}
+
+#[test]
+fn ill_typed_items_and_operands_are_refused() {
+    ill_typed(
         "request.path.all(c, true)",
         "a value of type `string` has no items",
     );
-    refused(
+    ill_typed(
         "[1].all(x, x + 1)",
         "body of a comprehension is of type `int`, not `bool`",
     );
-    refused(
+    ill_typed(
         "request.headers[1] == 'a'",
         "a value of type `map(string, string)` has no index of type `int`",
     );
-    refused(
+    ill_typed(
         "request.path[0] == 'a'",
         "a value of type `string` has no index of type `int`",
     );
-    refused(
+    ill_typed(
         "(request.path ? 1 : 2) == 1",
         "condition of `? :` is of type `string`, not `bool`",
     );
-    refused(
+    ill_typed(
         "-request.path == 'a'",
         "`-` does not take a value of type `string`",
     );
-    refused(
+    ill_typed(
         "endpoint > now",
         "`>` does not take `string` and `timestamp`",
     );

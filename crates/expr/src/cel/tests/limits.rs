@@ -33,10 +33,7 @@ fn attack_58_cost_bombs_end_in_an_error() {
             "lists.range(400).all(a, 'a'.matches('(' + string(a) + 'b{9}){9}') || true)",
             &long,
         ),
-        (
-            "sets.contains(lists.range(5000).map(i, -i), lists.range(5000))",
-            &long,
-        ),
+        ("sets.contains(lists.range(5000), lists.range(5000))", &long),
         ("lists.range(9999).distinct().size() > 0", &long),
     ] {
         assert_eq!(
@@ -87,67 +84,10 @@ fn attack_58_the_deepest_accepted_source_fits_a_small_stack() {
 
 /// Pieces that make likely expressions.
 fn soup() -> impl Strategy<Value = String> {
-    let pieces = prop::sample::select(vec![
-        "x",
-        "request",
-        ".path",
-        "['a']",
-        "[0]",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        "'a'",
-        "\"",
-        "'",
-        "1",
-        "2u",
-        "1.5",
-        "-",
-        "!",
-        "+",
-        "*",
-        "/",
-        "%",
-        "==",
-        "<",
-        "&&",
-        "||",
-        "?",
-        ":",
-        ",",
-        ".",
-        ".?",
-        "[?",
-        "in",
-        "has(",
-        ".all(i,",
-        ".map(i,",
-        ".exists(i, j,",
-        "size(",
-        ".matches(",
-        "b'\\xff'",
-        "r'\\'",
-        "`a-b`",
-        "null",
-        "true",
-        "é",
-        "\n",
-        "//",
-        "optional.of(",
-        "cel.bind(a,",
-        "timestamp(",
-        "math.greatest(",
-        "9223372036854775808",
-        "0x",
-        "1e",
-        "lookup(",
-        "'%s'.format(",
-        "dyn(",
-        "A{b: ",
-    ]);
+    const PIECES: &str = "x request .path ['a'] [0] ( ) [ ] { } 'a' \" ' 1 2u 1.5 - ! + * / % == < && || ? : , . .? [? in has( \
+        .all(i, .map(i, .exists(i,j, size( .matches( b'\\xff' r'\\' `a-b` null true é // optional.of( cel.bind(a, timestamp( \
+        math.greatest( 9223372036854775808 0x 1e lookup( '%s'.format( dyn( A{b:";
+    let pieces = prop::sample::select(PIECES.split_whitespace().collect::<Vec<_>>());
     prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.join(" "))
 }
 
