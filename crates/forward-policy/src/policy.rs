@@ -1,5 +1,7 @@
 //! The policy and its stage.
 
+use std::sync::LazyLock;
+
 use ztag_expr::Template;
 use ztag_types::{
     AdmissionView, Admitted, Curated, EndpointName, Globals, Halt, Key, Map, Outcome, ReadPath,
@@ -165,6 +167,19 @@ const PROXY_HEADER_SOURCES: &[&[&str]] = &[
     &["request", "method"],
 ];
 
+/// Names of the proxy headers, sorted, made once.
+static PROXY_HEADERS: LazyLock<[Key; 6]> = LazyLock::new(|| {
+    [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-method",
+        "x-forwarded-proto",
+        "x-forwarded-uri",
+    ]
+    .map(Key::from)
+});
+
 /// The proxy headers, rebuilt from the canonical request and never copied: what an untrusted
 /// client wrote into its own `x-forwarded-*` is gone here.
 fn proxy_headers(snapshot: &Snapshot) -> Map {
@@ -178,20 +193,18 @@ fn proxy_headers(snapshot: &Snapshot) -> Map {
         Some(port) => Value::from(format!("{}:{port}", line.host)),
         None => Value::text(&line.host),
     };
-    let mut headers: Map = [
-        ("x-forwarded-for", Value::text(chain)),
-        ("x-forwarded-host", host),
-        ("x-forwarded-method", Value::text(line.method.as_str())),
-        ("x-forwarded-proto", Value::text(line.scheme)),
-        ("x-forwarded-uri", Value::text(&line.uri)),
-    ]
-    .into_iter()
-    .map(|(name, value)| (Key::from(name), value))
-    .collect();
-    if !client.forwarded.is_empty() {
-        headers.insert("forwarded".into(), Value::text(&client.forwarded));
-    }
-    headers
+    let values = [
+        Value::text(&client.forwarded),
+        Value::text(chain),
+        host,
+        Value::text(line.method.as_str()),
+        Value::text(line.scheme),
+        Value::text(&line.uri),
+    ];
+    let entries = PROXY_HEADERS.iter().cloned().zip(values);
+    entries
+        .filter(|(_, value)| value.as_str() != Some(""))
+        .collect()
 }
 
 impl Stage for ForwardPolicy {

@@ -45,8 +45,10 @@ impl Exporter {
         }
     }
 
-    /// The exports of `outcome`. One that cannot be evaluated fails the rule, except on an error,
-    /// which is one already: there it is left out.
+    /// The exports of `outcome`.
+    ///
+    /// # Errors
+    /// The first export that cannot be evaluated: a pass or fail without all its exports is none.
     pub(crate) fn export(
         &self,
         outcome: Outcome,
@@ -59,15 +61,28 @@ impl Exporter {
         };
         let mut map = Map::new();
         for export in exports {
-            match export.evaluate(outcome, locals, scope) {
-                Ok(value) => {
-                    map.insert(Key::String(Arc::clone(&export.name)), value);
-                }
-                Err(_) if outcome == Outcome::Error => {}
-                Err(fault) => return Err(fault),
-            }
+            let value = export.evaluate(outcome, locals, scope)?;
+            map.insert(Key::String(Arc::clone(&export.name)), value);
         }
         Ok(Arc::new(map))
+    }
+
+    /// Those exports of `outcome` that can be evaluated, where judgement ended too early for all.
+    pub(crate) fn salvage(
+        &self,
+        outcome: Outcome,
+        locals: &LocalValues<'_>,
+        scope: Scope<'_>,
+    ) -> Arc<Map> {
+        let exports = match self.plan(outcome) {
+            ExportPlan::Constant(map) => return Arc::clone(map),
+            ExportPlan::Computed(exports) => exports.iter(),
+        };
+        let values = exports.filter_map(|export| {
+            let value = export.evaluate(outcome, locals, scope).ok()?;
+            Some((Key::String(Arc::clone(&export.name)), value))
+        });
+        Arc::new(values.collect())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Outcome, &Export)> {

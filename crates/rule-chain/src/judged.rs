@@ -39,6 +39,17 @@ pub(crate) fn implicit(backend: &BackendState) -> Ruling {
 }
 
 impl Judged {
+    pub(crate) fn new(ruling: Ruling, exports: Arc<Map>, backend: BackendState) -> Self {
+        Self {
+            outcome: ruling.outcome,
+            reason: ruling.reason,
+            exports,
+            backend,
+            keep_for: None,
+            fresh_for: None,
+        }
+    }
+
     /// What a remembered verdict says, `left` before it is forgotten.
     pub(crate) fn remembered(entry: &Entry, left: Option<Duration>) -> Self {
         Self {
@@ -52,20 +63,6 @@ impl Judged {
             },
             keep_for: None,
             fresh_for: left,
-        }
-    }
-}
-
-impl From<Ruling> for Judged {
-    /// A judgement without exports and answer.
-    fn from(ruling: Ruling) -> Self {
-        Self {
-            outcome: ruling.outcome,
-            reason: ruling.reason,
-            exports: Arc::default(),
-            backend: BackendState::default(),
-            keep_for: None,
-            fresh_for: None,
         }
     }
 }

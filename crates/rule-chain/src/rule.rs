@@ -1,5 +1,6 @@
 //! One rule: match credentials, ask the backend, judge, export.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ztag_backend::{Call, Pages};
@@ -24,7 +25,7 @@ use crate::redact::Redaction;
 use crate::reply::{plain_url, understand};
 
 /// A rule, compiled for one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rule {
     pub(crate) name: RuleName,
     pub(crate) description: Box<str>,
@@ -61,7 +62,12 @@ impl Rule {
         let begun = self.clock.monotonic();
         let mut notes = Notes::new(detail, &self.redaction, &input);
         let judged = match self.auth.select(input.admitted) {
-            None => Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched).into(),
+            None => {
+                let won = Won::default();
+                let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
+                let ruling = Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched);
+                self.cut_short(ruling, &evidence, BackendState::default(), &mut notes)
+            }
             Some(won) => {
                 let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
                 self.judge_for(&won, evidence, &mut notes).await
@@ -89,7 +95,9 @@ impl Rule {
     ) -> Judged {
         let forwarded = match evidence.over(|scope| won.forward(scope)) {
             Ok(forwarded) => forwarded,
-            Err(fault) => return self.broken(fault, &evidence, BackendState::default(), notes),
+            Err(fault) => {
+                return self.cut_short(fault.into(), &evidence, BackendState::default(), notes);
+            }
         };
         let evidence = evidence.forwarding(&forwarded);
         let Some(asking) = &self.backend else {
@@ -97,7 +105,7 @@ impl Rule {
         };
         match asking.render(&evidence, &forwarded) {
             Ok(call) => self.judge_answer(asking, call, won, &evidence, notes).await,
-            Err(fault) => self.broken(fault, &evidence, BackendState::default(), notes),
+            Err(fault) => self.cut_short(fault.into(), &evidence, BackendState::default(), notes),
         }
     }
 
@@ -174,7 +182,7 @@ impl Rule {
             error: fault.class().into(),
             ..BackendState::default()
         };
-        self.broken(fault, evidence, state, notes)
+        self.cut_short(fault.into(), evidence, state, notes)
     }
 
     /// The outcome by the conditions, else by the answer; then the exports.
@@ -195,21 +203,17 @@ impl Rule {
             Ok((ruling, exports))
         });
         let (ruling, exports) = exported.unwrap_or_else(|fault| {
-            let exports = self.exporter.export(Outcome::Error, &locals, scope);
-            (fault.into(), exports.unwrap_or_default())
+            let exports = self.exporter.salvage(Outcome::Error, &locals, scope);
+            (fault.into(), exports)
         });
         notes.variables(&locals, &exports);
-        Judged {
-            exports,
-            backend,
-            ..ruling.into()
-        }
+        Judged::new(ruling, exports, backend)
     }
 
-    /// The error that `fault` makes of the rule, with the exports of an error.
-    fn broken(
+    /// The judgement where no condition is consulted.
+    fn cut_short(
         &self,
-        fault: Fault,
+        ruling: Ruling,
         evidence: &Evidence<'_>,
         backend: BackendState,
         notes: &mut Notes<'_>,
@@ -219,14 +223,18 @@ impl Rule {
         let slots = evidence.slots(&variables, &backend);
         let exports = self
             .exporter
-            .export(Outcome::Error, &locals, slots.scope())
-            .unwrap_or_default();
+            .salvage(ruling.outcome, &locals, slots.scope());
         notes.variables(&locals, &exports);
-        Judged {
-            exports,
-            backend,
-            ..Ruling::from(fault).into()
-        }
+        Judged::new(ruling, exports, backend)
+    }
+}
+
+impl fmt::Debug for Rule {
+    /// Its name only: patterns and templates may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

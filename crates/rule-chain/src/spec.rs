@@ -9,6 +9,12 @@ use ztag_backend::TlsSpec;
 use ztag_result_cache::RuleCacheSpec;
 use ztag_types::{DurationSpec, OneOrMany, Outcome, Secret};
 
+/// Most further attempts of one call.
+pub(crate) const MAX_RETRIES: u32 = 10;
+
+/// Most pages of one call.
+pub(crate) const MAX_PAGES: u32 = 1_000;
+
 /// A rule: whom it is for, which backend it asks, how it judges the answer and what it exports.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -73,13 +79,13 @@ pub struct ForwardSpec {
     /// Name of the header or query parameter.
     pub name: Option<String>,
     /// Value of the header or query parameter.
-    pub value: Option<String>,
+    pub value: Option<Secret<String>>,
     /// Bearer token.
-    pub token: Option<String>,
+    pub token: Option<Secret<String>>,
     /// User of basic credentials.
     pub user: Option<String>,
     /// Password of basic credentials.
-    pub password: Option<String>,
+    pub password: Option<Secret<String>>,
 }
 
 /// The request a rule sends to its backend. Nothing of the client's request is sent unless it is
@@ -111,7 +117,7 @@ pub struct BackendApiSpec {
     /// Time limit of the whole call: connecting, retries and all pages.
     pub timeout: DurationSpec,
     /// Further attempts of an idempotent request whose connection failed before any reply.
-    #[schemars(range(max = 10))]
+    #[schemars(range(max = MAX_RETRIES))]
     pub retries: u32,
     /// Limit of the reply's body in bytes, all pages together; beyond it the rule errs.
     #[schemars(range(min = 1))]
@@ -149,11 +155,12 @@ pub struct PaginationSpec {
     #[schemars(extend("examples" = ["", "link-header", "cursor"]))]
     pub kind: String,
     /// Pages fetched at the most; 0 counts as 1.
-    #[schemars(range(max = 1000))]
+    #[schemars(range(max = MAX_PAGES))]
     pub max_pages: u32,
     /// Of `cursor`: where the body holds the next cursor, as a dotted path or JSON pointer.
     pub cursor: Option<String>,
-    /// Of `cursor`: the query parameter that takes it.
+    /// Of `cursor`: the query parameter that takes it. Empty: the body holds the URL of the next
+    /// page.
     pub parameter: String,
 }
 

@@ -13,7 +13,7 @@ use super::Compiler;
 use crate::auth::Auth;
 use crate::call::{BodyPlan, CallPlan, HeaderPlan, HeaderSource};
 use crate::reply::Accepted;
-use crate::spec::{BackendApiSpec, PaginationSpec};
+use crate::spec::{BackendApiSpec, MAX_PAGES, MAX_RETRIES, PaginationSpec};
 
 const PAGINATIONS: &[&str] = &["link-header", "cursor"];
 
@@ -39,6 +39,7 @@ impl Compiler<'_> {
             let message = "a time limit of zero lets no call succeed";
             self.error(Code::InvalidValue, &at.key("timeout"), message);
         }
+        self.bounded(spec.retries, MAX_RETRIES, &at.key("retries"));
         let facts = self.deps.endpoint;
         let call = CallPlan {
             method: method?,
@@ -50,7 +51,7 @@ impl Compiler<'_> {
             correlation: facts.correlation.clone(),
             pagination,
             timeout: spec.timeout.get(),
-            retries: spec.retries.min(10),
+            retries: spec.retries,
             max_body: max_body?,
         };
         Some((call, accepted))
@@ -160,6 +161,7 @@ impl Compiler<'_> {
     }
 
     fn pagination(&mut self, spec: &PaginationSpec, at: &ConfigPath) -> Pagination {
+        self.bounded(spec.max_pages, MAX_PAGES, &at.key("maxPages"));
         let max_pages = spec.max_pages.max(1);
         match spec.kind.trim().to_ascii_lowercase().as_str() {
             "" => Pagination::None,
@@ -191,6 +193,13 @@ impl Compiler<'_> {
         self.findings
             .push(diagnostic.hint("for example `meta.next`"));
         Pagination::None
+    }
+
+    fn bounded(&mut self, number: u32, limit: u32, at: &ConfigPath) {
+        if number > limit {
+            let message = format!("`{number}` is more than {limit}");
+            self.error(Code::InvalidValue, at, message);
+        }
     }
 
     fn accepted(&mut self, statuses: &[u16], at: &ConfigPath) -> Accepted {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ztag_expr::Template;
-use ztag_types::{Code, ConfigPath};
+use ztag_types::{Code, ConfigPath, Secret};
 
 use super::Compiler;
 use crate::forward::{Forward, Forwards, is_framing};
@@ -39,33 +39,35 @@ impl Compiler<'_> {
         spec: &ForwardSpec,
         at: &ConfigPath,
     ) -> Option<Forward> {
-        let fields: [(&str, &Option<String>, &[&str]); 5] = [
-            ("name", &spec.name, &["header", "query"]),
-            ("value", &spec.value, &["header", "query"]),
-            ("token", &spec.token, &["bearer"]),
-            ("user", &spec.user, &["basic"]),
-            ("password", &spec.password, &["basic"]),
+        let (value, token) = (exposed(spec.value.as_ref()), exposed(spec.token.as_ref()));
+        let (user, password) = (spec.user.as_ref(), exposed(spec.password.as_ref()));
+        let fields: [(&str, Option<&String>, &[&str]); 5] = [
+            ("name", spec.name.as_ref(), &["header", "query"]),
+            ("value", value, &["header", "query"]),
+            ("token", token, &["bearer"]),
+            ("user", user, &["basic"]),
+            ("password", password, &["basic"]),
         ];
         for (key, text, kinds) in fields {
             self.unused(key, text.is_some() && !kinds.contains(&kind), kind, at);
         }
         match kind {
             "bearer" => {
-                let token = self.required("token", spec.token.as_ref(), kind, at)?;
+                let token = self.required("token", token, kind, at)?;
                 Some(Forward::Bearer { token })
             }
             "basic" => {
-                if spec.user.is_none() && spec.password.is_none() {
+                if user.is_none() && password.is_none() {
                     let message = "a forward of type `basic` needs a `user` or a `password`";
                     self.error(Code::MissingKey, at, message);
                 }
-                let user = self.optional("user", spec.user.as_ref(), at);
-                let password = self.optional("password", spec.password.as_ref(), at);
+                let user = self.optional("user", user, at);
+                let password = self.optional("password", password, at);
                 Some(Forward::Basic { user, password })
             }
             "header" | "query" => {
                 let name = self.required("name", spec.name.as_ref(), kind, at);
-                let value = self.required("value", spec.value.as_ref(), kind, at);
+                let value = self.required("value", value, kind, at);
                 let (name, value) = (name?, value?);
                 if kind == "query" {
                     return Some(Forward::Query { name, value });
@@ -128,4 +130,8 @@ fn target(kind: &'static str, spec: &ForwardSpec) -> (&'static str, String) {
         "header" => ("header", lower),
         _ => (kind, name.to_owned()),
     }
+}
+
+fn exposed(text: Option<&Secret<String>>) -> Option<&String> {
+    text.map(Secret::expose)
 }

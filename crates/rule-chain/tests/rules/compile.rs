@@ -184,6 +184,14 @@ fn backends_are_checked() {
 fn limits_and_pages_of_backends_are_checked() {
     let at = "rules.r.backendApi";
     check(
+        backend(json!({ "retries": 11 })),
+        &[(Code::InvalidValue, &format!("{at}.retries"))],
+    );
+    check(
+        backend(json!({ "pagination": { "maxPages": 1001 } })),
+        &[(Code::InvalidValue, &format!("{at}.pagination.maxPages"))],
+    );
+    check(
         backend(json!({ "query": { "fixed": "2" } })),
         &[(Code::Conflict, &format!("{at}.query.fixed"))],
     );
@@ -289,6 +297,7 @@ fn later_rules_read_only_what_a_pass_exports() {
 fn debug_output_of_a_spec_shows_no_value_that_may_be_a_secret() {
     let spec: ztag_rule_chain::RuleSpec = serde_json::from_value(group(&json!({
         "match": [{ "type": "header", "name": "x-api-key", "value": ["hunter2", "/hunter3/"] }],
+        "forwardAs": [{ "type": "basic", "user": "svc", "password": "hunter4" }],
     })))
     .unwrap();
     let shown = format!("{spec:?}");
