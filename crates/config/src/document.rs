@@ -5,6 +5,7 @@ mod json;
 mod toml;
 mod yaml;
 
+use std::fmt;
 use std::path::Path;
 
 use ztag_types::{ConfigPath, Segment};
@@ -18,8 +19,8 @@ const MAX_DEPTH: usize = 64;
 /// Values in one file, keys not counted.
 const MAX_NODES: usize = 50_000;
 
-/// A value and where it stands.
-#[derive(Clone, Debug)]
+/// A value and where it stands. `Debug` shows no content, which may be secret.
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) content: Content,
     pub(crate) place: Place,
@@ -80,6 +81,12 @@ impl Format {
             Self::Toml => toml::parse(text, source),
             Self::Json => json::parse(text, source),
         }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.kind(), self.place.start)
     }
 }
 

@@ -60,6 +60,23 @@ pub(crate) enum Definition<T> {
 }
 
 impl Loaded {
+    /// Whether the input files still hold what they held when they were read. A file that is
+    /// being written may read as a sound one with its end missing.
+    pub(crate) fn is_settled(&self, inputs: &Inputs) -> bool {
+        inputs::state(inputs) == self.state
+    }
+
+    /// Notes that the files changed under the reader's hands.
+    pub(crate) fn note_unsettled(&mut self) {
+        let message = "the files changed while they were read, so nothing was published";
+        let path = ConfigPath::root();
+        self.notes.push(Note::anywhere(Diagnostic::error(
+            Code::Unreadable,
+            &path,
+            message,
+        )));
+    }
+
     /// The server section, unless it is broken.
     pub const fn server(&self) -> Option<&ServerSpec> {
         self.server.as_ref()

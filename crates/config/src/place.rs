@@ -1,5 +1,6 @@
 //! Places in configuration texts: byte ranges that become lines and columns when shown.
 
+use std::fmt;
 use std::ops::Range;
 
 /// The number of a text in an [`Archive`].
@@ -14,8 +15,8 @@ pub(crate) struct Place {
     pub(crate) end: usize,
 }
 
-/// A text that configuration came from.
-#[derive(Clone, Debug)]
+/// A text that configuration came from. `Debug` does not show it: it may hold secrets.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) origin: Origin,
     pub(crate) text: String,
@@ -61,6 +62,12 @@ impl Archive {
             Some((Origin::Environment(name), _)) => format!("environment variable {name}"),
             None => String::from("an unknown place"),
         }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {} bytes", self.origin, self.text.len())
     }
 }
 

@@ -88,7 +88,10 @@ impl Watcher {
         let mut seen = self.shared.seen.lock().await;
         let shared = Arc::clone(&self.shared);
         let work = tokio::task::spawn_blocking(move || {
-            let loaded = reload(&shared.sources, &shared.running);
+            let mut loaded = reload(&shared.sources, &shared.running);
+            if !loaded.is_settled(&shared.inputs()) {
+                loaded.note_unsettled();
+            }
             let compiled = compile(&loaded, &shared.stores);
             let published = compiled.plan.map(|plan| shared.plan.publish(plan));
             (
@@ -131,8 +134,11 @@ impl Watcher {
 
     /// Reloads on every change until the future is dropped.
     pub async fn run(&self) {
-        let (sender, mut events) = mpsc::channel(1);
-        let mut changes = Changes::start(sender);
+        let (sender, events) = mpsc::channel(1);
+        self.follow(Changes::start(sender), events).await;
+    }
+
+    async fn follow(&self, mut changes: Changes, mut events: mpsc::Receiver<()>) {
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -169,12 +175,16 @@ impl Watcher {
         work: impl FnOnce(&Inputs) -> T + Send + 'static,
     ) -> Option<T> {
         let shared = Arc::clone(&self.shared);
-        let work = move || work(&Inputs::of(&shared.sources, &shared.running.server_node));
+        let work = move || work(&shared.inputs());
         tokio::task::spawn_blocking(work).await.ok()
     }
 }
 
 impl Shared {
+    fn inputs(&self) -> Inputs {
+        Inputs::of(&self.sources, &self.running.server_node)
+    }
+
     fn announce(&self, outcome: &ReloadOutcome) {
         let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
         if let Some(generation) = outcome.published {

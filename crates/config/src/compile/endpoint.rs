@@ -190,7 +190,11 @@ impl<'a> Workshop<'a> {
 
     /// Stands for everything the configuration says about an endpoint, its rules and what they
     /// can read: a verdict remembered under another one is never used.
-    fn fingerprint(&self, endpoint: &str, rules: &[(RuleName, &RuleSpec)]) -> Fingerprint {
+    pub(super) fn fingerprint(
+        &self,
+        endpoint: &str,
+        rules: &[(RuleName, &RuleSpec)],
+    ) -> Fingerprint {
         let mut canon = Canon::new();
         let section = |kind: Kind| self.loaded.tree.get(kind.section());
         canon.text(endpoint);

@@ -225,3 +225,39 @@ fn faults_outside_endpoints_and_rules_refuse_everything() {
         );
     }
 }
+
+#[test]
+fn the_fingerprint_follows_everything_an_endpoint_can_say() {
+    let fingerprint = |text: &str, secret: &str, template: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("gateway.yaml", text),
+            ("secret", secret),
+            ("t.txt", template),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let loaded = load(&Sources::file(folder.path().join("gateway.yaml")));
+        let stores = Stores::offline(&loaded, Arc::new(ManualClock::new())).unwrap();
+        let workshop = Workshop::new(&loaded, loaded.server().unwrap(), &stores);
+        let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {
+            panic!("`r` is broken");
+        };
+        *workshop
+            .fingerprint("api", &[("r".into(), rule)])
+            .as_bytes()
+    };
+    let text = |endpoint: &str, rule: &str| {
+        format!(
+            "server: {{variables: {{secretsFolder: ., secrets: {{secret: ~}}}}, templates: {{templatesFolder: t}}}}\nendpoints: {{api: {{{ALLOW}, description: {endpoint}}}, other: {{{ALLOW}}}}}\nrules: {{r: {{description: {rule}}}, spare: {{}}}}\n"
+        )
+    };
+    let own = fingerprint(&text("a", "b"), "s", "t");
+    assert_eq!(own, fingerprint(&text("a", "b"), "s", "t"));
+    let elsewhere = text("a", "b").replace("spare", "other");
+    assert_eq!(own, fingerprint(&elsewhere, "s", "t"));
+    assert_ne!(own, fingerprint(&text("x", "b"), "s", "t"));
+    assert_ne!(own, fingerprint(&text("a", "x"), "s", "t"));
+    assert_ne!(own, fingerprint(&text("a", "b"), "x", "t"));
+    assert_ne!(own, fingerprint(&text("a", "b"), "s", "x"));
+}

@@ -1,16 +1,27 @@
 //! Where a configuration is read from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is read from. The library never looks at the process's own environment.
-#[derive(Clone, Debug, Default)]
+/// `Debug` shows the names of variables, not their values.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The main document; YAML unless its name ends in `.toml`, `.tml` or `.json`.
     pub file: Option<PathBuf>,
     /// Environment variables: those with the prefix `ZTAG_` override keys, the others can be read
     /// through `server.variables.environment`.
     pub environment: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("file", &self.file)
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 impl Sources {

@@ -385,6 +385,21 @@ fn contract_11_quoting_hints_reach_the_report() {
     );
 }
 
+#[test]
+fn debug_shows_no_secret() {
+    let text = "server: {cache: {keySalt: hunter2}}\nrules: {r: {backendApi: {headers: {x-api-key: hunter2}}}}\n";
+    let folder = folder(&[("gateway.yaml", text)]);
+    let (loaded, report) = loaded(
+        folder.path(),
+        &[("ZTAG_SERVER__CACHE__REDIS__PASSWORD", "hunter2")],
+    );
+    let tree = format!("{:?} {:?} {:?}", loaded.tree, loaded.archive, loaded.server);
+    assert!(!tree.contains("hunter2"), "{tree}");
+    assert!(!format!("{report:?}").contains("hunter2"));
+    let sources = Sources::default().with_environment([("A".to_owned(), "hunter2".to_owned())]);
+    assert!(!format!("{sources:?}").contains("hunter2"));
+}
+
 mod never_panics {
     use proptest::prelude::*;
 

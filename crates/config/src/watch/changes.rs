@@ -33,6 +33,15 @@ impl Changes {
         }
     }
 
+    /// Notices nothing.
+    #[cfg(test)]
+    pub(super) const fn none() -> Self {
+        Self {
+            watcher: None,
+            watched: BTreeSet::new(),
+        }
+    }
+
     /// Watches exactly `folders`, each by itself: links inside them are not followed by the
     /// operating system.
     pub(super) fn watch(&mut self, folders: &[PathBuf]) {

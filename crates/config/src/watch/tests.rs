@@ -197,6 +197,43 @@ async fn attack_60_a_config_map_swap_takes_effect_at_once() {
     assert!(fixture.serves("two") && !fixture.serves("one"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn changes_without_events_are_found_by_looking() {
+    let fixture = Fixture::new(&[("gateway.yaml", MAIN), ("rules/a.yaml", &endpoint("one"))]);
+    let watcher = fixture.watcher.clone();
+    let (_sender, events) = mpsc::channel(1);
+    let running = tokio::spawn(async move { watcher.follow(Changes::none(), events).await });
+    fixture.watcher.watching().await;
+    let mut outcomes = fixture.watcher.outcomes();
+    write(&fixture.path("rules/a.yaml"), &endpoint("two"));
+    outcomes.changed().await.unwrap();
+    assert!(fixture.serves("two") && !fixture.serves("one"));
+    running.abort();
+}
+
+#[tokio::test]
+async fn attack_60_files_that_change_while_they_are_read_publish_nothing() {
+    let fixture = Fixture::new(&[("gateway.yaml", MAIN), ("rules/a.yaml", &endpoint("one"))]);
+    let shared = &fixture.watcher.shared;
+    let mut loaded = reload(&shared.sources, &shared.running);
+    assert!(loaded.is_settled(&shared.inputs()));
+    write(&fixture.path("rules/a.yaml"), &endpoint("two"));
+    assert!(!loaded.is_settled(&shared.inputs()));
+    loaded.note_unsettled();
+    assert!(compile(&loaded, &shared.stores).plan.is_none());
+}
+
+#[tokio::test]
+async fn a_broken_server_section_keeps_the_plan_in_force() {
+    let fixture = Fixture::new(&[("gateway.yaml", &endpoint("one"))]);
+    write(
+        &fixture.path("gateway.yaml"),
+        &format!("server: {{nope: 1}}\n{}", endpoint("two")),
+    );
+    assert_eq!(fixture.watcher.reload_now().await.published, None);
+    assert!(fixture.serves("one"));
+}
+
 #[tokio::test]
 async fn template_files_are_reloaded() {
     let main = format!(
