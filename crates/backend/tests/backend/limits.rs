@@ -102,7 +102,7 @@ async fn the_deadline_is_that_of_all_pages() {
     .await;
     let mut call = get(&stub.url("/"));
     call.pagination = Pagination::Link { max_pages: 9 };
-    call.timeout = Duration::from_millis(100);
+    call.timeout = Duration::from_millis(400);
     let failure = client().send(call).await.unwrap_err();
     assert_eq!(failure.kind(), FailureKind::Timeout);
     assert_eq!((failure.pages(), failure.attempts()), (1, 2));
@@ -116,7 +116,7 @@ async fn a_call_waits_for_a_place_but_not_for_ever() {
     })
     .await;
     let spec = ClientSpec {
-        connect_timeout: millis(30),
+        connect_timeout: millis(200),
         max_connections_per_origin: 1,
         ..ClientSpec::default()
     };
