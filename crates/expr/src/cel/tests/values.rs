@@ -34,6 +34,7 @@ fn null_has_no_fields() {
     holds("has({'a': null}.a)");
     fails("has(dyn(1).x)", "a value of type `int` has no field `x`");
     fails("has({}.a.b)", "no such key: `a`");
+    holds("!has({}.?a.b)");
     fails("{}.a", "no such key: `a`");
 }
 
