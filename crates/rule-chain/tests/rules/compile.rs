@@ -303,3 +303,39 @@ fn debug_output_of_a_spec_shows_no_value_that_may_be_a_secret() {
     let shown = format!("{spec:?}");
     assert!(!shown.contains("hunter"), "{shown}");
 }
+
+#[test]
+fn attack_17_reads_name_every_copy_so_that_doubled_headers_can_be_refused() {
+    let mut gate = Gate::one(json!({
+        "auth": [{ "match": [{ "type": "bearer" }],
+                   "forwardAs": [{ "type": "header", "name": "x-t", "value": "{{ request.headers['x-forwarded'] }}" }] }],
+        "backendApi": {
+            "url": "http://127.0.0.1:1/",
+            "headers": { "X-Copied": null, "x-made": "{{ request.headers['x-source'] }}" },
+            "query": { "q": null },
+            "body": "{{ request.body.id }}",
+            "forwardProxyHeaders": true,
+        },
+        "variables": { "v": "request.headers['x-local']", "unread": "request.headers['x-unread']" },
+        "conditions": { "pass": ["variables.local.v == request.method"] },
+        "responses": { "pass": { "variables": { "e": "{{ request.headers['x-export'] }}" } } },
+    }));
+    gate.facts.forward_proxy_headers = true;
+    let chain = gate.chain();
+    for path in [
+        &["request", "headers", "x-forwarded"][..],
+        &["request", "headers", "x-copied"],
+        &["request", "headers", "x-source"],
+        &["request", "headers", "x-local"],
+        &["request", "headers", "x-unread"],
+        &["request", "headers", "x-export"],
+        &["request", "query", "q"],
+        &["request", "body", "id"],
+        &["request", "method"],
+        &["forward", "headers"],
+    ] {
+        assert!(chain.reads().touches(path), "{path:?}");
+    }
+    assert!(!chain.reads().touches(&["request", "headers", "x-other"]));
+    assert!(!chain.reads().touches(&["request", "path"]));
+}
