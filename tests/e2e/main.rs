@@ -4,6 +4,8 @@
 //! configuration of its example, `forward-auth`, an identity service and the application, both
 //! recording what reaches them.
 
+mod reload;
+mod fail_closed;
 mod scenario;
 mod world;
 

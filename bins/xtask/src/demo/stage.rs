@@ -71,15 +71,16 @@ impl Stage {
         let record: Value = serde_json::from_str(&line)
             .map_err(|error| Failure::new(format!("forward-auth logs `{line}`: {error}")))?;
         let text = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default();
+        let outcome = text("outcome").to_owned();
         let mut why = text("reason").replace('_', " ");
         for (before, key) in [(" in rule ", "rule"), (": ", "detail")] {
-            if !text(key).is_empty() {
+            if outcome != "pass" && !text(key).is_empty() {
                 why.extend([before, text(key)]);
             }
         }
         Ok(Answer {
             status,
-            outcome: text("outcome").to_owned(),
+            outcome,
             why,
         })
     }
