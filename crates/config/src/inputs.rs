@@ -26,11 +26,10 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// The inputs that the main file and the server section name.
     pub(crate) fn of(sources: &Sources, server: &Node) -> Self {
-        let base = sources.base();
         let path = |section: &str, key: &str| {
             let value = server.get(section).and_then(|section| section.get(key));
             let text = value.and_then(Node::as_str).filter(|text| !text.is_empty());
-            text.map(|text| base.join(text))
+            text.map(|text| sources.resolve(text))
         };
         let mut files: Vec<_> = sources.file.iter().cloned().collect();
         files.extend(path("rules", "rulesFile"));

@@ -44,12 +44,13 @@ fn collect(
     let mut values = Map::new();
     for (name, outside) in names {
         let path = at.key(name.clone());
-        match read(outside.as_deref().unwrap_or(name), &path) {
-            Ok(value) => {
-                values.insert(Key::from(name.as_str()), Value::from(value));
-            }
-            Err(diagnostic) => findings.push(diagnostic),
-        }
+        // A missing value refuses the whole configuration. Its name stays, so that expressions
+        // reading it are not reported as well.
+        let value = read(outside.as_deref().unwrap_or(name), &path).unwrap_or_else(|diagnostic| {
+            findings.push(diagnostic);
+            String::new()
+        });
+        values.insert(Key::from(name.as_str()), Value::from(value));
     }
     values
 }
@@ -170,7 +171,10 @@ mod tests {
         };
         let mut findings = Vec::new();
         let globals = read(&spec, &environment, Path::new("/"), &mut findings);
-        assert_eq!(globals.environment.names(), ["HOME_REGION", "region"]);
+        assert_eq!(
+            globals.environment.names(),
+            ["HOME_REGION", "gone", "region"]
+        );
         let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [Code::MissingVariable]);
     }

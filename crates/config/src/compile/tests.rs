@@ -230,10 +230,11 @@ fn faults_outside_endpoints_and_rules_refuse_everything() {
 fn the_fingerprint_follows_everything_an_endpoint_can_say() {
     let fingerprint = |text: &str, secret: &str, template: &str| {
         let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("t")).unwrap();
         for (name, text) in [
             ("gateway.yaml", text),
             ("secret", secret),
-            ("t.txt", template),
+            ("t/t.txt", template),
         ] {
             fs::write(folder.path().join(name), text).unwrap();
         }

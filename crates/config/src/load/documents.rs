@@ -103,7 +103,7 @@ impl Loading<'_> {
                 self.note(diagnostic.hint("keep one of them"));
             }
             (Some(folder), None) => {
-                let folder = self.sources.base().join(folder);
+                let folder = self.sources.resolve(folder);
                 let at = at.key("rulesFolder");
                 match files::documents(&folder) {
                     Ok(documents) => documents
@@ -117,7 +117,7 @@ impl Loading<'_> {
                 }
             }
             (None, Some(file)) => {
-                let file = self.sources.base().join(file);
+                let file = self.sources.resolve(file);
                 self.rule_document(&file, &at.key("rulesFile"));
             }
             (None, None) => {}

@@ -32,7 +32,7 @@ impl Loading<'_> {
         let Some(folder) = configured(spec.templates_folder.as_ref()) else {
             return TemplateFiles::empty();
         };
-        let folder = self.sources.base().join(folder);
+        let folder = self.sources.resolve(folder);
         let at = ConfigPath::root()
             .key("server")
             .key("templates")
@@ -70,7 +70,7 @@ impl Loading<'_> {
         let redis = &server.cache.redis.tls;
         let wanted = server.cache.backend == CacheBackend::Redis && redis.enabled;
         let roots = (wanted && !redis.ca_file.is_empty()).then(|| {
-            let path = self.sources.base().join(&redis.ca_file);
+            let path = self.sources.resolve(&redis.ca_file);
             files::read(&path)
                 .map(String::into_bytes)
                 .map_err(|reason| {

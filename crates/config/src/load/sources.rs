@@ -48,4 +48,10 @@ impl Sources {
         let folder = self.file.as_deref().and_then(Path::parent);
         folder.map_or_else(PathBuf::new, Path::to_owned)
     }
+
+    /// The file or folder that the configuration calls `path`.
+    pub(crate) fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        // Collecting drops the `.` of `./rules`.
+        self.base().join(path).components().collect()
+    }
 }
