@@ -104,12 +104,14 @@ impl Rule {
 }
 
 fn config(rules: &[Rule], nobody: SocketAddr) -> String {
-    let names = (0..rules.len()).map(|index| format!("      - name: r{index}\n"));
-    let bodies = rules.iter().enumerate().map(|(index, rule)| rule.yaml(&format!("r{index}"), nobody));
+    let names = (0..rules.len()).map(|index| format!("{{name: r{index}}}"));
+    let rules = rules.iter().enumerate();
+    let rules = rules.map(|(index, rule)| rule.yaml(&format!("r{index}"), nobody));
     format!(
-        "endpoints:\n  api:\n    authentication:\n      allow: {{authorization: [bearer]}}\n    rules:\n{}rules:\n{}",
-        names.collect::<String>(),
-        bodies.collect::<String>(),
+        "endpoints:\n  api:\n    authentication: {{allow: {{authorization: [bearer]}}}}\n    \
+         rules: [{}]\nrules:\n  unused: {{}}\n{}",
+        names.collect::<Vec<_>>().join(", "),
+        rules.collect::<String>(),
     )
 }
 
