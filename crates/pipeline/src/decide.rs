@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
+use tracing::Instrument;
 use ztag_admission::{CapturePolicy, Hop, Refused, adapt, capture};
 use ztag_response_policy::ReplyInput;
 use ztag_telemetry::Telemetry;
@@ -152,7 +153,9 @@ impl Pipeline {
         let mut decided = match capture(hop, policy) {
             Ok(request) => {
                 let mut stages = self.stages(detail);
-                let end = conclude(endpoint, &request, &mut stages).await;
+                let (name, correlation) = (&endpoint.name, &request.correlation);
+                let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
+                let end = conclude(endpoint, &request, &mut stages).instrument(span).await;
                 finish(endpoint, generation, Ok(request), end, stages)
             }
             Err(refused) => self.refuse(endpoint, generation, refused),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use tracing::Instrument;
 use ztag_types::{Clock, Halt, Outcome, Stage, StageReport, Trace};
 
 /// What every stage run needs beside its input.
@@ -34,7 +35,8 @@ pub(crate) async fn step<'a, S: Stage>(
     stages: &mut Stages<'_>,
 ) -> Result<S::Output, Halt> {
     let begun = stages.instant();
-    let result = stage.run(input, &mut stages.trace).await;
+    let span = tracing::debug_span!("stage", agent = S::NAME.as_str());
+    let result = stage.run(input, &mut stages.trace).instrument(span).await;
     if stages.timed {
         let (outcome, note) = match &result {
             Ok(_) => (Outcome::Pass, Cow::Borrowed("")),
