@@ -4,8 +4,9 @@
 //! configuration of its example, `forward-auth`, an identity service and the application, both
 //! recording what reaches them.
 
-mod reload;
 mod fail_closed;
+mod keepalive;
+mod reload;
 mod scenario;
 mod world;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -79,6 +79,7 @@ pub struct MockServer {
 #[derive(Debug, Default)]
 struct Shared {
     recorded: Mutex<Vec<Recorded>>,
+    connections: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -118,6 +119,11 @@ impl MockServer {
         self.address
     }
 
+    /// How many connections were opened to it so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Acquire)
+    }
+
     /// The requests so far, in the order of their arrival. A request is recorded before it is
     /// answered, so whoever has the answer finds the record.
     pub fn recorded(&self) -> Vec<Recorded> {
@@ -152,6 +158,7 @@ where
         if shared.stopped.load(Ordering::Acquire) {
             return;
         }
+        shared.connections.fetch_add(1, Ordering::Release);
         let (shared, answer) = (Arc::clone(shared), Arc::clone(answer));
         // A connection that breaks is the client's business; the server goes on.
         thread::spawn(move || serve(stream, &shared, &*answer).ok());
