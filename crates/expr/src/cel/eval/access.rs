@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ztag_types::View;
 
 use super::{Evaluation, equal};
-use crate::cel::program::{Index, Op, Select};
+use crate::cel::program::{Index, Op, Select, SlotPath};
 use crate::cel::val::{List, Val};
 use crate::error::EvalError;
 
@@ -16,9 +16,29 @@ impl<'a> Evaluation<'a> {
         field(&operand, &select.field, select.optional)
     }
 
+    /// `has(operand.field)`. Of an input, a missing or null parent has no fields: what the words
+    /// say, although the specification makes it an error.
     pub(super) fn has(&mut self, select: &'a Select) -> Result<bool, EvalError> {
+        if let Op::Slot(path) = &select.operand
+            && self.lacks(path)
+        {
+            return Ok(false);
+        }
         let operand = self.value(&select.operand)?;
         present(&operand, &select.field)
+    }
+
+    /// Whether some step of an input's path is not there.
+    fn lacks(&self, path: &SlotPath) -> bool {
+        let mut view = self.scope.slot(path.slot);
+        for step in &path.steps {
+            view = match (view.field(step), view) {
+                (Some(next), _) => next,
+                (None, View::Null | View::Map(_) | View::Object(_)) => return true,
+                (None, _) => return false,
+            };
+        }
+        false
     }
 
     pub(super) fn index(&mut self, index: &'a Index) -> Result<Val<'a>, EvalError> {

@@ -50,6 +50,8 @@ fn conditions_read_through_slots() {
         true,
     );
     check("has(request.headers.missing)", false);
+    check("has(backend.body.user.id)", false);
+    check("has(backend.body.user.manager.id)", false);
     check("lookup(request.headers, 'missing') == null", true);
     check("backend.body.roles.exists(r, r == endpoint)", false);
     check("auth == null && !has(auth.input)", true);
