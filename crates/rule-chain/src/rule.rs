@@ -119,11 +119,12 @@ impl Rule {
         notes: &mut Notes<'_>,
     ) -> Judged {
         let Some(caching) = &asking.caching else {
-            return self.ask(asking, call, evidence, notes).await;
+            return Box::pin(self.ask(asking, call, evidence, notes)).await;
         };
         let key = caching.key(&self.name, &call, won, evidence);
         let decide = || async {
-            let judged = self.ask(asking, call, evidence, notes).await;
+            // Boxed: a remembered verdict shall not pay for the size of a call.
+            let judged = Box::pin(self.ask(asking, call, evidence, notes)).await;
             let entry = caching.entry(&judged);
             (judged, entry)
         };
