@@ -1,26 +1,25 @@
 //! `forward-auth check`: all diagnostics, and what they mean for serving.
 
+use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ztag_config::{Compiled, Loaded, Report, Sources, Stores, compile, load};
 use ztag_types::SystemClock;
 
-use crate::{DOUBTFUL, Format, REFUSED, complain, print};
+use crate::{Format, REFUSED, UNUSABLE, complain, print};
 
 pub(crate) fn run(sources: &Sources, format: Format) -> ExitCode {
+    if let Some(file) = &sources.file
+        && let Err(error) = fs::metadata(file)
+    {
+        complain(&format!("`{}` cannot be read: {error}", file.display()));
+        return ExitCode::from(UNUSABLE);
+    }
     let loaded = load(sources);
-    let (report, code) = match offline(&loaded) {
-        Err(report) => (report, REFUSED),
-        Ok((_, compiled)) => {
-            let doubtful = compiled.report.errors() + compiled.report.warnings() > 0;
-            let code = match (&compiled.plan, doubtful) {
-                (None, _) => REFUSED,
-                (Some(_), true) => DOUBTFUL,
-                (Some(_), false) => 0,
-            };
-            (compiled.report, code)
-        }
+    let (report, serves) = match offline(&loaded) {
+        Err(report) => (report, false),
+        Ok((_, compiled)) => (compiled.report, compiled.plan.is_some()),
     };
     match format {
         Format::Json => print(&format!("{:#}", report.to_json())),
@@ -28,17 +27,21 @@ pub(crate) fn run(sources: &Sources, format: Format) -> ExitCode {
             if !report.is_empty() {
                 print(&report.to_human());
             }
-            complain(verdict(code));
+            complain(verdict(&report, serves));
         }
     }
-    ExitCode::from(code)
+    if serves && report.errors() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(REFUSED)
+    }
 }
 
-const fn verdict(code: u8) -> &'static str {
-    match code {
-        0 => "the configuration is sound",
-        REFUSED => "the configuration would not be served",
-        _ => "the configuration would be served, with the restrictions above",
+fn verdict(report: &Report, serves: bool) -> &'static str {
+    match (serves, report.errors()) {
+        (true, 0) => "the configuration is sound",
+        (true, _) => "the configuration would be served without what is broken",
+        (false, _) => "the configuration would not be served",
     }
 }
 

@@ -11,19 +11,18 @@ use ztag_telemetry::{LoggingSpec, Telemetry};
 use ztag_types::SystemClock;
 
 use crate::tree::Tree;
-use crate::{DOUBTFUL, Format, REFUSED, check, complain, print, run};
+use crate::{Format, REFUSED, UNUSABLE, check, complain, print, run};
 
-pub(crate) fn run(sources: Sources, request: &Path, format: Format) -> ExitCode {
+pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode {
     let described = match read(request) {
         Ok(described) => described,
         Err(error) => {
             complain(&format!("{}: {error}", request.display()));
-            return ExitCode::from(DOUBTFUL);
+            return ExitCode::from(UNUSABLE);
         }
     };
-    let loaded = load(&sources);
-    let compiled = check::offline(&loaded).map(|(stores, compiled)| (stores, compiled));
-    let (report, plan) = match compiled {
+    let loaded = load(sources);
+    let (report, plan) = match check::offline(&loaded) {
         Err(report) => (report, None),
         Ok((stores, compiled)) => (compiled.report, compiled.plan.map(|plan| (stores, plan))),
     };
@@ -38,7 +37,7 @@ pub(crate) fn run(sources: Sources, request: &Path, format: Format) -> ExitCode 
             .map_err(drop)
     }) else {
         complain("cannot start");
-        return ExitCode::from(DOUBTFUL);
+        return ExitCode::from(UNUSABLE);
     };
     let pipeline = Pipeline::new(
         PlanHandle::new(plan),
@@ -56,7 +55,7 @@ pub(crate) fn run(sources: Sources, request: &Path, format: Format) -> ExitCode 
         }
         Err(error) => {
             complain(&error.to_string());
-            ExitCode::from(DOUBTFUL)
+            ExitCode::from(UNUSABLE)
         }
     }
 }

@@ -15,11 +15,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit code for a configuration that cannot serve.
+/// Exit code for a configuration with errors.
 const REFUSED: u8 = 1;
 
-/// Exit code for warnings and quarantined endpoints found by `check`, or unusable input.
-const DOUBTFUL: u8 = 2;
+/// Exit code for input that cannot be read; a wrong command line ends with the same.
+const UNUSABLE: u8 = 2;
 
 /// Decides for Traefik, nginx, Caddy, HAProxy and Envoy whether a request may pass.
 ///
@@ -49,8 +49,7 @@ struct Source {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Tell everything that is wrong with a configuration, without serving it.
-    #[command(after_help = "Exit code: 0 sound, 1 it would not be served, \
-                            2 it would be served, but there are warnings or quarantined endpoints.")]
+    #[command(after_help = "Exit code: 0 no error, 1 errors, 2 the configuration cannot be read.")]
     Check {
         #[command(flatten)]
         source: Source,
@@ -94,7 +93,7 @@ fn main() -> ExitCode {
             source,
             request,
             format,
-        }) => explain::run(environment::sources(source), &request, format),
+        }) => explain::run(&environment::sources(source), &request, format),
         Some(Verb::Schema { rules }) => {
             let schema = if rules {
                 ztag_config::rules_schema()

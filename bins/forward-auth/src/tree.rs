@@ -10,7 +10,7 @@ pub(crate) struct Tree<'a>(pub(crate) &'a Json);
 impl fmt::Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
-        let request = &record["request"];
+        let (request, response) = (&record["request"], &record["response"]);
         writeln!(
             f,
             "{} {} {}{} -> {}",
@@ -18,7 +18,7 @@ impl fmt::Display for Tree<'_> {
             text(&request["method"]),
             text(&request["host"]),
             text(&request["path"]),
-            record["response"]["status"],
+            response["status"],
         )?;
         writeln!(f, "  why       {}", because(record))?;
         writeln!(
@@ -36,7 +36,7 @@ impl fmt::Display for Tree<'_> {
         for rule in items(&record["rules"]) {
             write_rule(f, rule)?;
         }
-        write_response(f, &record["response"])
+        write_response(f, response)
     }
 }
 

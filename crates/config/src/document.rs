@@ -147,6 +147,26 @@ impl Node {
         Some(entries.remove(at))
     }
 
+    /// Removes what stands at `path` below this value, if anything does.
+    pub(crate) fn remove(&mut self, path: &[Segment]) {
+        match (path, &mut self.content) {
+            ([Segment::Key(key)], _) => {
+                self.take(key);
+            }
+            ([Segment::Key(key), rest @ ..], Content::Map(entries)) => {
+                if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) {
+                    entry.node.remove(rest);
+                }
+            }
+            ([Segment::Index(index), rest @ ..], Content::List(items)) => {
+                if let Some(item) = items.get_mut(*index) {
+                    item.remove(rest);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The value at `path`, or the nearest one above it.
     pub(crate) fn find(&self, path: &ConfigPath) -> Found<'_> {
         let mut found = Found {

@@ -55,8 +55,28 @@ pub struct Loaded {
 pub(crate) enum Definition<T> {
     /// It agrees with the schema.
     Sound(T),
+    /// It has keys that do not exist. Read without them and compiled to find what else is wrong,
+    /// but never served.
+    Flawed(T),
     /// It does not, or stands twice; the notes say why.
     Broken,
+}
+
+impl<T> Definition<T> {
+    /// What may serve.
+    pub(crate) fn sound(&self) -> Option<&T> {
+        match self {
+            Self::Sound(spec) => Some(spec),
+            Self::Flawed(_) | Self::Broken => None,
+        }
+    }
+
+    fn into_sound(self) -> Option<T> {
+        match self {
+            Self::Sound(spec) => Some(spec),
+            Self::Flawed(_) | Self::Broken => None,
+        }
+    }
 }
 
 impl Loaded {
@@ -127,7 +147,9 @@ impl<'s> Loading<'s> {
         let mut server_node = take(&mut root, "server", main);
         let schema = Arc::clone(&self.schema);
         let mut server = schema.shape().property("server").and_then(|shape| {
-            self.section::<ServerSpec>(&mut server_node, &shape, &ConfigPath::root().key("server"))
+            let at = ConfigPath::root().key("server");
+            self.section::<ServerSpec>(&mut server_node, &shape, &at)
+                .into_sound()
         });
         if let (Some(_), Some(running)) = (&server, running) {
             if !same(&server_node, &running.server_node) {
@@ -163,22 +185,32 @@ impl<'s> Loading<'s> {
         );
     }
 
-    /// Checks a part of the document against the schema and reads it, if it is sound.
+    /// Checks a part of the document against the schema and reads it.
     fn section<T: DeserializeOwned>(
         &mut self,
         node: &mut Node,
         shape: &Shape<'_>,
         path: &ConfigPath,
-    ) -> Option<T> {
+    ) -> Definition<T> {
         let mut findings = Vec::new();
         validate::validate(node, shape, path, &mut findings);
-        let sound = !findings.iter().any(Diagnostic::is_error);
-        self.notes.extend(findings.into_iter().map(Note::anywhere));
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(Diagnostic::is_error);
+        let sound = errors.is_empty();
+        let excess = errors.iter().all(|error| error.code == Code::UnknownKey);
+        let known = (!sound && excess).then(|| without(node, path, &errors));
+        self.notes
+            .extend(errors.into_iter().chain(warnings).map(Note::anywhere));
+        if let Some(known) = known {
+            return known
+                .decode()
+                .map_or(Definition::Broken, Definition::Flawed);
+        }
         if !sound {
-            return None;
+            return Definition::Broken;
         }
         match node.decode() {
-            Ok(spec) => Some(spec),
+            Ok(spec) => Definition::Sound(spec),
             Err(error) => {
                 let path = error.path(path);
                 let message = if secrecy::is_secret(&path) {
@@ -187,7 +219,7 @@ impl<'s> Loading<'s> {
                     error.message().to_owned()
                 };
                 self.note(Diagnostic::error(Code::InvalidValue, &path, message));
-                None
+                Definition::Broken
             }
         }
     }
@@ -275,10 +307,8 @@ impl<'s> Loading<'s> {
             let named = name.is_none();
             self.notes
                 .extend(name.map(|diagnostic| Note::at(diagnostic, entry.key_place)));
-            let spec = self.section(&mut entry.node, &shape, &path);
-            let definition = spec
-                .filter(|_| named)
-                .map_or(Definition::Broken, Definition::Sound);
+            let section = self.section(&mut entry.node, &shape, &path);
+            let definition = if named { section } else { Definition::Broken };
             definitions.insert(entry.key.clone(), definition);
         }
         definitions
@@ -287,6 +317,16 @@ impl<'s> Loading<'s> {
     fn note(&mut self, diagnostic: Diagnostic) {
         self.notes.push(Note::anywhere(diagnostic));
     }
+}
+
+/// The value at `path` without the keys that `unknown` complains of.
+fn without(node: &Node, path: &ConfigPath, unknown: &[Diagnostic]) -> Node {
+    let mut known = node.clone();
+    for diagnostic in unknown {
+        let below = diagnostic.path.segments().get(path.segments().len()..);
+        known.remove(below.unwrap_or_default());
+    }
+    known
 }
 
 /// A path that is set; empty counts as unset.

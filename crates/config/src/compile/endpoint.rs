@@ -59,8 +59,12 @@ impl<'a> Workshop<'a> {
         definition: &Definition<EndpointSpec>,
         ledger: &mut Ledger,
     ) -> EndpointState {
-        let Definition::Sound(spec) = definition else {
-            return EndpointState::Quarantined(self.quarantine(name, &[], Vec::new()));
+        let (spec, serves) = match definition {
+            Definition::Sound(spec) => (spec, true),
+            Definition::Flawed(spec) => (spec, false),
+            Definition::Broken => {
+                return EndpointState::Quarantined(self.quarantine(name, &[], Vec::new()));
+            }
         };
         let at = ConfigPath::root().key(Kind::Endpoint.section()).key(name);
         let mut bench = Bench {
@@ -70,8 +74,10 @@ impl<'a> Workshop<'a> {
             findings: Findings::new(),
         };
         let built = self.build(&mut bench);
-        let sound = bench.findings.errors() == 0;
-        let found = bench.findings.into_vec();
+        let sound = serves && bench.findings.errors() == 0;
+        let mut found = bench.findings.into_vec();
+        // What seems to be missing may stand under the key that does not exist.
+        found.retain(|diagnostic| serves || diagnostic.code != Code::NoCredentialSource);
         for diagnostic in &found {
             ledger.add(diagnostic.clone(), Some(name));
         }

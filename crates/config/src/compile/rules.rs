@@ -37,7 +37,7 @@ impl<'a> Workshop<'a> {
             let name = reference.name.as_str();
             match self.loaded.rules.get(name) {
                 Some(Definition::Sound(spec)) => rules.push((RuleName::from(name), spec)),
-                Some(Definition::Broken) => {
+                Some(Definition::Flawed(_) | Definition::Broken) => {
                     let message = format!("rule `{name}` is broken");
                     bench
                         .findings
@@ -153,26 +153,17 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    /// Compiles the rules that no endpoint names, to find what is wrong with them.
+    /// Compiles the rules that no endpoint is compiled with, to find what is wrong with them.
     pub(super) fn unused_rules(&self, ledger: &mut Ledger) {
-        let sound = |definition: &'a Definition<EndpointSpec>| match definition {
-            Definition::Sound(spec) => Some(spec),
-            Definition::Broken => None,
-        };
-        let endpoints: Vec<_> = self.loaded.endpoints.values().filter_map(sound).collect();
-        let named = endpoints
-            .iter()
-            .flat_map(|spec| &spec.rules)
-            .map(|rule| rule.name.as_str());
-        let named: BTreeSet<&str> = named.collect();
-        let rules = self
-            .loaded
-            .rules
-            .iter()
-            .filter(|(name, _)| !named.contains(name.as_str()));
-        for (name, definition) in rules {
-            let Definition::Sound(spec) = definition else {
-                continue;
+        let endpoints = self.loaded.endpoints.values();
+        let endpoints: Vec<_> = endpoints.filter_map(Definition::sound).collect();
+        let named = endpoints.iter().flat_map(|spec| &spec.rules);
+        let named: BTreeSet<&str> = named.map(|rule| rule.name.as_str()).collect();
+        for (name, definition) in &self.loaded.rules {
+            let spec = match definition {
+                Definition::Sound(spec) if !named.contains(name.as_str()) => spec,
+                Definition::Flawed(spec) => spec,
+                Definition::Sound(_) | Definition::Broken => continue,
             };
             let facts = self.any_endpoint(spec, &endpoints);
             let mut findings = Findings::new();

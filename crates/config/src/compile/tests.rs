@@ -262,3 +262,27 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
     assert_ne!(own, fingerprint(&text("a", "b"), "x", "t"));
     assert_ne!(own, fingerprint(&text("a", "b"), "s", "x"));
 }
+
+#[test]
+fn an_unknown_key_does_not_hide_what_else_is_wrong() {
+    let compiled = compiled(&format!(
+        "endpoints:\n  ok: {{{ALLOW}}}\n  api:\n    authentcation: {{}}\n    rules: [{{name: nobody}}, {{name: r}}]\nrules:\n  r:\n    whenAll: [1]\n    conditions:\n      pass: ['request.pth == \"/\"', '1 +']\n"
+    ));
+    let found = findings(&compiled);
+    for expected in [
+        "4 C003 endpoints.api.authentcation",
+        "5 C014 endpoints.api.rules[0].name",
+        "5 C015 endpoints.api.rules[1].name",
+        "8 C003 rules.r.whenAll",
+        "10 C021 rules.r.conditions.pass[0]",
+        "10 C020 rules.r.conditions.pass[1]",
+    ] {
+        assert!(
+            found.iter().any(|found| found == expected),
+            "{expected} in {found:?}"
+        );
+    }
+    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(quarantined(&compiled), ["api"]);
+    assert!(compiled.plan.is_some());
+}
