@@ -155,7 +155,9 @@ impl Pipeline {
                 let mut stages = self.stages(detail);
                 let (name, correlation) = (&endpoint.name, &request.correlation);
                 let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
-                let end = conclude(endpoint, &request, &mut stages).instrument(span).await;
+                let end = conclude(endpoint, &request, &mut stages)
+                    .instrument(span)
+                    .await;
                 finish(endpoint, generation, Ok(request), end, stages)
             }
             Err(refused) => self.refuse(endpoint, generation, refused),
@@ -288,6 +290,10 @@ fn finish(
 
 /// Sends the correlation id back, whatever the policy says of a header of that name.
 pub(crate) fn echo(reply: &mut Reply, header: &HeaderName, correlation: &str) {
+    let echoes = |(name, value): &(HeaderName, HeaderValue)| name == header && value == correlation;
+    if reply.headers.iter().any(echoes) {
+        return;
+    }
     if let Ok(value) = HeaderValue::from_str(correlation) {
         reply.headers.retain(|(name, _)| name != header);
         reply.headers.push((header.clone(), value));
