@@ -98,4 +98,17 @@ mod tests {
         check("/healthz/x", Route::Nothing);
         check("/api/explain", Route::Nothing);
     }
+
+    #[test]
+    fn defect_12_nothing_but_decisions_and_liveness_is_public() {
+        for path in [
+            "/metrics",
+            "/explain",
+            "/api/explain",
+            "/health",
+            "/api/healthz",
+        ] {
+            check(path, Route::Nothing);
+        }
+    }
 }

@@ -100,3 +100,38 @@ fn attack_22_conflicting_framing_is_refused() {
     shutdown.begin();
     server.join();
 }
+
+#[test]
+fn attack_21_nothing_behind_an_upgrade_is_taken_for_granted() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let mut client = TcpStream::connect(address).unwrap();
+    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+    write!(client, "GET /one HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n").unwrap();
+    write!(client, "\x01\x02 no request\r\n\r\n").unwrap();
+    let reply = read_reply(&mut client, "/one");
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    // Whatever follows is a request of its own or nothing, never a stream that passed.
+    let rest = read_reply(&mut client, "\r\n");
+    assert!(
+        rest.is_empty() || rest.starts_with("HTTP/1.1 400"),
+        "{rest}"
+    );
+    shutdown.begin();
+    server.join();
+}
+
+#[test]
+fn attack_24_http_2_is_not_spoken() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let mut client = TcpStream::connect(address).unwrap();
+    let _ = client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    let mut reply = Vec::new();
+    let _ = client.read_to_end(&mut reply);
+    let reply = String::from_utf8_lossy(&reply);
+    assert!(
+        reply.is_empty() || reply.starts_with("HTTP/1.1 400"),
+        "{reply}"
+    );
+    shutdown.begin();
+    server.join();
+}

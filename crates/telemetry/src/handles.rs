@@ -190,6 +190,7 @@ const fn is_admission(reason: ReasonCode) -> bool {
             | ReasonCode::ProxyUntrusted
             | ReasonCode::ForwardedInvalid
             | ReasonCode::RequestAmbiguous
+            | ReasonCode::RequestMalformed
             | ReasonCode::RequestTooLarge
     )
 }

@@ -82,10 +82,25 @@ impl<'de> Deserialize<'de> for DurationSpec {
 
 impl Serialize for DurationSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_zero() {
-            return serializer.serialize_str("0");
-        }
-        serializer.serialize_str(&format!("{}ns", self.0.as_nanos()))
+        serializer.serialize_str(&shortest(self.0))
+    }
+}
+
+/// The duration in the largest unit that says it in whole numbers.
+fn shortest(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 6] = [
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let nanos = duration.as_nanos();
+    let whole = UNITS.iter().find(|(size, _)| nanos.is_multiple_of(*size));
+    match whole {
+        Some((size, unit)) if nanos > 0 => format!("{}{unit}", nanos / size),
+        _ => String::from("0"),
     }
 }
 
@@ -122,6 +137,10 @@ mod tests {
         check("250ms", Some(Duration::from_millis(250)));
         check("1h30m", Some(Duration::from_mins(90)));
         check("1.5s", Some(Duration::from_millis(1_500)));
+        for text in ["0", "1ns", "1500us", "250ms", "90s", "30m", "2h"] {
+            let read = text.parse::<DurationSpec>().unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), text);
+        }
         for bad in ["", "5", "zz", "1d", "-1s", "s", "1s ", "1..5s"] {
             check(bad, None);
         }

@@ -87,7 +87,7 @@ impl Map {
     }
 
     /// The value under a key of any type.
-    pub fn get_key(&self, key: &Key) -> Option<&Value> {
+    pub fn value_at(&self, key: &Key) -> Option<&Value> {
         let found = self.entries.binary_search_by(|(own, _)| own.cmp(key));
         found
             .ok()

@@ -216,7 +216,7 @@ impl<'a> Dict<'a> {
     fn key(&self, key: &Key) -> Option<Val<'a>> {
         match self {
             Self::Values(map) => map
-                .get_key(key)
+                .value_at(key)
                 .and_then(|value| Val::read(value.view()).ok()),
             Self::Object(_) => None,
             Self::Built(entries) => {
