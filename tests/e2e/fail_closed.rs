@@ -70,9 +70,8 @@ struct Request {
 impl Rule {
     /// The decision model, read naively.
     fn passes(&self, request: &Request) -> bool {
-        let all = |atoms: &[Atom], wanted| {
-            atoms.iter().all(|atom| atom.holds(request) == Some(wanted))
-        };
+        let all =
+            |atoms: &[Atom], wanted| atoms.iter().all(|atom| atom.holds(request) == Some(wanted));
         let matched = self.token.is_none_or(|token| request.token == Some(token));
         matched
             && !self.asks_nobody
@@ -86,20 +85,21 @@ impl Rule {
             let quoted = atoms.iter().map(|atom| format!("\"{}\"", atom.source()));
             quoted.collect::<Vec<_>>().join(", ")
         };
-        let mut yaml = format!("  {name}:\n");
-        if let Some(token) = self.token {
-            yaml += &format!("    auth: [{{match: [{{type: bearer, value: {token}}}]}}]\n");
-        }
-        if self.asks_nobody {
-            yaml += &format!("    backendApi: {{url: 'http://{nobody}/'}}\n");
-        }
-        yaml += &format!(
+        let auth = self
+            .token
+            .map(|token| format!("    auth: [{{match: [{{type: bearer, value: {token}}}]}}]\n"));
+        let backend = format!("    backendApi: {{url: 'http://{nobody}/'}}\n");
+        let conditions = format!(
             "    conditions: {{error: [{}], fail: [{}], pass: [{}]}}\n",
             list(&self.error),
             list(&self.fail),
             list(&self.pass),
         );
-        yaml
+        let backend = if self.asks_nobody { &backend } else { "" };
+        format!(
+            "  {name}:\n{}{backend}{conditions}",
+            auth.unwrap_or_default()
+        )
     }
 }
 
@@ -132,7 +132,9 @@ impl Gate {
         let stores = Stores::offline(&loaded, Arc::clone(&clock)).unwrap();
         let plan: Plan = compile(&loaded, &stores).plan?;
         let telemetry = Telemetry::new(&LoggingSpec::default(), std::io::sink()).unwrap();
-        Some(Self { pipeline: Pipeline::new(PlanHandle::new(plan), telemetry, clock) })
+        Some(Self {
+            pipeline: Pipeline::new(PlanHandle::new(plan), telemetry, clock),
+        })
     }
 
     async fn decide(&self, request: &Request) -> (Decision, Outcome) {
@@ -183,14 +185,26 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let rule = (token, atoms(), atoms(), atoms(), asks_nobody);
     let rule = rule.prop_map(|(token, error, fail, pass, asks_nobody)| {
         let (error, fail) = (mostly_false(error), mostly_false(fail));
-        Rule { token, error, fail, pass, asks_nobody }
+        Rule {
+            token,
+            error,
+            fail,
+            pass,
+            asks_nobody,
+        }
     });
     prop::collection::vec(rule, 0..4)
 }
 
 /// Conditions that forbid are rarely true in real life; as many passes as denials are wanted.
 fn mostly_false(atoms: Vec<Atom>) -> Vec<Atom> {
-    let flip = |atom| if matches!(atom, Atom::True) { Atom::False } else { atom };
+    let flip = |atom| {
+        if matches!(atom, Atom::True) {
+            Atom::False
+        } else {
+            atom
+        }
+    };
     atoms.into_iter().map(flip).collect()
 }
 
@@ -201,7 +215,12 @@ fn requests() -> impl Strategy<Value = Request> {
         prop::sample::select(vec![None, Some("1"), Some("2")]),
         prop::sample::select(vec![Some("one"), Some("two"), Some("three"), None]),
     );
-    request.prop_map(|(method, path, tenant, token)| Request { method, path, tenant, token })
+    request.prop_map(|(method, path, tenant, token)| Request {
+        method,
+        path,
+        tenant,
+        token,
+    })
 }
 
 proptest! {

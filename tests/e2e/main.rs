@@ -4,10 +4,13 @@
 //! configuration of its example, `forward-auth`, an identity service and the application, both
 //! recording what reaches them.
 
+#![cfg(test)]
+
 mod fail_closed;
 mod keepalive;
 mod reload;
 mod scenario;
+mod surfaces;
 mod world;
 
 use ztag_test_support::{Failure, Proxy};
