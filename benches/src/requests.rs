@@ -21,14 +21,17 @@ pub fn token(number: u32) -> String {
     format!("zt1-{number:08}-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms")
 }
 
-/// A request to `endpoint` as a client sends it, with token `number`.
+/// A request to `endpoint`, asked directly about itself, with token `number`.
 pub fn direct(endpoint: &str, number: u32) -> Hop {
     let mount = format!("/{endpoint}/auth");
-    let uri = format!("{mount}{PATH}");
-    hop(&uri, mount.len(), client_headers(number))
+    hop(
+        &format!("{mount}?page=2"),
+        mount.len(),
+        client_headers(number),
+    )
 }
 
-/// The same request as Traefik describes it.
+/// A request of the same client, as Traefik describes it.
 pub fn described_by_traefik(endpoint: &str, number: u32) -> Hop {
     let mount = format!("/{endpoint}/auth");
     let mut headers = client_headers(number);
@@ -39,7 +42,10 @@ pub fn described_by_traefik(endpoint: &str, number: u32) -> Hop {
         ("x-forwarded-uri", PATH),
         ("x-forwarded-for", "192.0.2.10"),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     hop(&mount, mount.len(), headers)
 }

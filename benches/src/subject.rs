@@ -41,9 +41,7 @@ impl Subject {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let backend = MockServer::start(|_| {
-            Reply::text(200, INTROSPECTION).header("Content-Type", "application/json")
-        })?;
+        let backend = MockServer::start(|_| introspected())?;
         let folder = tempfile::tempdir()?;
         let ports = Ports::new().with(BACKEND, backend.address().port());
         copy_rendered(&workspace().join("benches/load"), folder.path(), &ports)?;
@@ -128,6 +126,16 @@ pub fn ready<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
+    }
+}
+
+fn introspected() -> Reply {
+    let json = ("Content-Type".to_owned(), "application/json".to_owned());
+    Reply {
+        status: 200,
+        headers: vec![json],
+        body: INTROSPECTION.as_bytes().to_vec(),
+        abort: false,
     }
 }
 

@@ -1,21 +1,96 @@
-//! Measurements side by side with other servers.
+//! Measurements: side by side with other servers under load, or of the code alone.
 
-use clap::Args;
+mod cpu;
+mod goals;
+mod load;
+mod measure;
+mod servers;
+mod table;
+mod targets;
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
 use ztag_test_support::Failure;
 
 use crate::command::{cargo, execute};
 use crate::setup;
 
+use self::measure::{Effort, Measured, measure};
+use self::targets::Target;
+
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Passed on to the benchmarks, such as a filter.
+    /// What to measure.
+    #[arg(value_enum, default_value_t = Subject::ForwardAuth)]
+    subject: Subject,
+    /// One short round: shows that everything runs, the numbers say little.
+    #[arg(long)]
+    quick: bool,
+    /// How often each server is measured, in turns.
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
+    /// Only the rows whose name contains this; the goals are not judged then.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Writes the results to a file, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Passed on to `cargo bench` with `code`, such as a filter.
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
-/// Runs the benchmarks of the package `ztag-benches`.
+#[derive(Clone, Copy, ValueEnum)]
+enum Subject {
+    /// `forward-auth` under load beside nginx and a bare hyper server, and behind proxies.
+    ForwardAuth,
+    /// Decisions and their parts in one process.
+    Code,
+}
+
+/// Measures and prints a table; fails when a goal is missed by more than noise explains.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    match options.subject {
+        Subject::Code => {
+            let mut command = cargo(&["bench", "--package", "ztag-benches", "--benches", "--"]);
+            execute(command.args(&options.arguments))
+        }
+        Subject::ForwardAuth => under_load(options),
+    }
+}
+
+fn under_load(options: &Options) -> Result<(), Failure> {
     setup::install()?;
-    let mut command = cargo(&["bench", "--package", "ztag-benches", "--"]);
-    execute(command.args(&options.arguments))
+    let binaries = servers::build()?;
+    let mut effort = Effort::new(options.quick);
+    if let Some(rounds) = options.rounds {
+        effort.rounds = rounds.max(1);
+    }
+    let wanted = |target: &&Target| {
+        let only = options.only.as_deref();
+        only.is_none_or(|only| target.name.contains(only))
+    };
+    let targets: Vec<&Target> = targets::ALL.iter().filter(wanted).collect();
+    let measured = measure(&targets, &binaries, effort)?;
+    print!("{}", table::render(&measured));
+    let goals = goals::judge(&measured);
+    for goal in &goals {
+        println!("{goal}");
+    }
+    if let Some(file) = &options.json {
+        let rows: Vec<_> = measured.iter().map(Measured::to_json).collect();
+        let text = format!(
+            "{:#}\n",
+            json!({ "effort": effort.to_json(), "rows": rows })
+        );
+        fs::write(file, text)?;
+    }
+    if options.quick || goals.iter().all(goals::Goal::is_met) {
+        Ok(())
+    } else {
+        Err(Failure::new("a goal is missed"))
+    }
 }

@@ -58,6 +58,11 @@ impl Process {
         })
     }
 
+    /// Its number in the system, to look up what it takes.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `address` accepts connections. Fails, with the log, as soon as the process
     /// has ended.
     pub fn wait_until_listening(&mut self, address: SocketAddr) -> Result<(), Failure> {

@@ -1,0 +1,99 @@
+//! The goals of forward-auth, judged by the least processor time of one run.
+
+use std::fmt;
+
+use super::measure::Measured;
+use super::table::{hundredths, ratio, thousandths};
+use super::targets::{CACHED, CHAIN, STATIC};
+
+/// How far above its goal a number may be by noise alone, in percent.
+const SLACK: u64 = 15;
+
+/// One goal and what was reached.
+pub(super) struct Goal {
+    row: &'static str,
+    unit: Unit,
+    most: u64,
+    reached: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    /// Hundredths of the floor.
+    Ratio,
+    /// Nanoseconds.
+    Time,
+}
+
+const GOALS: [(&str, Unit, u64); 3] = [
+    (STATIC, Unit::Ratio, 160),
+    (CACHED, Unit::Ratio, 220),
+    (CHAIN, Unit::Time, 7_000),
+];
+
+/// The goals whose rows were measured.
+pub(super) fn judge(measured: &[Measured]) -> Vec<Goal> {
+    let reached = |name: &str, unit| {
+        let row = measured.iter().find(|row| row.target.name == name)?;
+        match unit {
+            Unit::Ratio => ratio(row, measured),
+            Unit::Time => Some(row.least_cpu()),
+        }
+    };
+    GOALS
+        .into_iter()
+        .filter_map(|(row, unit, most)| {
+            Some(Goal {
+                row,
+                unit,
+                most,
+                reached: reached(row, unit)?,
+            })
+        })
+        .collect()
+}
+
+impl Goal {
+    /// Whether it is met, give or take noise.
+    pub(super) const fn is_met(&self) -> bool {
+        self.reached * 100 <= self.most * (100 + SLACK)
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (show, unit): (fn(u64) -> String, _) = match self.unit {
+            Unit::Ratio => (hundredths, " x nginx"),
+            Unit::Time => (thousandths, " us"),
+        };
+        let verdict = match (self.reached <= self.most, self.is_met()) {
+            (true, _) => "met",
+            (false, true) => "missed within noise",
+            (false, false) => "MISSED",
+        };
+        let (reached, most) = (show(self.reached), show(self.most));
+        write!(f, "{}: {reached}{unit}, goal {most}: {verdict}", self.row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reached: u64, expected: &str) {
+        let goal = Goal {
+            row: "x",
+            unit: Unit::Ratio,
+            most: 200,
+            reached,
+        };
+        assert_eq!(goal.to_string(), expected);
+    }
+
+    #[test]
+    fn noise_is_no_failure_but_is_told() {
+        check(199, "x: 1.99 x nginx, goal 2.00: met");
+        check(230, "x: 2.30 x nginx, goal 2.00: missed within noise");
+        check(231, "x: 2.31 x nginx, goal 2.00: MISSED");
+    }
+}
