@@ -10,6 +10,10 @@ use crate::error::EvalError;
 /// Bytes a compiled pattern may take.
 const MAX_COMPILED: usize = 256 * 1024;
 
+/// Bytes that a pattern built at run time may take: whoever sends the pattern sends the text as
+/// well, and the time to search is the product of both.
+const MAX_COMPILED_LATE: usize = 32 * 1024;
+
 /// Bytes of pattern text at the most.
 const MAX_PATTERN: usize = 4 * 1024;
 
@@ -21,11 +25,15 @@ const COMPILE_STEPS: usize = 500;
 
 /// Compiles `pattern`. The error is one line and quotes nothing.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, &'static str> {
+    compile_within(MAX_COMPILED, pattern)
+}
+
+fn compile_within(bytes: usize, pattern: &str) -> Result<Regex, &'static str> {
     if pattern.len() > MAX_PATTERN {
         return Err("it is too long");
     }
     let built = RegexBuilder::new(&translate(pattern))
-        .size_limit(MAX_COMPILED)
+        .size_limit(bytes)
         .dfa_size_limit(MAX_COMPILED)
         .nest_limit(64)
         .build();
@@ -47,7 +55,8 @@ pub(crate) fn is_match(meter: &mut Meter, pattern: &str, text: &str) -> Result<b
             return Ok(regex.is_match(text));
         }
         meter.items(COMPILE_STEPS + pattern.len())?;
-        let regex = compile(pattern).map_err(|_| EvalError::new("a pattern does not compile"))?;
+        let regex = compile_within(MAX_COMPILED_LATE, pattern)
+            .map_err(|_| EvalError::new("a pattern does not compile"))?;
         if recent.len() >= KEPT {
             recent.remove(0);
         }

@@ -1,5 +1,6 @@
 //! The sandboxed engine: an allow-list of filters, tests and functions, limits, and no way out.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
 
 use minijinja::syntax::SyntaxConfig;
@@ -149,7 +150,12 @@ pub(super) fn render(engine: &Environment<'static>, root: Value) -> Result<Strin
         left: OUTPUT_BYTES,
     };
     let main = engine.get_template(MAIN).map_err(|error| explain(&error))?;
-    let rendered = main.render_captured_to(root, &mut out).map(drop);
+    // The operations known to panic are refused at load. Should another be found, a client gets
+    // an error like any other, and not a connection cut before its decision is on record.
+    let rendered = panic::catch_unwind(AssertUnwindSafe(|| {
+        main.render_captured_to(root, &mut out).map(drop)
+    }));
+    let rendered = rendered.map_err(|_| EvalError::new("the template engine failed"))?;
     rendered.map_err(|error| explain(&error))?;
     String::from_utf8(out.bytes)
         .map_err(|_| EvalError::new("a template made text that is not UTF-8"))
@@ -272,7 +278,7 @@ fn add_standard_filters(engine: &mut Environment<'static>) {
 fn add_tests(engine: &mut Environment<'static>) {
     engine.add_test("boolean", conditions::is_boolean);
     engine.add_test("defined", conditions::is_defined);
-    engine.add_test("divisibleby", conditions::is_divisibleby);
+    engine.add_test("divisibleby", filters::is_divisibleby);
     engine.add_test("endingwith", filters::is_endingwith);
     engine.add_test("eq", conditions::is_eq);
     engine.add_test("equalto", conditions::is_eq);

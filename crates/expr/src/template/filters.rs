@@ -335,6 +335,16 @@ pub(super) fn is_startingwith(value: &Value, start: &str) -> bool {
     value.as_str().is_some_and(|text| text.starts_with(start))
 }
 
+/// The test `divisibleby`: of whole numbers, and nothing is divisible by 0.
+pub(super) fn is_divisibleby(value: &Value, by: &Value) -> bool {
+    match (value.as_i64(), by.as_i64()) {
+        // The smallest number divided by -1 has no rest either.
+        (Some(_), Some(-1)) => true,
+        (Some(value), Some(by)) => value.checked_rem(by) == Some(0),
+        _ => false,
+    }
+}
+
 /// The test `endingwith`.
 pub(super) fn is_endingwith(value: &Value, end: &str) -> bool {
     value.as_str().is_some_and(|text| text.ends_with(end))

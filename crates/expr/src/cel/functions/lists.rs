@@ -186,17 +186,45 @@ fn sort<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
         count.saturating_mul(usize::try_from(count.checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1),
     )?;
     let mut items = items.to_vec()?;
-    let mut failed = None;
-    items.sort_by(|a, b| match order(a, b) {
-        Ok(ordering) => ordering.unwrap_or(Ordering::Equal),
-        Err(error) => {
-            failed.get_or_insert(error);
-            Ordering::Equal
+    if let Some(first) = items.first() {
+        for item in &items {
+            if order(first, item)
+                .map_err(|error| error.named("sort"))?
+                .is_none()
+            {
+                return Err(EvalError::new("a number that is none has no order"));
+            }
         }
-    });
-    match failed {
-        Some(error) => Err(error.named("sort")),
-        None => Ok(Val::list(items)),
+    }
+    items.sort_by(total);
+    Ok(Val::list(items))
+}
+
+/// The order of values known to be comparable. Sorting panics over an order with contradictions,
+/// and comparing integers with each other exactly but with floats as floats is one: here integers
+/// that equal the same float are told apart afterwards.
+fn total(a: &Val<'_>, b: &Val<'_>) -> Ordering {
+    match (line(a), line(b)) {
+        (Some((a, whole_a)), Some((b, whole_b))) => {
+            let ordering = a.partial_cmp(&b).unwrap_or(Ordering::Equal);
+            ordering.then_with(|| whole_a.cmp(&whole_b))
+        }
+        _ => order(a, b).ok().flatten().unwrap_or(Ordering::Equal),
+    }
+}
+
+/// A number as a float, and its whole part.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the two parts together are exact enough to order by"
+)]
+fn line(value: &Val<'_>) -> Option<(f64, i128)> {
+    match value {
+        Val::Int(i) => Some((*i as f64, i128::from(*i))),
+        Val::Uint(u) => Some((*u as f64, i128::from(*u))),
+        Val::Double(d) => Some((*d, *d as i128)),
+        _ => None,
     }
 }
 

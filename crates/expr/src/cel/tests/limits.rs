@@ -45,6 +45,55 @@ fn attack_58_cost_bombs_end_in_an_error() {
     assert!(evaluate("lists.range(1000000000)").is_err());
 }
 
+/// A pattern and a text from the same client make the longest search.
+#[test]
+fn attack_58_a_pattern_from_the_request_is_smaller_than_one_from_the_configuration() {
+    let text = Value::text("ab".repeat(30_000));
+    let bomb = "[ab]*a[ab]{2000}c";
+    let late = format!("x.matches('{bomb}' + '')");
+    assert_eq!(
+        over(&late, &text),
+        Err("a pattern does not compile".to_owned())
+    );
+    assert_eq!(over("x.matches('^(ab' + ')+$')", &text), Ok(true.into()));
+}
+
+/// Pseudo-random numbers, the same every time.
+fn noise() -> impl Iterator<Item = i64> {
+    std::iter::successors(Some(1_u64), |seed| {
+        Some(seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1))
+    })
+    .map(|seed| i64::try_from(seed >> 40).unwrap())
+}
+
+/// The standard library panics where an order contradicts itself.
+#[test]
+fn attack_58_no_list_makes_sorting_panic() {
+    let mixed = |k: i64| match k % 3 {
+        0 => Value::text(k.to_string()),
+        1 => Value::Bool(k % 2 == 0),
+        _ => Value::Int(k),
+    };
+    let not_numbers = |k: i64| match k % 3 {
+        0 => Value::Double(f64::NAN),
+        _ => Value::Int(k % 100),
+    };
+    for of in [mixed, not_numbers] {
+        let items: Vec<Value> = noise().skip(1).take(2_000).map(of).collect();
+        assert!(over("x.sort().size()", &Value::from(items)).is_err());
+    }
+    // Around 2^53, integers that differ equal the same float.
+    let close = |k: i64| match k % 2 {
+        0 => Value::Double(9_007_199_254_740_992.0),
+        _ => Value::Int(9_007_199_254_740_992 + k % 5),
+    };
+    let items: Vec<Value> = noise().take(2_000).map(close).collect();
+    assert_eq!(
+        over("x.sort().size()", &Value::from(items)),
+        Ok(Value::Int(2_000))
+    );
+}
+
 #[test]
 fn ordinary_work_is_within_the_budget() {
     let items: Vec<Value> = (0..2_000).map(Value::Int).collect();

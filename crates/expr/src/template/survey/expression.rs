@@ -63,7 +63,7 @@ impl Survey<'_> {
                 self.expression(&slice.expr)?;
                 self.optional(slice.start.as_ref())?;
                 self.optional(slice.stop.as_ref())?;
-                self.optional(slice.step.as_ref())
+                self.step(slice.step.as_ref())
             }
             Expr::UnaryOp(operation) => self.expression(&operation.expr),
             Expr::BinOp(operation) => self.operation(operation),
@@ -89,6 +89,19 @@ impl Survey<'_> {
                 own.all(&map.values)
             }),
         }
+    }
+
+    /// A slice goes forward by a number written out: the engine panics over other steps, and the
+    /// text sliced may be the client's.
+    fn step(&self, step: Option<&Expr<'_>>) -> Result<(), CompileError> {
+        let Some(step) = step else { return Ok(()) };
+        let forward = matches!(step, Expr::Const(own) if own.value.as_i64().is_some_and(|by| (1..=1_000).contains(&by)));
+        if forward {
+            return Ok(());
+        }
+        let message = "the step of a slice is a whole number above 0, written out";
+        let error = self.error(Code::RefusedFeature, step.span(), message);
+        Err(error.hint("use the filter `reverse` to go backwards"))
     }
 
     fn gathering(

@@ -34,6 +34,32 @@ fn attack_58_cost_bombs_end_in_an_error() {
     }
 }
 
+/// The engine panics over steps that are not positive, and over what is divisible by 0.
+#[test]
+fn attack_58_no_value_makes_a_slice_or_test_panic() {
+    for step in [
+        "-1",
+        "0",
+        "response.id",
+        "-response.id",
+        "1.5",
+        "1001",
+        "'a'",
+    ] {
+        let source = format!("{{{{ request.headers['x-empty'][::{step}] }}}}");
+        let compiled = Template::compile(&source, &vocabulary(), &TemplateFiles::empty());
+        assert_eq!(compiled.unwrap_err().code, Code::RefusedFeature, "{source}");
+    }
+    check("{{ request.headers['x-empty'][::2] }}", "");
+    check("{{ request.path[1:4:2] }}", "ab");
+    check("{{ 7 is divisibleby(0) }}", "false");
+    check(
+        "{{ 6 is divisibleby(3) }}{{ 7 is divisibleby(3) }}",
+        "truefalse",
+    );
+    check("{{ (-9223372036854775808) is divisibleby(-1) }}", "true");
+}
+
 #[test]
 fn repetition_of_text_is_refused() {
     for source in [
