@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ztag_expr::Hybrid;
 use ztag_types::{Key, Map, Outcome, Reads, Scope, Value};
 
+use crate::conditions::Ruling;
 use crate::error::Fault;
 use crate::locals::{LocalValues, Needs};
 
@@ -45,11 +46,25 @@ impl Exporter {
         }
     }
 
-    /// The exports of `outcome`.
-    ///
-    /// # Errors
-    /// The first export that cannot be evaluated: a pass or fail without all its exports is none.
-    pub(crate) fn export(
+    /// What follows from `ruling`, with its exports. A pass without all of its exports is an error;
+    /// a fail or an error stays what it is, and exports nothing when one cannot be evaluated.
+    pub(crate) fn settle(
+        &self,
+        ruling: Ruling,
+        locals: &LocalValues<'_>,
+        scope: Scope<'_>,
+    ) -> (Ruling, Arc<Map>) {
+        match self.export(ruling.outcome, locals, scope) {
+            Ok(exports) => (ruling, exports),
+            Err(fault) if ruling.outcome == Outcome::Pass => {
+                self.settle(fault.into(), locals, scope)
+            }
+            Err(_) => (ruling, Arc::default()),
+        }
+    }
+
+    /// The exports of `outcome`, or the first that cannot be evaluated.
+    fn export(
         &self,
         outcome: Outcome,
         locals: &LocalValues<'_>,
@@ -65,24 +80,6 @@ impl Exporter {
             map.insert(Key::String(Arc::clone(&export.name)), value);
         }
         Ok(Arc::new(map))
-    }
-
-    /// Those exports of `outcome` that can be evaluated, where judgement ended too early for all.
-    pub(crate) fn salvage(
-        &self,
-        outcome: Outcome,
-        locals: &LocalValues<'_>,
-        scope: Scope<'_>,
-    ) -> Arc<Map> {
-        let exports = match self.plan(outcome) {
-            ExportPlan::Constant(map) => return Arc::clone(map),
-            ExportPlan::Computed(exports) => exports.iter(),
-        };
-        let values = exports.filter_map(|export| {
-            let value = export.evaluate(outcome, locals, scope).ok()?;
-            Some((Key::String(Arc::clone(&export.name)), value))
-        });
-        Arc::new(values.collect())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Outcome, &Export)> {

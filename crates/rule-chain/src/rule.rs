@@ -198,15 +198,10 @@ impl Rule {
         let slots = evidence.slots(&variables, &backend);
         let scope = slots.scope();
         let ruled = self.conditions.rule(&locals, scope, notes);
-        let ruling = ruled.map(|ruling| ruling.unwrap_or_else(|| implicit(&backend)));
-        let exported = ruling.and_then(|ruling| {
-            let exports = self.exporter.export(ruling.outcome, &locals, scope)?;
-            Ok((ruling, exports))
+        let ruling = ruled.map_or_else(Ruling::from, |ruling| {
+            ruling.unwrap_or_else(|| implicit(&backend))
         });
-        let (ruling, exports) = exported.unwrap_or_else(|fault| {
-            let exports = self.exporter.salvage(Outcome::Error, &locals, scope);
-            (fault.into(), exports)
-        });
+        let (ruling, exports) = self.exporter.settle(ruling, &locals, scope);
         notes.variables(&locals, &exports);
         Judged::new(ruling, exports, backend)
     }
@@ -222,9 +217,7 @@ impl Rule {
         let locals = self.locals.unset();
         let variables = evidence.variables(Some(&locals));
         let slots = evidence.slots(&variables, &backend);
-        let exports = self
-            .exporter
-            .salvage(ruling.outcome, &locals, slots.scope());
+        let (ruling, exports) = self.exporter.settle(ruling, &locals, slots.scope());
         notes.variables(&locals, &exports);
         Judged::new(ruling, exports, backend)
     }

@@ -231,20 +231,35 @@ async fn a_failed_endpoint_variable_satisfies_no_condition() {
 }
 
 #[tokio::test]
-async fn an_export_that_fails_makes_the_rule_an_error() {
-    for outcome in ["pass", "fail"] {
+async fn an_export_that_fails_undoes_a_pass_and_nothing_else() {
+    for (ruled, expected) in [
+        ("pass", (Error, ReasonCode::RenderFailed)),
+        ("fail", (Fail, ReasonCode::FailCondition)),
+        ("error", (Error, ReasonCode::ErrorCondition)),
+    ] {
         let gate = Gate::one(json!({
-            "conditions": { outcome: ["true"] },
-            "responses": { outcome: { "variables": { "a": "1", "b": "request.headers['absent']" } } },
+            "conditions": { ruled: ["true"] },
+            "responses": { ruled: { "variables": { "a": "1", "b": "request.headers['absent']" } } },
         }));
         let (verdict, _) = gate.ask(&Ask::get()).await;
-        assert_eq!(
-            ended(&verdict),
-            (Error, ReasonCode::RenderFailed),
-            "{outcome}"
-        );
-        assert!(verdict.exports.merged.is_empty());
+        assert_eq!(ended(&verdict), expected, "{ruled}");
+        assert!(verdict.exports.merged.is_empty(), "{ruled}");
     }
+}
+
+#[tokio::test]
+async fn a_pass_undone_by_its_exports_has_those_of_an_error() {
+    let gate = Gate::one(json!({
+        "responses": {
+            "pass": { "variables": { "user": "request.headers['absent']" } },
+            "error": { "variables": { "why": "request.method" } },
+        },
+    }));
+    let (verdict, _) = gate.ask(&Ask::get()).await;
+    assert_eq!(ended(&verdict), (Error, ReasonCode::RenderFailed));
+    let why = verdict.exports.merged.get("why").unwrap();
+    assert_eq!(why.as_str(), Some("GET"));
+    assert_eq!(verdict.exports.merged.len(), 1);
 }
 
 #[tokio::test]
