@@ -8,6 +8,6 @@ mod spec;
 mod sweep;
 
 pub use hyper::body::Incoming;
-pub use serve::{Answer, Peer, Server};
+pub use serve::{Answer, Connections, Peer, Server};
 pub use shutdown::Shutdown;
 pub use spec::{AdminSpec, LimitsSpec, ListenSpec};

@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,10 +47,37 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
+/// How many connections are open. Clones count the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<AtomicU64>);
+
+impl Connections {
+    /// Those open now.
+    pub fn open(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> Entered {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(self.clone())
+    }
+}
+
+/// One of the connections open, until dropped.
+#[derive(Debug)]
+struct Entered(Connections);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Running workers.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    connections: Connections,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -77,26 +105,37 @@ impl Server {
             .max_connections
             .div_ceil(limits.worker_count())
             .max(1);
+        let connections = Connections::default();
         let mut workers = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             let (answer, shutdown, limits) = (answer.clone(), shutdown.clone(), limits.clone());
+            let connections = connections.clone();
             let worker = std::thread::Builder::new().name(format!("ztag-worker-{index}"));
             workers.push(worker.spawn(move || {
-                let worker = Worker::new(answer(), &limits, shutdown, each);
+                let worker = Worker::new(answer(), &limits, (shutdown, connections), each);
                 if let Err(error) = runtime.block_on(worker.run(listener)) {
                     tracing::error!(%error, "worker stopped");
                 }
             })?);
         }
-        Ok(Self { address, workers })
+        Ok(Self {
+            address,
+            connections,
+            workers,
+        })
     }
 
     /// The bound address, with the port the system chose.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The connections of all workers.
+    pub fn connections(&self) -> Connections {
+        self.connections.clone()
     }
 
     /// Waits until every worker has drained; give the shutdown signal first.
@@ -117,10 +156,16 @@ struct Worker<A> {
     capacity: usize,
     drain_timeout: Duration,
     shutdown: Shutdown,
+    connections: Connections,
 }
 
 impl<A: Answer> Worker<A> {
-    fn new(answer: A, limits: &LimitsSpec, shutdown: Shutdown, capacity: usize) -> Self {
+    fn new(
+        answer: A,
+        limits: &LimitsSpec,
+        (shutdown, connections): (Shutdown, Connections),
+        capacity: usize,
+    ) -> Self {
         let mut builder = http1::Builder::new();
         builder
             .max_buf_size(limits.max_header_bytes.max(8192))
@@ -134,6 +179,7 @@ impl<A: Answer> Worker<A> {
             capacity,
             drain_timeout: limits.drain_timeout.get(),
             shutdown,
+            connections,
         }
     }
 
@@ -200,9 +246,10 @@ impl<A: Answer> Worker<A> {
             shutdown: self.shutdown.clone(),
         };
         let builder = self.builder.clone();
+        let entered = self.connections.enter();
         let task = tokio::spawn(async move {
             connection.run(&builder, stream).await;
-            drop(place);
+            drop((place, entered));
         });
         self.sweep.watch(progress, task.abort_handle());
     }

@@ -43,9 +43,12 @@ fn a_connection_serves_many_requests() {
         write!(client, "GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         assert!(read_reply(&mut client, path).starts_with("HTTP/1.1 200 OK\r\n"));
     }
+    let connections = server.connections();
+    assert_eq!(connections.open(), 1);
     drop(client);
     shutdown.begin();
     server.join();
+    assert_eq!(connections.open(), 0);
 }
 
 #[test]
