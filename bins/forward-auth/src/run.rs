@@ -65,6 +65,11 @@ fn serve(sources: Sources) -> Result<(), Stop> {
     let shutdown = Shutdown::new();
     let public = listen(&server, &pipeline, &shutdown)?;
     let admin = administer(&server, &pipeline, &stores, &shutdown)?;
+    for (name, listener) in [("public", Some(&public)), ("admin", admin.as_ref())] {
+        if let Some(connections) = listener.map(Server::connections) {
+            telemetry.count_connections(name, move || connections.open());
+        }
+    }
     tracing::info!(
         public = %public.address(),
         admin = admin.as_ref().map(|admin| admin.address().to_string()),

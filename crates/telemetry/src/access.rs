@@ -40,7 +40,7 @@ pub(crate) fn write_details(out: &mut Vec<u8>, format: LogFormat, record: &Recor
     for report in &record.trace.stages {
         write_stage(out, format, record, report);
     }
-    for report in &record.trace.rules {
+    for report in record.judged() {
         write_rule(out, format, record, report);
         if let Some(backend) = &report.backend {
             write_backend(out, format, record, report, backend);

@@ -116,7 +116,7 @@ impl EndpointHandles {
                 .with(reason, register, |counter| counter.increment(1));
         }
         count_cache(&self.cache, &record.cache);
-        for report in &record.trace.rules {
+        for report in record.judged() {
             self.rules
                 .get(&report.rule)
                 .unwrap_or(&self.unknown)

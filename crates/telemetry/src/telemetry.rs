@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use ztag_types::{EndpointName, Record, RuleName};
@@ -29,7 +30,11 @@ struct Inner {
     drain: Drain,
     level: LogLevel,
     format: LogFormat,
+    connections: Mutex<Vec<(&'static str, Count)>>,
 }
+
+/// Counts something at the moment.
+type Count = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// A plan that decides from now on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +93,15 @@ impl Telemetry {
         output: impl Write + Send + 'static,
     ) -> Result<Self, TelemetryError> {
         let registry = Registry::new();
+        // Alerts need a value before the first reload, too.
+        for result in ["success", "failure"] {
+            registry
+                .counter(metric::CONFIG_RELOADS, &[result])
+                .increment(0);
+        }
+        registry
+            .gauge(metric::CONFIG_LAST_RELOAD_SUCCESS, &[])
+            .set(1.0);
         let handles = Handles::new(&registry, &[]);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -96,6 +110,7 @@ impl Telemetry {
                 drain: Drain::start(Box::new(output))?,
                 level: spec.level,
                 format: spec.format,
+                connections: Mutex::default(),
             }),
         })
     }
@@ -113,6 +128,7 @@ impl Telemetry {
             drain,
             level,
             format,
+            ..
         } = &*self.inner;
         handles.load().count(registry, record);
         if *level < LogLevel::Info {
@@ -124,6 +140,11 @@ impl Telemetry {
             }
             access::write_decision(out, *format, record);
         });
+    }
+
+    /// Whether stages, rules and backend calls are logged, too.
+    pub fn logs_details(&self) -> bool {
+        self.inner.level >= LogLevel::Debug
     }
 
     /// Makes the handles of a plan, and tells of its generation and quarantines.
@@ -169,15 +190,26 @@ impl Telemetry {
         evictions.absolute(cache.evicted);
     }
 
-    /// Tells how many connections a listener has open; `listener` is a name of ours.
-    pub fn connections(&self, listener: &'static str, open: u64) {
-        let gauge = self.inner.registry.gauge(metric::CONNECTIONS, &[listener]);
-        gauge.set(rounded(open));
+    /// Has `open` asked how many connections a listener has whenever metrics are rendered;
+    /// `listener` is a name of ours.
+    pub fn count_connections(
+        &self,
+        listener: &'static str,
+        open: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.inner
+            .connections
+            .lock()
+            .push((listener, Box::new(open)));
     }
 
     /// All metrics in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
         let registry = &self.inner.registry;
+        for (listener, open) in &*self.inner.connections.lock() {
+            let gauge = registry.gauge(metric::CONNECTIONS, &[listener]);
+            gauge.set(rounded(open()));
+        }
         let dropped = registry.counter(metric::LOG_LINES_DROPPED, &[]);
         dropped.absolute(self.inner.drain.sink().dropped());
         let mut text = registry.render();

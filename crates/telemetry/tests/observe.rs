@@ -230,15 +230,35 @@ fn a_failed_backend_call_is_an_error_whatever_its_status() {
 }
 
 #[test]
+fn a_remembered_verdict_judged_no_rule() {
+    let (telemetry, log) = telemetry(LogLevel::Debug, LogFormat::Json);
+    publish(&telemetry);
+    let mut remembered = record();
+    remembered.cache.participation = Participation::Hit;
+    telemetry.observe(&remembered);
+    telemetry.flush();
+    let text = telemetry.render();
+    for counted in ["rule_evaluations", "backend_requests", "cache_operations"] {
+        let mut lines = text.lines().filter(|line| {
+            line.starts_with(&format!("ztag_{counted}_total"))
+                && !line.contains("scope=\"endpoint\"")
+        });
+        assert!(lines.all(|line| line.ends_with(" 0")), "{counted}: {text}");
+    }
+    assert!(!log.text().contains("\"msg\":\"rule\""), "{}", log.text());
+}
+
+#[test]
 fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
     publish(&telemetry);
     let mut denied = record();
     denied.reason = ReasonCode::ProxyUntrusted.into();
     telemetry.observe(&denied);
+    has(&telemetry.render(), "ztag_config_last_reload_success 1");
     telemetry.reload(true);
     telemetry.reload(false);
-    telemetry.connections("public", 3);
+    telemetry.count_connections("public", || 3);
     telemetry.cache(&CacheGauges {
         entries: Some(1),
         bytes: Some(500),
@@ -255,6 +275,7 @@ fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     assert_eq!(seen, listed);
     has(&text, "ztag_config_last_reload_success 0");
     has(&text, "ztag_cache_evictions_total 2");
+    has(&text, "ztag_connections{listener=\"public\"} 3");
 }
 
 #[test]

@@ -235,3 +235,14 @@ pub struct Record {
     /// Stages and rules.
     pub trace: Trace,
 }
+
+impl Record {
+    /// The rules judged for this decision, in order. A verdict that the endpoint remembers had its
+    /// rules judged before: there are none, although the trace names the one that decided.
+    pub fn judged(&self) -> &[RuleReport] {
+        match self.cache.participation {
+            Participation::Hit | Participation::Shared => &[],
+            _ => &self.trace.rules,
+        }
+    }
+}
