@@ -206,6 +206,45 @@ fn attack_56_no_secret_reaches_a_log_at_any_level() -> Result<(), Failure> {
 }
 
 #[test]
+fn every_answer_echoes_the_correlation_id_and_names_no_reason() -> Result<(), Failure> {
+    let surfaces = Surfaces::start()?;
+    for path in [
+        "/open/auth",
+        "/api/auth",
+        "/nobody/auth",
+        "/broken/auth",
+        "/auth",
+    ] {
+        let response = surfaces.ask(path, &["X-Request-Id: abc-1"])?;
+        let echoed = response.headers.value("x-request-id");
+        assert_eq!(echoed.as_deref(), Some("abc-1"), "{path}");
+        assert!(!response.text().contains("endpoint_"), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_stage_speaks_at_debug() -> Result<(), Failure> {
+    let surfaces = Surfaces::start()?;
+    surfaces.ask("/api/auth", &["Authorization: Bearer token-of-ada"])?;
+    surfaces.signal("TERM")?;
+    let process = &surfaces.server.process;
+    process.wait_for_line(|line| line.contains("stopped"))?;
+    let log = process.log();
+    for agent in [
+        "admission",
+        "forward_policy",
+        "endpoint_vars",
+        "rule_chain",
+        "response_policy",
+    ] {
+        let spoken = format!("\"agent\":\"{agent}\",\"msg\":\"stage\"");
+        assert!(log.contains(&spoken), "{spoken} in {log}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_hangup_reads_the_configuration_again() -> Result<(), Failure> {
     let surfaces = Surfaces::start()?;
     let config = surfaces.folder.path().join("config.yaml");

@@ -18,7 +18,7 @@ use ztag_types::{
 use crate::evaluate::evaluate;
 use crate::permit::Permit;
 use crate::plan::{Endpoint, PlanHandle};
-use crate::stages::Stages;
+use crate::stages::{Stages, step};
 
 /// Every how many decisions of a worker the stages are timed.
 const TIMED_EVERY: u32 = 16;
@@ -170,7 +170,7 @@ impl Pipeline {
         Stages {
             clock: &*self.clock,
             trace: Trace::new(detail),
-            timed: detail == Detail::Full || is_timed(),
+            timed: detail == Detail::Full || self.telemetry.logs_details() || is_timed(),
             cache: CacheReport::default(),
         }
     }
@@ -228,7 +228,7 @@ async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<
         endpoint: &endpoint.name,
         verdict: &concluded.verdict,
     };
-    let rendered = endpoint.response.render(&input, &stages.trace.rules);
+    let rendered = step(&endpoint.response, input, stages).await;
     let verdict = concluded.verdict;
     let end = match rendered {
         Err(halt) => End::halted(halt),
@@ -255,13 +255,16 @@ fn finish(
     end: End,
     stages: Stages<'_>,
 ) -> Decided {
-    let reply = adapt(endpoint.capture.dialect(), end.reply);
+    let seen = Seen::of(&request);
+    let mut reply = adapt(endpoint.capture.dialect(), end.reply);
+    if let Some(header) = endpoint.capture.correlation() {
+        echo(&mut reply, header, &seen.correlation);
+    }
     let decision = Decision::new(end.outcome, end.permit, reply);
     let credentials = end
         .admitted
         .iter()
         .flat_map(|admitted| &admitted.credentials);
-    let seen = Seen::of(&request);
     let record = Record {
         endpoint: Some(endpoint.name.clone()),
         generation,

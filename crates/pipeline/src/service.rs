@@ -123,13 +123,13 @@ impl DecisionService {
         request: &Request<Incoming>,
         peer: SocketAddr,
     ) -> Reply {
-        let status = match code {
-            ReasonCode::EndpointUnnamed => StatusCode::BAD_REQUEST,
-            ReasonCode::EndpointQuarantined => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::NOT_FOUND,
+        let (status, text) = match code {
+            ReasonCode::EndpointUnnamed => (StatusCode::BAD_REQUEST, "endpoint required"),
+            ReasonCode::EndpointQuarantined => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            _ => (StatusCode::NOT_FOUND, "not found"),
         };
         let correlation = correlation(request.headers(), self.correlation.as_ref());
-        let mut reply = plain(status, code.as_str());
+        let mut reply = plain(status, text);
         if let Some(header) = &self.correlation {
             echo(&mut reply, header, &correlation);
         }
