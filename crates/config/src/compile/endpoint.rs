@@ -142,6 +142,7 @@ impl<'a> Workshop<'a> {
         }
         let mut capture = stages.capture;
         capture.prepare_for(&reads);
+        capture.protect(stages.response.pass_headers().cloned());
         if let Some(header) = &self.correlation {
             capture.correlate_by(header.clone());
         }

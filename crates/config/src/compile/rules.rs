@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ztag_admission::CredentialNames;
 use ztag_backend::Client;
-use ztag_result_cache::{Fingerprint, check_rule_cache};
+use ztag_result_cache::{Fingerprint, RuleCacheSpec, check_rule_cache};
 use ztag_rule_chain::{
     AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, Rule, RuleChain, RuleDeps, RuleSpec,
 };
@@ -83,6 +83,9 @@ impl<'a> Workshop<'a> {
                 cache: self.cache_deps(bench.spec, *fingerprint),
             };
             chain.extend(self.rule(name, spec, spot, &mut bench.findings));
+            if bench.spec.authentication.allow.none {
+                bench.findings.extend(remembers_nothing(name, spec));
+            }
             let exports = spec.exports(Outcome::Pass).map(str::to_owned).collect();
             earlier.push(EarlierRule {
                 name: name.clone(),
@@ -212,6 +215,27 @@ impl<'a> Workshop<'a> {
             response_reads: Reads::nothing(),
         }
     }
+}
+
+/// What is said of lifetimes that an endpoint which admits anybody makes void.
+fn remembers_nothing(name: &RuleName, spec: &RuleSpec) -> Option<Diagnostic> {
+    let RuleCacheSpec {
+        ttl,
+        follow_cache_control,
+        ..
+    } = &spec.cache;
+    let lives = |ttl: &Option<DurationSpec>| ttl.is_some_and(|ttl| !ttl.get().is_zero());
+    let wanted = lives(&ttl.pass) || lives(&ttl.fail) || *follow_cache_control;
+    (spec.has_backend() && wanted).then(|| {
+        let at = ConfigPath::root()
+            .key(Kind::Rule.section())
+            .key(name.as_str())
+            .key("cache");
+        let message =
+            "verdicts are not remembered where an endpoint that names this rule admits anybody";
+        Diagnostic::warning(Code::Uncacheable, &at, message)
+            .hint("leave out `cache`, or `authentication.allow.none` of the endpoint")
+    })
 }
 
 fn admitted_names(spec: &EndpointSpec, names: &CredentialNames) -> AdmittedNames {
