@@ -24,8 +24,8 @@ fn main() {
             criterion.bench_function(&format!("capture/{label}"), |bencher| {
                 bencher.iter_batched(
                     request,
-                    |hop| capture(hop, &at.capture),
-                    BatchSize::SmallInput,
+                    |hop| capture(hop, &at.capture).is_ok(),
+                    BatchSize::NumIterations(64),
                 );
             });
             criterion.bench_function(&format!("capture and admit/{label}"), |bencher| {
@@ -33,7 +33,7 @@ fn main() {
                     let snapshot = capture(hop, &at.capture).expect("nothing is refused");
                     black_box(at.admission.admit(&snapshot)).is_ok()
                 };
-                bencher.iter_batched(request, read, BatchSize::SmallInput);
+                bencher.iter_batched(request, read, BatchSize::NumIterations(64));
             });
         });
     };
