@@ -3,22 +3,63 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use ztag_types::{Body, Key, Map, Value};
 
+use crate::error::Fault;
 use crate::forwarded::text;
 
-/// Keeps `bytes`, as JSON too when the content type says so. `None` when it says so wrongly.
-pub(crate) fn read(bytes: Bytes, headers: &HeaderMap) -> Option<Body> {
+/// Keeps `bytes`, as JSON too when the content type says so. Refuses what the backend could read
+/// otherwise than the rules: JSON that is none, other character sets, compressed bodies, bodies of
+/// which a proxy sent the beginning only and, where rules read it `as_text`, bytes that are none.
+pub(crate) fn read(bytes: Bytes, headers: &HeaderMap, as_text: bool) -> Result<Body, Fault> {
+    if headers
+        .get(&PARTIAL)
+        .is_some_and(|said| text(said) != "false")
+    {
+        return Err(Fault::too_large("the proxy sent a part of the body only"));
+    }
+    if bytes.is_empty() {
+        return Ok(Body::default());
+    }
+    let plain = |coding: &HeaderValue| text(coding).trim().eq_ignore_ascii_case("identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(plain) {
+        return Err(Fault::malformed("the body is compressed"));
+    }
     let content_type = headers.get(CONTENT_TYPE).map_or("", text);
-    let json = if !bytes.is_empty() && is_json(content_type) {
-        serde_json::from_slice::<Json>(&bytes).ok()?.0
+    if !is_utf_8(content_type) {
+        return Err(Fault::malformed("the body is not in UTF-8"));
+    }
+    let json = if is_json(content_type) {
+        let json = serde_json::from_slice::<Json>(&bytes);
+        json.map_err(|_| Fault::malformed("the body is not the JSON it claims to be"))?
+            .0
     } else {
         Value::Null
     };
-    Some(Body { bytes, json })
+    if as_text && std::str::from_utf8(&bytes).is_err() {
+        return Err(Fault::malformed("the body is not text"));
+    }
+    Ok(Body { bytes, json })
+}
+
+/// By which Envoy says that it cut a body (`allow_partial_message`).
+static PARTIAL: HeaderName = HeaderName::from_static("x-envoy-auth-partial-body");
+
+/// Whether no other character set is announced. Text in UTF-16 or UTF-7 is valid UTF-8, too, and
+/// means something else.
+fn is_utf_8(content_type: &str) -> bool {
+    let parameters = content_type.split(';').skip(1);
+    let pairs = parameters.filter_map(|parameter| parameter.split_once('='));
+    let mut sets = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    sets.all(|(_, set)| {
+        let set = set.trim().trim_matches('"');
+        ["utf-8", "utf8", "us-ascii"]
+            .iter()
+            .any(|own| set.eq_ignore_ascii_case(own))
+    })
 }
 
 /// `application/json`, `application/problem+json; charset=utf-8` and the like.
@@ -104,9 +145,9 @@ mod tests {
     fn check(content_type: &str, body: &str, expected: Option<Value>) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
-        let read = read(Bytes::copy_from_slice(body.as_bytes()), &headers);
+        let read = read(Bytes::copy_from_slice(body.as_bytes()), &headers, false);
         assert_eq!(
-            read.map(|body| body.json),
+            read.ok().map(|body| body.json),
             expected,
             "{content_type} {body}"
         );
@@ -148,5 +189,32 @@ mod tests {
         check("application/json", &"[".repeat(10_000), None);
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         check("application/json", &deep, None);
+    }
+    /// A deny rule over `request.bodyText` must not be passed by bytes that it cannot see.
+    #[test]
+    fn attack_20_a_body_that_rules_cannot_read_is_refused() {
+        let check = |fields: &[(HeaderName, &str)], body: &[u8], expected: Result<(), &str>| {
+            let fields = fields.iter();
+            let headers = fields.map(|(name, value)| (name.clone(), value.parse().unwrap()));
+            let read = read(Bytes::copy_from_slice(body), &headers.collect(), true);
+            assert_eq!(read.map(drop).map_err(Fault::detail), expected);
+        };
+        let kind = |value| (CONTENT_TYPE, value);
+        check(&[kind("text/plain")], b"an evil thing", Ok(()));
+        check(&[], b"an evil thing\xff", Err("the body is not text"));
+        check(&[kind("text/plain; charset=UTF-8")], b"evil", Ok(()));
+        for set in ["utf-16le", "\"UTF-7\"", "latin1"] {
+            let kind = format!("text/plain; charset={set}");
+            let utf_8 = Err("the body is not in UTF-8");
+            check(&[(CONTENT_TYPE, &kind)], b"e\0v\0i\0l\0", utf_8);
+        }
+        for coding in ["gzip", "br", "identity, gzip"] {
+            let compressed = Err("the body is compressed");
+            check(&[(CONTENT_ENCODING, coding)], b"evil", compressed);
+        }
+        check(&[(CONTENT_ENCODING, "identity")], b"evil", Ok(()));
+        let partial = Err("the proxy sent a part of the body only");
+        check(&[(PARTIAL.clone(), "true")], b"an ev", partial);
+        check(&[(PARTIAL.clone(), "false")], b"an evil thing", Ok(()));
     }
 }

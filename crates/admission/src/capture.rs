@@ -72,7 +72,7 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
     check_single(&line, &query, policy)?;
     let own_query = own_query(&hop, policy, &query)?;
     let body = if policy.reads_body() {
-        body::read(hop.body, &hop.headers).ok_or(Fault::malformed_body())?
+        body::read(hop.body, &hop.headers, policy.reads_text())?
     } else {
         Body::default()
     };

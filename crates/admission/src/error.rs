@@ -66,10 +66,10 @@ impl Fault {
         }
     }
 
-    pub(crate) const fn malformed_body() -> Self {
+    pub(crate) const fn malformed(detail: &'static str) -> Self {
         Self {
             code: ReasonCode::RequestMalformed,
-            detail: "the body is not the JSON it claims to be",
+            detail,
         }
     }
 

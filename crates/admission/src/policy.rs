@@ -20,8 +20,20 @@ pub struct CapturePolicy {
     path_rules: PathRules,
     allow_method_override: bool,
     correlation: Option<HeaderName>,
-    reads_body: bool,
+    body: BodyUse,
     single: Single,
+    protected: Vec<HeaderName>,
+}
+
+/// What the expressions make of the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum BodyUse {
+    #[default]
+    Ignored,
+    /// Its JSON is read.
+    Parsed,
+    /// It is read as text, its JSON perhaps too.
+    Text,
 }
 
 /// What must have one value, because somebody reads it.
@@ -91,8 +103,20 @@ impl CapturePolicy {
                 _ => {}
             }
         }
-        self.reads_body |=
-            reads.touches(&["request", "body"]) || reads.touches(&["request", "bodyText"]);
+        let used = if reads.touches(&["request", "bodyText"]) {
+            BodyUse::Text
+        } else if reads.touches(&["request", "body"]) {
+            BodyUse::Parsed
+        } else {
+            BodyUse::Ignored
+        };
+        self.body = self.body.max(used);
+    }
+
+    /// Refuses requests with header fields that applications take for one of `headers`, which the
+    /// reply to a pass sets: many read `X_User` as `X-User`, and no proxy replaces the former.
+    pub fn protect(&mut self, headers: impl IntoIterator<Item = HeaderName>) {
+        self.protected.extend(headers);
     }
 
     /// The same policy for requests that nobody forwards, such as one described for a dry run.
@@ -111,7 +135,18 @@ impl CapturePolicy {
 
     /// Whether the body must be buffered before [`crate::capture`].
     pub const fn reads_body(&self) -> bool {
-        self.reads_body
+        !matches!(self.body, BodyUse::Ignored)
+    }
+
+    /// Whether the body is read as text.
+    pub(crate) const fn reads_text(&self) -> bool {
+        matches!(self.body, BodyUse::Text)
+    }
+
+    /// Whether a field of this (lower-case) name passes for another that is protected.
+    pub(crate) fn is_alias(&self, name: &str) -> bool {
+        let mut own = self.protected.iter().map(HeaderName::as_str);
+        own.any(|own| reads_alike(own, name)) && !self.protected.iter().any(|own| own == name)
     }
 
     /// Demands that a header field has one value. Cookies are joined instead.
@@ -156,6 +191,13 @@ impl CapturePolicy {
     pub(crate) const fn single(&self) -> &Single {
         &self.single
     }
+}
+
+/// Whether two names differ at most in what is neither letter nor digit.
+fn reads_alike(a: &str, b: &str) -> bool {
+    let alike =
+        |(a, b): (u8, u8)| a == b || !a.is_ascii_alphanumeric() && !b.is_ascii_alphanumeric();
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(alike)
 }
 
 /// A proxy dialect without anybody to believe answers 403 to everything, unless in development.

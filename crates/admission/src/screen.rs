@@ -16,6 +16,11 @@ pub(crate) fn screen(headers: &HeaderMap, policy: &CapturePolicy) -> Result<bool
             return Err(Fault::ambiguous("a header value is not UTF-8"));
         }
         let name = name.as_str();
+        if policy.is_alias(name) {
+            return Err(Fault::ambiguous(
+                "a header passes for one that the reply sets",
+            ));
+        }
         match name.as_bytes().first() {
             Some(b'x' | b'f') => {
                 metadata |= is_metadata(name);

@@ -53,6 +53,11 @@ impl ResponsePolicy {
         &self.reads
     }
 
+    /// Names of the headers that a pass sets: what a proxy copies over the client's.
+    pub fn pass_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.pass.headers.iter().map(|header| &header.name)
+    }
+
     pub(crate) const fn plan(&self, outcome: Outcome) -> &ReplyPlan {
         match outcome {
             Outcome::Pass => &self.pass,

@@ -223,7 +223,11 @@ impl Object for Snapshot {
             "headers" => View::Object(&self.subrequest.headers),
             "remoteAddr" => View::Str(&self.client.address_text),
             "body" => self.body.json.view(),
-            "bodyText" => View::Str(std::str::from_utf8(&self.body.bytes).unwrap_or_default()),
+            // Capture refuses such a body where rules read it; empty text would pass deny rules.
+            "bodyText" => match std::str::from_utf8(&self.body.bytes) {
+                Ok(text) => View::Str(text),
+                Err(_) => View::Failed("the body is not text"),
+            },
             _ => return None,
         })
     }

@@ -413,6 +413,33 @@ fn attack_12_aliases_reach_nobody() {
 }
 
 #[test]
+fn attack_12_aliases_of_what_the_reply_sets_are_refused() {
+    let mut policy = policy(Dialect::Traefik);
+    policy.protect(["x-user", "x-auth-groups"].map(HeaderName::from_static));
+    for alias in [
+        "x_user",
+        "x.user",
+        "x!user",
+        "x-auth_groups",
+        "x_auth-groups",
+    ] {
+        let refused = refusal(traefik(&[(alias, "root")]), &policy);
+        let passes = ambiguous("a header passes for one that the reply sets");
+        assert_eq!(refused, passes, "{alias}");
+    }
+    // The name itself is replaced by the proxy; others mean something else.
+    for other in ["x-user", "xuser", "x-users", "x-user-", "x_other"] {
+        assert!(
+            capture(traefik(&[(other, "root")]), &policy).is_ok(),
+            "{other}"
+        );
+    }
+    // A reply that sets both spellings replaces both.
+    policy.protect([HeaderName::from_static("x_user")]);
+    assert!(capture(traefik(&[("x_user", "root")]), &policy).is_ok());
+}
+
+#[test]
 fn attack_13_headers_nobody_rebuilds() {
     let foreign = [
         ("x-forwarded-prefix", "/public"),
