@@ -15,6 +15,11 @@ pub(crate) fn check_endpoint(name: &str, path: &ConfigPath) -> Option<Diagnostic
             format!("use 1 to {MAX_LEN} letters, digits, `-`, `_` and `.`, the first not `.`");
         return Some(Diagnostic::error(Code::InvalidName, path, message).hint(hint));
     }
+    // Envoy appends the client's path to `/auth`: an endpoint of that name would be chosen by it.
+    if name.eq_ignore_ascii_case("auth") {
+        let message = "`auth` is the route itself and names no endpoint";
+        return Some(Diagnostic::error(Code::InvalidName, path, message));
+    }
     None
 }
 
@@ -27,4 +32,22 @@ pub(crate) fn check_rule(name: &str, path: &ConfigPath) -> Option<Diagnostic> {
         return Some(Diagnostic::error(Code::InvalidName, path, message).hint(hint));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_18_no_endpoint_is_called_like_the_route() {
+        let check = |name: &str, fine: bool| {
+            let found = check_endpoint(name, &ConfigPath::root());
+            assert_eq!(found.is_none(), fine, "{name}");
+        };
+        check("auth", false);
+        check("AUTH", false);
+        check("authentic", true);
+        check("a/b", false);
+        check(".well-known", false);
+    }
 }

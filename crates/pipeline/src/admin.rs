@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use serde_json::{Value as Json, json};
@@ -139,6 +139,9 @@ impl Answer for AdminService {
         if !is_addressed_directly(request.headers()) {
             return respond(plain(StatusCode::FORBIDDEN, "host not allowed"));
         }
+        if is_sent_by_a_page(request.headers()) {
+            return respond(plain(StatusCode::FORBIDDEN, "not for web pages"));
+        }
         let method = request.method().clone();
         let path = request.uri().path().trim_matches('/').to_ascii_lowercase();
         let reply = match (&method, path.as_str()) {
@@ -189,6 +192,13 @@ fn is_addressed_directly(headers: &HeaderMap) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
+/// Whether a browser sends the request for a page of somebody else. The page could not read the
+/// answer, but a dry run calls backends for real.
+fn is_sent_by_a_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    headers.contains_key(ORIGIN) || site.is_some_and(|site| site != b"none")
+}
+
 fn json_reply(status: StatusCode, json: &Json) -> Reply {
     Reply {
         status,
@@ -204,6 +214,21 @@ fn json_error(status: StatusCode, message: &str) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attack_45_a_web_page_cannot_ask() {
+        let check = |name: &'static str, value: &'static str, expected| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(is_sent_by_a_page(&headers), expected, "{name}: {value}");
+        };
+        check("origin", "https://evil.example", true);
+        check("origin", "null", true);
+        check("sec-fetch-site", "cross-site", true);
+        // Typed into the address bar.
+        check("sec-fetch-site", "none", false);
+        check("user-agent", "curl/8", false);
+    }
 
     #[test]
     fn attack_45_dns_rebinding_is_refused() {

@@ -30,15 +30,16 @@ pub(crate) fn route(path: &str) -> Route<'_> {
     let first = first.unwrap_or_default();
     let ended = |next: Option<&str>| next.is_none_or(str::is_empty);
     match second {
-        Some(auth) if is(auth, "auth") && !first.is_empty() => Route::Auth {
-            endpoint: Some(first),
-            mount: 2 + first.len() + auth.len(),
-            exact: ended(rest),
-        },
+        // First of all: what follows may be the client's path, which must not name an endpoint.
         _ if is(first, "auth") => Route::Auth {
             endpoint: None,
             mount: 1 + first.len(),
             exact: ended(second) && rest.is_none(),
+        },
+        Some(auth) if is(auth, "auth") && !first.is_empty() => Route::Auth {
+            endpoint: Some(first),
+            mount: 2 + first.len() + auth.len(),
+            exact: ended(rest),
         },
         _ if !ended(second) || rest.is_some() => Route::Nothing,
         _ if is(first, "healthz") => Route::Health,
@@ -75,9 +76,17 @@ mod tests {
         check("/Api/Auth/", auth(Some("Api"), 9, true));
         check("/api/auth/orders/1", auth(Some("api"), 9, false));
         check("/auth/orders/1", auth(None, 5, false));
-        check("/auth/auth", auth(Some("auth"), 10, true));
         check("/healthz", Route::Health);
         check("/readyz/", Route::Readiness);
+    }
+
+    /// Behind Envoy with the path prefix `/auth`, this is the client's `/auth/admin`.
+    #[test]
+    fn attack_18_the_path_of_the_client_names_no_endpoint() {
+        check("/auth/auth", auth(None, 5, false));
+        check("/auth/auth/admin", auth(None, 5, false));
+        check("/AUTH/Auth/", auth(None, 5, false));
+        check("/auth/api/auth", auth(None, 5, false));
     }
 
     #[test]
