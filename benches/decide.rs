@@ -7,13 +7,15 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion};
 use ztag_benches::{Subject, described_by_traefik, direct, ready};
 use ztag_endpoint_vars::VarsInput;
 use ztag_forward_policy::ForwardInput;
+use ztag_pipeline::Endpoint;
 use ztag_response_policy::ReplyInput;
 use ztag_rule_chain::ChainInput;
-use ztag_types::{Detail, Trace};
+use ztag_types::{Detail, Snapshot, Trace};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -61,58 +63,60 @@ fn parts(criterion: &mut Criterion, subject: &Subject) {
     group.bench_function("observe", |bencher| {
         bencher.iter(|| subject.pipeline().telemetry().observe(&decided.record));
     });
-    subject.at(endpoint, |at| {
-        let (globals, name) = (&*at.globals, &at.name);
-        let admitted = at.admission.admit(snapshot).expect("it is admitted");
-        group.bench_function("admit", |bencher| {
-            bencher.iter(|| at.admission.admit(snapshot));
-        });
-        let input = ForwardInput {
-            snapshot,
-            admitted: &admitted,
-            globals,
-            endpoint: name,
-        };
-        let curated = at.forward.curate(&input).expect("nothing is refused");
-        group.bench_function("curate", |bencher| {
-            bencher.iter(|| at.forward.curate(&input));
-        });
-        let input = VarsInput {
-            snapshot,
-            admitted: &admitted,
-            curated: &curated,
-            globals,
-            endpoint: name,
-        };
-        let vars = at.vars.evaluate(&input);
-        group.bench_function("variables", |bencher| {
-            bencher.iter(|| at.vars.evaluate(&input));
-        });
-        let judge = || {
-            let mut trace = Trace::new(Detail::Summary);
-            let input = ChainInput {
-                snapshot,
-                admitted: &admitted,
-                curated: &curated,
-                vars: &vars,
-                globals,
-                endpoint: name,
-            };
-            ready(at.rules.judge(input, &mut trace)).map(|verdict| (verdict, trace))
-        };
-        let (verdict, trace) = judge().expect("it waits for nothing");
-        group.bench_function("judge", |bencher| bencher.iter(judge));
-        let input = ReplyInput {
+    subject.at(endpoint, |at| stages(&mut group, at, snapshot));
+}
+
+fn stages(group: &mut BenchmarkGroup<'_, WallTime>, at: &Endpoint, snapshot: &Snapshot) {
+    let (globals, name) = (&*at.globals, &at.name);
+    let admitted = at.admission.admit(snapshot).expect("it is admitted");
+    group.bench_function("admit", |bencher| {
+        bencher.iter(|| at.admission.admit(snapshot));
+    });
+    let input = ForwardInput {
+        snapshot,
+        admitted: &admitted,
+        globals,
+        endpoint: name,
+    };
+    let curated = at.forward.curate(&input).expect("nothing is refused");
+    group.bench_function("curate", |bencher| {
+        bencher.iter(|| at.forward.curate(&input));
+    });
+    let input = VarsInput {
+        snapshot,
+        admitted: &admitted,
+        curated: &curated,
+        globals,
+        endpoint: name,
+    };
+    let vars = at.vars.evaluate(&input);
+    group.bench_function("variables", |bencher| {
+        bencher.iter(|| at.vars.evaluate(&input));
+    });
+    let judge = || {
+        let mut trace = Trace::new(Detail::Summary);
+        let input = ChainInput {
             snapshot,
             admitted: &admitted,
             curated: &curated,
             vars: &vars,
             globals,
             endpoint: name,
-            verdict: &verdict,
         };
-        group.bench_function("render", |bencher| {
-            bencher.iter(|| at.response.render(&input, &trace.rules));
-        });
+        ready(at.rules.judge(input, &mut trace)).map(|verdict| (verdict, trace))
+    };
+    let (verdict, trace) = judge().expect("it waits for nothing");
+    group.bench_function("judge", |bencher| bencher.iter(judge));
+    let input = ReplyInput {
+        snapshot,
+        admitted: &admitted,
+        curated: &curated,
+        vars: &vars,
+        globals,
+        endpoint: name,
+        verdict: &verdict,
+    };
+    group.bench_function("render", |bencher| {
+        bencher.iter(|| at.response.render(&input, &trace.rules));
     });
 }

@@ -186,9 +186,13 @@ impl DecisionCache {
             Some(bound) => ceiled(self.lifetime, &[bound])?,
             None => self.lifetime,
         };
-        let mut exports = Map::new();
-        exports.insert("rules".into(), verdict.exports.by_rule.clone().into());
-        exports.insert("merged".into(), verdict.exports.merged.clone().into());
+        // Collected, a map takes no more than it holds.
+        let exports: Map = [
+            ("rules".into(), verdict.exports.by_rule.clone().into()),
+            ("merged".into(), verdict.exports.merged.clone().into()),
+        ]
+        .into_iter()
+        .collect();
         let kept = verdict.backend.remember(&self.kept);
         let entry = Entry::try_new(verdict.outcome, verdict.reason.clone(), exports, kept).ok()?;
         Some((entry.decided_by(verdict.rule.clone()), lifetime))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ztag_types::{Map, Outcome, Reason, ReasonCode, RuleName, Timestamp, Value};
+use ztag_types::{Key, Map, Outcome, Reason, ReasonCode, RuleName, Timestamp, Value};
 
 use crate::encode::{self, MAX_DEPTH, Reader, Sink};
 use crate::error::NotCacheable;
@@ -114,6 +114,12 @@ impl Entry {
         counter.0
     }
 
+    /// Bytes it takes in memory: itself and what it owns, shared text counted in full.
+    pub(crate) fn footprint(&self) -> usize {
+        let detail = self.reason.detail().map_or(0, str::len);
+        size_of::<Self>() + detail + owned_by_map(&self.exports) + owned_by_map(&self.backend)
+    }
+
     /// The form in Redis, before it is sealed.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.size());
@@ -180,6 +186,39 @@ fn optional(sink: &mut impl Sink, text: Option<&str>) {
 }
 
 /// Levels of nesting, the map itself being the first; stops counting past the limit.
+/// The two counters before what an `Arc` holds.
+const COUNTERS: usize = 2 * size_of::<usize>();
+
+fn owned_by_map(map: &Map) -> usize {
+    let owned = |(key, value): (&Key, &Value)| {
+        let text = match key {
+            Key::String(text) => COUNTERS + text.len(),
+            Key::Bool(_) | Key::Int(_) | Key::Uint(_) => 0,
+        };
+        size_of::<(Key, Value)>() + text + owned_by(value)
+    };
+    map.iter().map(owned).sum()
+}
+
+fn owned_by(value: &Value) -> usize {
+    match value {
+        Value::String(text) => COUNTERS + text.len(),
+        Value::Bytes(bytes) => COUNTERS + bytes.len(),
+        Value::List(items) => {
+            let each = |item| size_of::<Value>() + owned_by(item);
+            COUNTERS + items.iter().map(each).sum::<usize>()
+        }
+        Value::Map(map) => COUNTERS + size_of::<Map>() + owned_by_map(map),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Uint(_)
+        | Value::Double(_)
+        | Value::Timestamp(_)
+        | Value::Duration(_) => 0,
+    }
+}
+
 fn depth_of(map: &Map) -> usize {
     fn depth(value: &Value, budget: usize) -> usize {
         if budget == 0 {

@@ -19,7 +19,8 @@ use crate::spec::MemorySpec;
 const SWEPT_PER_WRITE: usize = 4;
 /// Places examined before the sweep lets others in.
 const SWEPT_PER_TURN: usize = 1_024;
-/// What the slot, the sweep's place and the allocations of an entry take beside its content.
+/// What the slot, the sweep's place and the slack of allocations take beside an entry itself: both
+/// tables double when they grow.
 const OVERHEAD: u64 = 384;
 
 /// An entry in memory, and the monotonic time at which it dies.
@@ -81,7 +82,7 @@ impl Memory {
         now: Duration,
         expires: Duration,
     ) -> bool {
-        let size = u64::try_from(entry.size()).unwrap_or(u64::MAX);
+        let size = u64::try_from(entry.footprint()).unwrap_or(u64::MAX);
         let weight = size.saturating_add(OVERHEAD).max(self.minimum_weight);
         if weight > self.cache.shard_capacity() {
             return false;
