@@ -138,3 +138,140 @@ fn attack_24_http_2_is_not_spoken() {
     shutdown.begin();
     server.join();
 }
+
+/// Everything the server says to `bytes` until it is silent: the replies' bodies are the paths
+/// that it took for those of requests.
+fn whole_conversation(address: SocketAddr, bytes: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(bytes.as_bytes()).unwrap();
+    // What is behind the end is nobody's: the server must not wait for more.
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut said = Vec::new();
+    // A connection cut with bytes unread is reset, which may come before the reply is read.
+    let _ = client.read_to_end(&mut said);
+    String::from_utf8(said).unwrap()
+}
+
+const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn attack_22_what_follows_ambiguous_framing_is_no_request() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let plain = "POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab";
+    let said = whole_conversation(address, &format!("{plain}{SMUGGLED}"));
+    assert!(
+        said.contains("/one") && said.contains("/smuggled"),
+        "{said}"
+    );
+    let length = SMUGGLED.len();
+    for (framing, body) in [
+        // Whoever goes by the length takes the chunk for the end, and the rest for a request.
+        (
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "1;\nx\r\n0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(20_000)),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "fffffffffffffffff\r\nx\r\n0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "0x1\r\nx\r\n0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "1\r\nxy\r\n0\r\n\r\n".to_owned(),
+        ),
+        (&format!("Content-Length: {length}\r\n"), String::new()),
+        (
+            &format!("Content-Length: {length}\r\nContent-Length: {length}\r\n"),
+            String::new(),
+        ),
+    ] {
+        let head = format!("POST /one HTTP/1.1\r\nHost: a\r\n{framing}\r\n");
+        let said = whole_conversation(address, &format!("{head}{body}{SMUGGLED}"));
+        assert!(!said.contains("/smuggled"), "{framing:?} {body:?}: {said}");
+    }
+    shutdown.begin();
+    server.join();
+}
+
+#[test]
+fn attack_22_heads_that_two_parsers_read_differently_are_refused() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    for lines in [
+        "X-A: b\r\n Content-Length: 5\r\n",
+        "X-A:\r\n\tb\r\n",
+        "X-A : b\r\n",
+        "X-A: b\rX-C: d\r\n",
+        "X-A: b\0c\r\n",
+        " X-A: b\r\n",
+        ": b\r\n",
+        "X-A\r\n",
+        "X A: b\r\n",
+        "Content-Length: 2, 2\r\n",
+        "Content-Length: 0x2\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Transfer-Encoding: \u{b}chunked\r\n",
+        "Transfer-Encoding: identity\r\nContent-Length: 2\r\n",
+    ] {
+        let said = whole_conversation(
+            address,
+            &format!("POST /one HTTP/1.1\r\n{lines}Host: a\r\n\r\n{SMUGGLED}"),
+        );
+        assert!(said.starts_with("HTTP/1.1 400"), "{lines:?}: {said}");
+        assert!(!said.contains("/smuggled"), "{lines:?}: {said}");
+    }
+    for line in [
+        "POST /one HTTP/1.2",
+        "POST /one",
+        "POST  /one HTTP/1.1",
+        "POST /one two HTTP/1.1",
+    ] {
+        let said = whole_conversation(address, &format!("{line}\r\nHost: a\r\n\r\n"));
+        assert!(said.starts_with("HTTP/1.1 400"), "{line:?}: {said}");
+    }
+    let old = "POST /one HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let said = whole_conversation(address, &format!("{old}{SMUGGLED}"));
+    assert!(!said.contains("/smuggled"), "{said}");
+    shutdown.begin();
+    server.join();
+}
+
+/// The service does not read bodies: whatever is in one must not become the next request.
+#[test]
+fn attack_23_a_body_that_nobody_reads_is_no_request() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    let long = SMUGGLED.repeat(20_000);
+    for body in [SMUGGLED, &long] {
+        let head = format!(
+            "POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut client = TcpStream::connect(address).unwrap();
+        // The server may close before all of it is written.
+        let _ = client.write_all(format!("{head}{body}").as_bytes());
+        let reply = read_reply(&mut client, "/one");
+        assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+        let _ = client.shutdown(std::net::Shutdown::Write);
+        let mut rest = Vec::new();
+        let _ = client.read_to_end(&mut rest);
+        assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+    shutdown.begin();
+    server.join();
+}
