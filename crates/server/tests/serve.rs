@@ -105,6 +105,26 @@ fn attack_22_conflicting_framing_is_refused() {
 }
 
 #[test]
+fn attack_22_a_request_framed_in_both_ways_is_the_last_of_its_connection() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    for framing in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+    ] {
+        let mut client = TcpStream::connect(address).unwrap();
+        write!(client, "POST /one HTTP/1.1\r\nHost: a\r\n{framing}\r\n").unwrap();
+        let _ = write!(client, "0\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut replies = Vec::new();
+        let _ = client.read_to_end(&mut replies);
+        let replies = String::from_utf8_lossy(&replies);
+        assert_eq!(replies.matches("HTTP/1.1").count(), 1, "{replies}");
+        assert!(!replies.contains("/two"), "{replies}");
+    }
+    shutdown.begin();
+    server.join();
+}
+
+#[test]
 fn attack_21_nothing_behind_an_upgrade_is_taken_for_granted() {
     let (server, address, shutdown) = start(&LimitsSpec::default());
     let mut client = TcpStream::connect(address).unwrap();
@@ -139,13 +159,13 @@ fn attack_24_http_2_is_not_spoken() {
     server.join();
 }
 
-/// Everything the server says to `bytes` until it is silent: the replies' bodies are the paths
-/// that it took for those of requests.
+/// Everything the server says to `bytes` and a last request behind them: the bodies of the replies
+/// are the paths that it took for those of requests.
 fn whole_conversation(address: SocketAddr, bytes: &str) -> String {
     let mut client = TcpStream::connect(address).unwrap();
-    client.write_all(bytes.as_bytes()).unwrap();
-    // What is behind the end is nobody's: the server must not wait for more.
-    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    // A server that refuses may close before all of it is written.
+    let _ = client.write_all(format!("{bytes}{last}").as_bytes());
     let mut said = Vec::new();
     // A connection cut with bytes unread is reset, which may come before the reply is read.
     let _ = client.read_to_end(&mut said);
@@ -258,19 +278,10 @@ fn attack_23_a_body_that_nobody_reads_is_no_request() {
     let (server, address, shutdown) = start(&LimitsSpec::default());
     let long = SMUGGLED.repeat(20_000);
     for body in [SMUGGLED, &long] {
-        let head = format!(
-            "POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let mut client = TcpStream::connect(address).unwrap();
-        // The server may close before all of it is written.
-        let _ = client.write_all(format!("{head}{body}").as_bytes());
-        let reply = read_reply(&mut client, "/one");
-        assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
-        let _ = client.shutdown(std::net::Shutdown::Write);
-        let mut rest = Vec::new();
-        let _ = client.read_to_end(&mut rest);
-        assert_eq!(String::from_utf8_lossy(&rest), "");
+        let length = body.len();
+        let head = format!("POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        let said = whole_conversation(address, &format!("{head}{body}"));
+        assert!(!said.contains("/smuggled"), "{said}");
     }
     shutdown.begin();
     server.join();
