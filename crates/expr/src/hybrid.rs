@@ -1,6 +1,6 @@
 //! Text that is a template when it looks like one, and CEL otherwise.
 
-use ztag_types::{Reads, Scope, Value};
+use ztag_types::{Code, Reads, Scope, Value};
 
 use crate::error::{CompileError, EvalError};
 use crate::expression::Expression;
@@ -27,7 +27,9 @@ impl Hybrid {
         if source.contains("{{") || source.contains("{%") {
             Template::compile(source, vocabulary, files).map(Self::Template)
         } else {
-            Expression::compile(source, vocabulary).map(Self::Expression)
+            Expression::compile(source, vocabulary)
+                .map(Self::Expression)
+                .map_err(|error| advise(error, source))
         }
     }
 
@@ -54,6 +56,16 @@ impl Hybrid {
             Self::Expression(expression) => expression.shape(),
         }
     }
+}
+
+/// Tells who wrote a sentence that it is read as CEL.
+fn advise(error: CompileError, source: &str) -> CompileError {
+    let is_prose = |c: char| c.is_alphanumeric() || " ,.!-".contains(c);
+    if error.hint.is_some() || error.code != Code::ExpressionSyntax || !source.chars().all(is_prose)
+    {
+        return error;
+    }
+    error.hint(format!("text needs quotes of its own: `\"'{source}'\"`"))
 }
 
 #[cfg(test)]
@@ -93,6 +105,22 @@ mod tests {
             let reads: Vec<_> = hybrid.reads().paths().map(ToString::to_string).collect();
             assert_eq!(reads, ["request.path"]);
             assert_eq!(hybrid.shape(), &Shape::String);
+        }
+    }
+
+    #[test]
+    fn mistakes_of_habit_come_with_advice() {
+        for (source, expected) in [
+            (
+                "subscription check failed",
+                "`\"'subscription check failed'\"`",
+            ),
+            ("{{ .request.path }}", "without a dot"),
+        ] {
+            let vocabulary = Vocabulary::policy(&[Root::Request]);
+            let error = Hybrid::compile(source, &vocabulary, &TemplateFiles::empty()).unwrap_err();
+            let hint = error.hint.unwrap_or_default();
+            assert!(hint.contains(expected), "{source}: {hint}");
         }
     }
 }

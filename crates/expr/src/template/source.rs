@@ -71,7 +71,11 @@ impl<'a> Source<'a> {
     fn syntax_error(&self, error: &minijinja::Error) -> CompileError {
         let line = error.line().unwrap_or(1);
         let message = error.detail().unwrap_or("the template does not parse");
-        self.error(Code::TemplateSyntax, line, self.line(line), message)
+        let error = self.error(Code::TemplateSyntax, line, self.line(line), message);
+        if message == "unexpected `.`" {
+            return error.hint("names begin without a dot: `{{ request.path }}`");
+        }
+        error
     }
 
     /// The bytes of line `number`, counted from 1, without its newline.
