@@ -73,6 +73,8 @@ pub(crate) fn state(inputs: &Inputs) -> State {
         let mut walk = Walk::default();
         walk.folder(tree, 0);
         walk.files.sort();
+        // A folder that is gone is another thing than an empty one.
+        hasher.update(&(walk.folders.len() as u64).to_be_bytes());
         hasher.update(&(walk.files.len() as u64).to_be_bytes());
         walk.files.iter().for_each(|file| add(&mut hasher, file));
     }

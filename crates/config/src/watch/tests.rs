@@ -212,6 +212,19 @@ async fn changes_without_events_are_found_by_looking() {
 }
 
 #[tokio::test]
+async fn a_folder_that_goes_is_another_change_than_its_last_file() {
+    let main = format!("{MAIN}{}", endpoint("one"));
+    let fixture = Fixture::new(&[("gateway.yaml", &main), ("rules/a.yaml", &endpoint("two"))]);
+    let inputs = fixture.watcher.shared.inputs();
+    fs::remove_file(fixture.path("rules/a.yaml")).unwrap();
+    let empty = inputs::state(&inputs);
+    fs::remove_dir(fixture.path("rules")).unwrap();
+    assert_ne!(inputs::state(&inputs), empty);
+    assert!(fixture.watcher.reload_now().await.published.is_none());
+    assert!(fixture.serves("two"));
+}
+
+#[tokio::test]
 async fn attack_60_files_that_change_while_they_are_read_publish_nothing() {
     let fixture = Fixture::new(&[("gateway.yaml", MAIN), ("rules/a.yaml", &endpoint("one"))]);
     let shared = &fixture.watcher.shared;
