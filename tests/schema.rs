@@ -39,6 +39,20 @@ fn the_schema_accepts_every_example() -> Result<(), Failure> {
 }
 
 #[test]
+fn the_configuration_of_the_readme_is_sound() -> Result<(), Failure> {
+    let readme = fs::read_to_string(workspace().join("README.md"))?;
+    let after = readme.split_once("```yaml\n").map(|(_, after)| after);
+    let text = after.and_then(|after| after.split_once("```"));
+    let (text, _) = text.ok_or_else(|| Failure::new("README.md shows no configuration"))?;
+    let folder = TempDir::new()?;
+    let path = folder.path().join("forward-auth.yaml");
+    fs::write(&path, text)?;
+    let findings = check(&Sources::file(&path));
+    let lines = findings.findings().iter().map(Finding::to_line);
+    report(&lines.collect::<Vec<_>>())
+}
+
+#[test]
 fn the_schema_refuses_what_is_broken_in_shape() -> Result<(), Failure> {
     let validator = validator(&ztag_config::schema())?;
     let mut deviations = Vec::new();

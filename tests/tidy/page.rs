@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use ztag_test_support::{Failure, workspace};
 
@@ -80,11 +81,7 @@ impl Page {
             return Ok(());
         }
         if env::var_os(BLESS_VARIABLE).is_some_and(|value| value == "1") {
-            let open = format!("<!-- {part} -->");
-            let before = format!("{open}{written}");
-            let after = format!("{open}{expected}");
-            fs::write(&self.path, self.text.replacen(&before, &after, 1))?;
-            return Ok(());
+            return self.rewrite(part, &expected);
         }
         let differs = |(old, new): (&str, &str)| (old != new).then(|| format!("- {old}\n+ {new}"));
         let first = written.lines().zip(expected.lines()).find_map(differs);
@@ -94,6 +91,25 @@ impl Page {
             self.name,
             first.unwrap_or_else(|| String::from("one is longer than the other"))
         )))
+    }
+
+    /// Writes `content` into a part, as the file is now: tests run side by side.
+    fn rewrite(&self, part: &str, content: &str) -> Result<(), Failure> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock();
+        let now = Self {
+            path: self.path.clone(),
+            name: self.name.clone(),
+            text: fs::read_to_string(&self.path)?,
+        };
+        let open = format!("<!-- {part} -->");
+        let before = format!("{open}{}", now.part(part)?);
+        let after = format!("{open}{content}");
+        // Tests beside this one read the page, and must find all of it.
+        let new = self.path.with_extension("new");
+        fs::write(&new, now.text.replacen(&before, &after, 1))?;
+        fs::rename(new, &self.path)?;
+        Ok(())
     }
 }
 

@@ -96,11 +96,16 @@ fn named_after(tests: &Functions, part: &str) -> Vec<String> {
     shown.collect()
 }
 
-/// Every test named after an attack or a defect, with the crates that have it.
+/// Every test named after a numbered attack or defect, with the crates that have it.
 fn tests() -> Result<Functions, Failure> {
     let mut tests = Functions::new();
     for kind in KINDS {
-        tests.append(&mut functions(kind)?);
+        let named = functions(kind)?.into_iter();
+        let is_numbered = |name: &str| {
+            let rest = name.strip_prefix(kind);
+            rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        tests.extend(named.filter(|(name, _)| is_numbered(name)));
     }
     Ok(tests)
 }

@@ -1,5 +1,7 @@
 //! From a JSON Schema to a list of keys.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value as Json};
 use ztag_test_support::Failure;
 
@@ -95,7 +97,8 @@ impl<'s> Walk<'s> {
                 .and_then(Json::as_str)
                 .unwrap_or_default();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            meaning.push_str(&format!("<br>`{name}`: {text}"));
+            // Writing to a string cannot fail.
+            let _ = write!(meaning, "<br>`{name}`: {text}");
         }
         self.keys.push(Key {
             path: join(path, name),
