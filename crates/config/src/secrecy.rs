@@ -1,6 +1,6 @@
 //! Which values must not be shown, whatever is wrong with them.
 
-use ztag_types::{ConfigPath, Segment};
+use ztag_types::{ConfigPath, Diagnostic, Segment};
 
 /// Parts of key names whose values are taken for secrets, compared without `-`, `_` and case.
 const TELLING: &[&str] = &[
@@ -15,6 +15,13 @@ const TELLING: &[&str] = &[
     "privatekey",
 ];
 
+/// Keys of a matcher, and the key above it, whose values may be shown. All others may be a misspelt
+/// `value` or `password`.
+const HARMLESS_IN_MATCH: &[&str] = &["match", "type", "name", "username"];
+
+/// Letters of a key that may be a misspelt telling word; shorter ones resemble too many others.
+const MIN_MISSPELT: usize = 6;
+
 /// Whether the value at `path` may be a secret.
 pub(crate) fn is_secret(path: &ConfigPath) -> bool {
     let keys = path.segments().iter().filter_map(|segment| match segment {
@@ -27,17 +34,20 @@ pub(crate) fn is_secret(path: &ConfigPath) -> bool {
         ["endpoints" | "rules", _] | ["server", "variables", ..] => false,
         [section @ ("endpoints" | "rules"), _, rest @ ..] => {
             let matched = *section == "rules" && rest.contains(&"match");
-            rest.iter().any(|key| is_telling(key)) || matched && rest.contains(&"value")
+            let shown = |key: &&str| HARMLESS_IN_MATCH.contains(key);
+            rest.iter().any(|key| is_telling(key)) || matched && !rest.last().is_some_and(shown)
         }
         other => other.iter().any(|key| is_telling(key)),
     }
 }
 
-/// Whether a key of this name holds a secret.
+/// Whether a key of this name holds a secret, perhaps misspelt: then the line is sure to be shown.
 pub(crate) fn is_telling(key: &str) -> bool {
     let letters = key.chars().filter(|c| *c != '-' && *c != '_');
     let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
     TELLING.iter().any(|word| plain.contains(word))
+        || plain.len() >= MIN_MISSPELT
+            && Diagnostic::nearest(&plain, TELLING.iter().copied()).is_some()
 }
 
 /// Whether `text` is a single template expression without any literal: it shows nothing.
@@ -71,6 +81,26 @@ mod tests {
         check(&["rules", "a", "auth", "match", "value"], true);
         check(&["rules", "a", "auth", "forwardAs", "value"], false);
         check(&["rules", "a", "backendApi", "headers", "X-Api-Key"], true);
+    }
+
+    /// The line of a misspelt key is shown, and the secret stands on it.
+    #[test]
+    fn attack_56_misspelt_keys_hide_their_secrets() {
+        let redis = |key| ["server", "cache", "redis", key];
+        for key in ["pasword", "passwrod", "Password", "pass-word"] {
+            check(&redis(key), true);
+        }
+        check(&redis("address"), false);
+        check(&redis("timeout"), false);
+        let matcher = |key| ["rules", "a", "auth", "match", key];
+        for key in ["valeu", "values", "pw", "passwort"] {
+            check(&matcher(key), true);
+        }
+        for key in ["type", "name", "username"] {
+            check(&matcher(key), false);
+        }
+        check(&["rules", "a", "auth", "match"], false);
+        check(&["rules", "a", "conditions", "pass"], false);
     }
 
     #[test]
