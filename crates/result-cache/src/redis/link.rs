@@ -141,10 +141,15 @@ async fn keep_connected(client: Client, state: Arc<State>, patience: Duration) {
         match connect(&client, patience).await {
             Ok(connection) => {
                 pause = shortest;
+                tracing::info!("cache connected");
                 watch(connection, &state, patience).await;
+                tracing::warn!("cache connection lost");
             }
             Err(class) => {
-                *state.trouble.lock() = Some(class);
+                // Once per class: attempts go on for as long as the outage does.
+                if state.trouble.lock().replace(class.clone()).as_ref() != Some(&class) {
+                    tracing::warn!(trouble = %class, "cache unavailable, nothing is remembered");
+                }
                 tokio::time::sleep(pause).await;
                 pause = pause.saturating_mul(2).min(longest);
             }
