@@ -73,7 +73,7 @@ pub struct LimitsSpec {
     /// Open connections in all; further ones wait in the accept queue.
     #[schemars(range(min = 1))]
     pub max_connections: usize,
-    /// Bytes of one request head; more is answered 431.
+    /// Bytes of one request head; more is answered 431, at the latest twice as many.
     #[schemars(range(min = 8192))]
     pub max_header_bytes: usize,
     /// Header fields of one request; more is answered 431.

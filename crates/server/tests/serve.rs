@@ -105,26 +105,6 @@ fn attack_22_conflicting_framing_is_refused() {
 }
 
 #[test]
-fn attack_22_a_request_framed_in_both_ways_is_the_last_of_its_connection() {
-    let (server, address, shutdown) = start(&LimitsSpec::default());
-    for framing in [
-        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
-    ] {
-        let mut client = TcpStream::connect(address).unwrap();
-        write!(client, "POST /one HTTP/1.1\r\nHost: a\r\n{framing}\r\n").unwrap();
-        let _ = write!(client, "0\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n");
-        let mut replies = Vec::new();
-        let _ = client.read_to_end(&mut replies);
-        let replies = String::from_utf8_lossy(&replies);
-        assert_eq!(replies.matches("HTTP/1.1").count(), 1, "{replies}");
-        assert!(!replies.contains("/two"), "{replies}");
-    }
-    shutdown.begin();
-    server.join();
-}
-
-#[test]
 fn attack_21_nothing_behind_an_upgrade_is_taken_for_granted() {
     let (server, address, shutdown) = start(&LimitsSpec::default());
     let mut client = TcpStream::connect(address).unwrap();
