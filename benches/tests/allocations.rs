@@ -2,6 +2,8 @@
 //!
 //! One test, because the counters are those of the whole process.
 
+#![cfg(test)]
+
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};

@@ -1,6 +1,8 @@
 //! Thousands of open connections keep asking while the rules change under them: no request is
 //! lost, and none is decided partly by one plan and partly by the next.
 
+#![cfg(test)]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
