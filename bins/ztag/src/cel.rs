@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value as Json;
 
+use crate::complain;
+
 /// Exit code for a result that is an evaluation error.
 const FAILED: u8 = 1;
 
@@ -65,9 +67,4 @@ fn stream() -> io::Result<ExitCode> {
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Tells the user; where standard error is closed there is nobody to tell.
-fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "{message}");
 }

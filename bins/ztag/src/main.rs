@@ -1,7 +1,9 @@
 //! `ztag`: the operator's tool.
 
 mod cel;
+mod jws;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,10 +23,18 @@ struct Arguments {
 enum Verb {
     /// Evaluate a CEL expression, or a stream of cases.
     Cel(cel::CelArguments),
+    /// Verify signed tokens.
+    Jws(jws::JwsArguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().verb {
         Verb::Cel(arguments) => cel::run(&arguments),
+        Verb::Jws(arguments) => jws::run(&arguments),
     }
+}
+
+/// Tells the user; where standard error is closed there is nobody to tell.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "{message}");
 }

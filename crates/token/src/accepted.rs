@@ -1,0 +1,91 @@
+//! Tokens that were accepted.
+
+use std::sync::Arc;
+
+use ztag_types::Timestamp;
+
+use crate::claims::Claims;
+use crate::encoding;
+use crate::jws::Compact;
+
+/// A token that was accepted: whoever holds one knows that its issuer vouches for the claims.
+///
+/// Only this crate makes one. Whether its sender may use it, when it is bound to a key, is for
+/// [`Confirmation`](crate::Confirmation) to say, request by request.
+#[derive(Debug)]
+pub struct AcceptedToken {
+    issuer: Arc<str>,
+    claims: Claims,
+    /// Seconds since 1970.
+    expires: i64,
+    form: Form,
+}
+
+/// What it takes to know the token again, letter by letter. The payload of a signed one stands in
+/// the claims already, and base64url has one spelling for it.
+pub(crate) enum Form {
+    Signed {
+        header: Box<str>,
+        signature: Box<[u8]>,
+    },
+    Opaque(Box<str>),
+}
+
+impl AcceptedToken {
+    pub(crate) const fn new(issuer: Arc<str>, claims: Claims, expires: i64, form: Form) -> Self {
+        Self {
+            issuer,
+            claims,
+            expires,
+            form,
+        }
+    }
+
+    /// The issuer, as configured.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What the issuer says.
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// When it expires.
+    pub const fn expires(&self) -> Timestamp {
+        Timestamp::from_seconds(self.expires)
+    }
+
+    /// Whether `token` is this one, all of it.
+    pub(crate) fn is(&self, token: &str) -> bool {
+        match &self.form {
+            Form::Opaque(own) => **own == *token,
+            Form::Signed { header, signature } => {
+                let Ok(presented) = Compact::split(token, token.len()) else {
+                    return false;
+                };
+                presented.header == &**header
+                    && encoding::is_spelling(presented.payload, self.claims.as_json().as_bytes())
+                    && encoding::is_spelling(presented.signature, signature)
+            }
+        }
+    }
+
+    /// Bytes held, about.
+    pub(crate) fn size(&self) -> usize {
+        let form = match &self.form {
+            Form::Signed { header, signature } => header.len() + signature.len(),
+            Form::Opaque(token) => token.len(),
+        };
+        size_of::<Self>() - size_of::<Claims>() + self.claims.size() + form
+    }
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Signed { .. } => "Signed",
+            Self::Opaque(_) => "Opaque",
+        })
+    }
+}

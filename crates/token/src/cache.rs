@@ -1,0 +1,155 @@
+//! Accepted tokens that are remembered, so that a signature is checked once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ahash::RandomState;
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use ztag_types::Timestamp;
+
+use crate::accepted::AcceptedToken;
+use crate::spec::TokenCacheSpec;
+
+/// What a place in the cache takes beside the token: keys, counters and allocations.
+const OVERHEAD: u64 = 160;
+/// What a token takes, for the number of places.
+const TYPICAL: u64 = 768;
+
+/// A bounded memory of accepted tokens, shared by all verifiers of a process.
+///
+/// A token is found by a hash with a secret key and then compared letter by letter, so that two
+/// tokens are never taken for each other. It is remembered until it expires, or until it was
+/// verified `max_age` ago, whichever is first, and only for the verifier that accepted it.
+#[derive(Debug)]
+pub struct TokenCache {
+    places: Cache<u64, Remembered, Weight, RandomState>,
+    hasher: RandomState,
+    max_age: Duration,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    token: Arc<AcceptedToken>,
+    policy: u64,
+    /// Monotonic time.
+    until: Duration,
+}
+
+/// How often a cache helped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheCounts {
+    /// Tokens found.
+    pub hits: u64,
+    /// Tokens not found.
+    pub misses: u64,
+    /// Tokens remembered now, expired ones that nobody asked for included.
+    pub entries: u64,
+    /// Bytes they take.
+    pub bytes: u64,
+}
+
+impl TokenCache {
+    /// An empty cache.
+    pub fn new(spec: TokenCacheSpec) -> Self {
+        let places = spec.max_bytes / TYPICAL;
+        Self {
+            places: Cache::with(
+                usize::try_from(places).unwrap_or(usize::MAX).max(1),
+                spec.max_bytes,
+                Weight,
+                RandomState::new(),
+                DefaultLifecycle::default(),
+            ),
+            hasher: RandomState::new(),
+            max_age: spec.max_age.get(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// How often it helped.
+    pub fn counts(&self) -> CacheCounts {
+        CacheCounts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            entries: u64::try_from(self.places.len()).unwrap_or(u64::MAX),
+            bytes: self.places.weight(),
+        }
+    }
+
+    /// The token, if it was accepted under `policy` and may still be believed.
+    pub(crate) fn find(&self, token: &str, policy: u64, now: Moment) -> Option<Arc<AcceptedToken>> {
+        let found = self.places.get(&self.place(token, policy)).filter(|found| {
+            found.policy == policy
+                && found.until > now.monotonic
+                && found.token.expires() > now.wall
+                && found.token.is(token)
+        });
+        let counter = if found.is_some() {
+            &self.hits
+        } else {
+            &self.misses
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found.map(|found| found.token)
+    }
+
+    /// Remembers that `token` was accepted under `policy`, for at most `max_age`.
+    pub(crate) fn remember(
+        &self,
+        token: &str,
+        policy: u64,
+        accepted: Arc<AcceptedToken>,
+        max_age: Option<Duration>,
+        now: Moment,
+    ) {
+        let max_age = max_age.map_or(self.max_age, |own| own.min(self.max_age));
+        let until = now.monotonic + accepted.expires().since(now.wall).min(max_age);
+        if until > now.monotonic {
+            let remembered = Remembered {
+                token: accepted,
+                policy,
+                until,
+            };
+            self.places.insert(self.place(token, policy), remembered);
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.places.clear();
+    }
+
+    fn place(&self, token: &str, policy: u64) -> u64 {
+        self.hasher.hash_one((policy, token))
+    }
+}
+
+/// One look at both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) wall: Timestamp,
+    pub(crate) monotonic: Duration,
+}
+
+impl Moment {
+    pub(crate) fn of(clock: &dyn ztag_types::Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<u64, Remembered> for Weight {
+    fn weight(&self, _: &u64, remembered: &Remembered) -> u64 {
+        OVERHEAD + u64::try_from(remembered.token.size()).unwrap_or(u64::MAX / 2)
+    }
+}

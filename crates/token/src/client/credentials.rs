@@ -1,0 +1,134 @@
+//! Tokens of our own for upstreams (RFC 6749 section 4.4), renewed before they expire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use ztag_types::Secret;
+
+use crate::client::endpoint::{IssuedToken, TokenEndpoint, TokenError, is_within};
+use crate::single_flight::{Flight, SingleFlight, landed};
+
+/// Life assumed where the server does not say.
+const DEFAULT_LIFE: Duration = Duration::from_mins(5);
+/// Least time between two attempts.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long before its end a token is no longer handed out.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CredentialsRequest {
+    /// `scope`: names parted by spaces.
+    pub scope: Option<String>,
+    /// `resource`, any number (RFC 8707).
+    pub resources: Vec<String>,
+    /// `audience`, as some servers want it.
+    pub audience: Option<String>,
+}
+
+/// A token of our own, kept fresh: renewed in the background when a fifth of its life is left.
+/// While the server cannot be reached, the token at hand serves to its end.
+#[derive(Debug)]
+pub struct ClientCredentials {
+    endpoint: TokenEndpoint,
+    request: CredentialsRequest,
+    held: ArcSwapOption<Held>,
+    latest: ArcSwap<Result<(), TokenError>>,
+    flights: SingleFlight,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: Arc<Secret<String>>,
+    /// Monotonic times: due for renewal, and no longer good.
+    due: Duration,
+    end: Duration,
+}
+
+impl ClientCredentials {
+    /// No token yet; the first is asked for when it is needed.
+    pub fn new(endpoint: TokenEndpoint, request: CredentialsRequest) -> Arc<Self> {
+        Arc::new(Self {
+            endpoint,
+            request,
+            held: ArcSwapOption::empty(),
+            latest: ArcSwap::from_pointee(Err(TokenError::TooEarly)),
+            flights: SingleFlight::default(),
+        })
+    }
+
+    /// A token that is good now. Waits only when there is none, for one request that all who
+    /// wait share. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Why the latest request brought none.
+    pub async fn token(self: &Arc<Self>) -> Result<Arc<Secret<String>>, TokenError> {
+        if let Some(token) = self.at_hand() {
+            return Ok(token);
+        }
+        if let Some(flight) = self.take_off() {
+            landed(flight).await;
+        }
+        let latest = || self.latest.load().as_ref().clone().err();
+        self.at_hand()
+            .ok_or_else(|| latest().unwrap_or(TokenError::TooEarly))
+    }
+
+    fn at_hand(self: &Arc<Self>) -> Option<Arc<Secret<String>>> {
+        let held = self.held.load();
+        let held = held.as_ref()?;
+        let now = self.endpoint.clock.monotonic();
+        if now >= held.due {
+            drop(self.take_off());
+        }
+        (now < held.end).then(|| Arc::clone(&held.token))
+    }
+
+    fn take_off(self: &Arc<Self>) -> Option<Flight> {
+        let own = Arc::clone(self);
+        let now = self.endpoint.clock.monotonic();
+        let run = || async move {
+            let renewed = own.renew().await;
+            own.latest.store(Arc::new(renewed));
+        };
+        self.flights.take_off(now, INTERVAL, run)
+    }
+
+    async fn renew(&self) -> Result<(), TokenError> {
+        let asked = self.endpoint.clock.monotonic();
+        let issued = self.endpoint.request(&self.parameters()).await?;
+        self.check(&issued)?;
+        // From when it was asked for: the answer may have taken its time.
+        let life = issued.expires_in.unwrap_or(DEFAULT_LIFE);
+        let held = Held {
+            token: Arc::new(issued.token),
+            due: asked + life * 4 / 5,
+            end: asked + life.saturating_sub(MARGIN),
+        };
+        self.held.store(Some(Arc::new(held)));
+        Ok(())
+    }
+
+    fn parameters(&self) -> Vec<(&str, &str)> {
+        let request = &self.request;
+        let mut parameters = vec![("grant_type", "client_credentials")];
+        let single = [("scope", &request.scope), ("audience", &request.audience)];
+        for (name, value) in single {
+            parameters.extend(value.iter().map(|value| (name, value.as_str())));
+        }
+        let resources = request.resources.iter();
+        parameters.extend(resources.map(|resource| ("resource", resource.as_str())));
+        parameters
+    }
+
+    fn check(&self, issued: &IssuedToken) -> Result<(), TokenError> {
+        if !issued.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(TokenError::Answer);
+        }
+        match (&issued.scope, &self.request.scope) {
+            (Some(granted), Some(asked)) if !is_within(granted, asked) => Err(TokenError::Widened),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! base64url as RFC 7515 section 2 wants it: no padding, no white space, one spelling per value.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The bytes that `text` encodes. Padding, characters outside the alphabet and bits left over at
+/// the end are refused, so that one value has one spelling.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The spelling of `bytes`.
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Whether `text` is the spelling of `bytes`; allocates nothing.
+pub(crate) fn is_spelling(text: &str, bytes: &[u8]) -> bool {
+    const CHUNK: usize = 96;
+    let mut rest = text.as_bytes();
+    let mut spelt = [0_u8; CHUNK / 3 * 4];
+    for chunk in bytes.chunks(CHUNK) {
+        let Ok(length) = URL_SAFE_NO_PAD.encode_slice(chunk, &mut spelt) else {
+            return false;
+        };
+        let Some((head, tail)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        if spelt.get(..length) != Some(head) {
+            return false;
+        }
+        rest = tail;
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn attack_base64url_has_one_spelling() {
+        assert_eq!(decode("Zm9v").as_deref(), Some(&b"foo"[..]));
+        assert_eq!(decode("Zg").as_deref(), Some(&b"f"[..]));
+        // Padding, left-over bits, the other alphabet, white space, an impossible length.
+        for bad in [
+            "Zg==", "Zh", "Zm9", "+w", "/w", "Zm 9v", "Zm9v\n", " Zm9v", "Z", "Zm9v\0",
+        ] {
+            assert!(decode(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_spelling_is_known_without_decoding(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..600) {
+            let text = encode(&bytes);
+            prop_assert!(is_spelling(&text, &bytes));
+            prop_assert_eq!(decode(&text), Some(bytes.clone()));
+            let mut other = bytes.clone();
+            if let Some(byte) = other.get_mut(at) {
+                *byte ^= 1;
+                prop_assert!(!is_spelling(&text, &other));
+            }
+            prop_assert!(!is_spelling(&(text + "A"), &bytes));
+        }
+    }
+}

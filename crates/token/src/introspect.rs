@@ -1,0 +1,233 @@
+//! Opaque tokens: their issuer is asked (RFC 7662).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ahash::RandomState;
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+use url::Url;
+use ztag_backend::Client;
+use ztag_types::View;
+
+use crate::accepted::{AcceptedToken, Form};
+use crate::binding::Confirmation;
+use crate::cache::Moment;
+use crate::claims::Claims;
+use crate::client::Authentication;
+use crate::client::form::Form as Fields;
+use crate::fetch::send;
+use crate::refusal::Refusal;
+use crate::verify::Places;
+
+/// Longest token asked about, in bytes.
+const MAX_TOKEN: usize = 4 * 1024;
+/// Longest answer read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+/// Most tokens remembered as not active.
+const MAX_INACTIVE: usize = 4_096;
+/// How long the difference between clocks may be.
+const SKEW: i64 = 10;
+
+/// How an issuer is asked about tokens.
+#[derive(Debug)]
+pub struct Introspection {
+    /// The issuer: an `iss` in its answers must be this.
+    pub issuer: Arc<str>,
+    /// Where it is asked.
+    pub endpoint: Url,
+    /// Who we are: an answer must name one of these in `aud`.
+    pub audiences: Vec<String>,
+    /// Whether answers without `aud` are taken as meant for us.
+    pub allow_no_audience: bool,
+    /// How we show who we are.
+    pub authentication: Authentication,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
+    /// Longest time before the issuer is asked again about an active token: how late a revocation
+    /// is noticed.
+    pub max_age: Duration,
+    /// The same about a token that is not active.
+    pub max_age_inactive: Duration,
+}
+
+/// Asks an issuer about tokens, once for all who ask at the same time.
+#[derive(Debug)]
+pub struct Introspector {
+    policy: Introspection,
+    client: Arc<Client>,
+    places: Places,
+    id: u64,
+    /// Tokens that are not active, apart from the accepted ones: a flood of them displaces only
+    /// its like. With the monotonic time until which that is believed.
+    inactive: Cache<Box<str>, Duration>,
+    flights: Mutex<HashMap<Box<str>, watch::Receiver<Option<Answer>>, RandomState>>,
+}
+
+type Answer = Result<Arc<AcceptedToken>, Refusal>;
+
+impl Introspector {
+    /// An introspector that asks through `client`.
+    pub fn new(policy: Introspection, client: Arc<Client>, places: Places) -> Arc<Self> {
+        // Counts down, verifiers count up: they share a cache.
+        static INTROSPECTORS: AtomicU64 = AtomicU64::new(u64::MAX);
+        Arc::new(Self {
+            policy,
+            client,
+            places,
+            id: INTROSPECTORS.fetch_sub(1, Ordering::Relaxed),
+            inactive: Cache::new(MAX_INACTIVE),
+            flights: Mutex::default(),
+        })
+    }
+
+    /// Judges `token`. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Why the token is not accepted; [`Refusal::IssuerUnavailable`] when the issuer gave no
+    /// answer, which nobody remembers.
+    pub async fn verify(self: &Arc<Self>, token: &str) -> Answer {
+        if token.len() > MAX_TOKEN {
+            return Err(Refusal::TooLarge);
+        }
+        if !is_token68(token) {
+            return Err(Refusal::Malformed);
+        }
+        let now = Moment::of(&*self.places.clock);
+        let found = self.places.cache.find(token, self.id, now);
+        let accepted = match found {
+            Some(accepted) => accepted,
+            None if self.is_inactive(token, now) => return Err(Refusal::Inactive),
+            None => self.ask_together(token).await?,
+        };
+        if self.places.revocations.covers(&accepted, now.wall) {
+            return Err(Refusal::Revoked);
+        }
+        Ok(accepted)
+    }
+
+    fn is_inactive(&self, token: &str, now: Moment) -> bool {
+        self.inactive
+            .get(token)
+            .is_some_and(|until| until > now.monotonic)
+    }
+
+    async fn ask_together(self: &Arc<Self>, token: &str) -> Answer {
+        let mut flight = self.board(token);
+        let landed = flight.wait_for(Option::is_some).await;
+        // An error means that the question was dropped with its runtime.
+        let answer = landed.ok().and_then(|answer| answer.clone());
+        answer.unwrap_or(Err(Refusal::IssuerUnavailable))
+    }
+
+    /// The question about `token` under way, or a new one. It goes on when whoever asked first
+    /// goes away.
+    fn board(self: &Arc<Self>, token: &str) -> watch::Receiver<Option<Answer>> {
+        let mut flights = self.flights.lock();
+        if let Some(flight) = flights.get(token) {
+            return flight.clone();
+        }
+        let (answer, flight) = watch::channel(None);
+        flights.insert(token.into(), flight.clone());
+        drop(flights);
+        let seat = Seat {
+            introspector: Arc::clone(self),
+            token: token.into(),
+        };
+        tokio::spawn(async move {
+            let judged = seat.introspector.ask(&seat.token).await;
+            answer.send_replace(Some(judged));
+        });
+        flight
+    }
+
+    async fn ask(&self, token: &str) -> Answer {
+        let answer = self.question(token).await?;
+        let now = Moment::of(&*self.places.clock);
+        let judged = self.judge(token, answer, now);
+        match &judged {
+            Ok(accepted) => {
+                let accepted = Arc::clone(accepted);
+                let max_age = Some(self.policy.max_age);
+                self.places
+                    .cache
+                    .remember(token, self.id, accepted, max_age, now);
+            }
+            Err(_) => {
+                let until = now.monotonic + self.policy.max_age_inactive;
+                self.inactive.insert(token.into(), until);
+            }
+        }
+        judged
+    }
+
+    async fn question(&self, token: &str) -> Result<Claims, Refusal> {
+        let policy = &self.policy;
+        let mut form = Fields::new(policy.endpoint.clone(), policy.timeout, MAX_ANSWER);
+        form.add("token", token);
+        form.add("token_type_hint", "access_token");
+        let now = self.places.clock.now();
+        let signed = policy.authentication.sign(&mut form, now);
+        signed.map_err(|_| Refusal::IssuerUnavailable)?;
+        let page = send(&self.client, form.into_call()).await;
+        let page = page.map_err(|_| Refusal::IssuerUnavailable)?;
+        // An answer that cannot be read is no answer.
+        Claims::parse(page.body.to_vec()).map_err(|_| Refusal::IssuerUnavailable)
+    }
+
+    fn judge(&self, token: &str, claims: Claims, now: Moment) -> Answer {
+        if !matches!(claims.claim("active"), Some(View::Bool(true))) {
+            return Err(Refusal::Inactive);
+        }
+        let policy = &self.policy;
+        if claims
+            .text("iss")?
+            .is_some_and(|name| name != &*policy.issuer)
+        {
+            return Err(Refusal::IssuerUnknown);
+        }
+        let ours = |audience: &str| policy.audiences.iter().any(|own| own == audience);
+        let unnamed = policy.allow_no_audience && claims.claim("aud").is_none();
+        if !unnamed && !claims.holds("aud", ours)? {
+            return Err(Refusal::AudienceRefused);
+        }
+        let present = now.wall.seconds();
+        if claims
+            .date("nbf")?
+            .is_some_and(|since| since > present + SKEW)
+        {
+            return Err(Refusal::NotYetValid);
+        }
+        let longest = now.wall.plus(policy.max_age).seconds().max(present + 1);
+        let expires = claims.date("exp")?.unwrap_or(longest);
+        if expires <= present {
+            return Err(Refusal::Expired);
+        }
+        Confirmation::of(&claims)?;
+        let form = Form::Opaque(token.into());
+        let issuer = Arc::clone(&policy.issuer);
+        Ok(Arc::new(AcceptedToken::new(issuer, claims, expires, form)))
+    }
+}
+
+/// A question under way; off the board however it ends.
+struct Seat {
+    introspector: Arc<Introspector>,
+    token: Box<str>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.introspector.flights.lock().remove(&self.token);
+    }
+}
+
+/// Whether `token` can be a bearer token (RFC 6750 section 2.1).
+fn is_token68(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && body.bytes().all(legal)
+}

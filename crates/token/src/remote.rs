@@ -1,0 +1,242 @@
+//! Keys that their issuer publishes, and changes.
+//!
+//! Verifying never waits for the issuer as long as the key is known: a set that ages is fetched
+//! again in the background, and the last good one serves while that fails. Only a token with an
+//! unknown key waits, for one fetch that all such tokens share. Fetches are spaced by
+//! `minInterval` from their start, whatever becomes of them, so that no flood of tokens becomes a
+//! flood of fetches.
+
+mod freshness;
+mod metadata;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ahash::RandomState;
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use url::Url;
+use ztag_backend::Client;
+use ztag_types::Clock;
+
+use crate::fetch::{FetchError, fetch};
+use crate::key::{KeySet, Purpose};
+use crate::single_flight::{Flight, SingleFlight, landed};
+
+pub(crate) use metadata::Source;
+pub use metadata::{Metadata, discover};
+
+/// Most key ids remembered as absent.
+const MAX_ABSENT: usize = 256;
+
+/// How a set of keys is kept up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rotation {
+    pub(crate) purpose: Purpose,
+    pub(crate) refresh: Duration,
+    pub(crate) min_interval: Duration,
+    pub(crate) max_stale: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_bytes: usize,
+}
+
+/// The fetched keys of all issuers: a place that outlives configurations, so that a reload
+/// fetches nothing anew.
+#[derive(Debug)]
+pub struct KeyStores {
+    client: Arc<Client>,
+    clock: Arc<dyn Clock>,
+    open: Mutex<Vec<Weak<RemoteKeys>>>,
+}
+
+impl KeyStores {
+    /// No keys yet; they will be fetched through `client`.
+    pub const fn new(client: Arc<Client>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            client,
+            clock,
+            open: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The keys of `source`, those of an earlier configuration if it asked for the same.
+    pub(crate) fn open(&self, source: Source, rotation: Rotation) -> Arc<RemoteKeys> {
+        let mut open = self.open.lock();
+        open.retain(|keys| keys.strong_count() > 0);
+        let same = |keys: &Arc<RemoteKeys>| keys.source == source && keys.rotation == rotation;
+        if let Some(keys) = open.iter().filter_map(Weak::upgrade).find(same) {
+            return keys;
+        }
+        let keys = Arc::new(RemoteKeys {
+            source,
+            rotation,
+            client: Arc::clone(&self.client),
+            clock: Arc::clone(&self.clock),
+            held: ArcSwapOption::empty(),
+            fetching: SingleFlight::default(),
+            absent: Mutex::default(),
+            hasher: RandomState::new(),
+            fetched: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        });
+        open.push(Arc::downgrade(&keys));
+        keys
+    }
+}
+
+/// The published keys of one issuer.
+#[derive(Debug)]
+pub struct RemoteKeys {
+    source: Source,
+    rotation: Rotation,
+    client: Arc<Client>,
+    clock: Arc<dyn Clock>,
+    held: ArcSwapOption<Held>,
+    fetching: SingleFlight,
+    /// Hashes of key ids that the issuer does not have, and until when that is believed.
+    absent: Mutex<VecDeque<(u64, Duration)>>,
+    hasher: RandomState,
+    fetched: AtomicU64,
+    failed: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Held {
+    keys: Arc<KeySet>,
+    /// Monotonic times: due for a fetch, and too old to be believed.
+    due: Duration,
+    end: Duration,
+}
+
+/// How the fetches of one issuer went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FetchCounts {
+    /// Fetches that brought a set of keys.
+    pub fetched: u64,
+    /// Fetches that did not.
+    pub failed: u64,
+    /// Keys that can be used now.
+    pub keys: usize,
+    /// Keys passed over because they cannot be used.
+    pub skipped: usize,
+}
+
+impl RemoteKeys {
+    /// The keys to verify with now, if there are any young enough. Never waits; starts a fetch in
+    /// the background when one is due.
+    pub(crate) fn current(self: &Arc<Self>) -> Option<Arc<KeySet>> {
+        let held = self.held.load();
+        let held = held.as_ref()?;
+        let now = self.clock.monotonic();
+        if now >= held.due {
+            drop(self.take_off(now));
+        }
+        (now < held.end).then(|| Arc::clone(&held.keys))
+    }
+
+    /// Starts the first fetch in the background, where there are no keys yet.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        if self.held.load().is_none() {
+            drop(self.take_off(self.clock.monotonic()));
+        }
+    }
+
+    /// Waits for a fetch that may bring the key `id`: one under way, or one that starts now if
+    /// the latest is long enough ago. Answers whether there was such a fetch.
+    pub(crate) async fn learn(self: &Arc<Self>, id: Option<&str>) -> bool {
+        let hash = self.hasher.hash_one(id);
+        let now = self.clock.monotonic();
+        if self.is_absent(hash, now) {
+            return false;
+        }
+        let Some(flight) = self.take_off(now) else {
+            return false;
+        };
+        landed(flight).await;
+        let held = self.held.load();
+        let lacks = |id: &str| held.as_ref().is_some_and(|held| !held.keys.has(id));
+        if id.is_some_and(lacks) {
+            self.remember_absent(hash);
+        }
+        true
+    }
+
+    /// How the fetches went.
+    pub fn counts(&self) -> FetchCounts {
+        let held = self.held.load();
+        let keys = held.as_ref().map(|held| &held.keys);
+        FetchCounts {
+            fetched: self.fetched.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            keys: keys.map_or(0, |keys| keys.keys().len()),
+            skipped: keys.map_or(0, |keys| keys.skipped()),
+        }
+    }
+
+    /// The fetch under way, or a new one where that is allowed.
+    fn take_off(self: &Arc<Self>, now: Duration) -> Option<Flight> {
+        let keys = Arc::clone(self);
+        let interval = self.rotation.min_interval;
+        let run = || async move { keys.refresh().await };
+        self.fetching.take_off(now, interval, run)
+    }
+
+    /// Fetches the keys; what is held stays when that fails.
+    async fn refresh(&self) {
+        match self.fetch_keys().await {
+            Ok((keys, fresh)) => {
+                let now = self.clock.monotonic();
+                let due = now + fresh;
+                let end = due + self.rotation.max_stale;
+                let keys = Arc::new(keys);
+                self.held.store(Some(Arc::new(Held { keys, due, end })));
+                self.fetched.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn fetch_keys(&self) -> Result<(KeySet, Duration), FetchError> {
+        let rotation = &self.rotation;
+        let address: Url = match &self.source {
+            Source::Address(address) => address.clone(),
+            Source::Metadata {
+                issuer,
+                name,
+                origins,
+            } => {
+                let found = discover(
+                    &self.client,
+                    issuer,
+                    name,
+                    rotation.timeout,
+                    rotation.max_bytes,
+                );
+                found.await?.key_address(issuer, origins)?
+            }
+        };
+        let page = fetch(&self.client, address, rotation.timeout, rotation.max_bytes).await?;
+        let keys = KeySet::parse_jwks(&page.body, rotation.purpose).map_err(FetchError::Keys)?;
+        let fresh = freshness::of(&page.headers).unwrap_or(rotation.refresh);
+        Ok((keys, fresh.min(rotation.refresh.max(freshness::LEAST))))
+    }
+
+    fn is_absent(&self, hash: u64, now: Duration) -> bool {
+        let absent = self.absent.lock();
+        let mut absent = absent.iter();
+        absent.any(|(own, until)| *own == hash && *until > now)
+    }
+
+    fn remember_absent(&self, hash: u64) {
+        let until = self.clock.monotonic() + self.rotation.min_interval * 2;
+        let mut absent = self.absent.lock();
+        if absent.len() >= MAX_ABSENT {
+            absent.pop_front();
+        }
+        absent.push_back((hash, until));
+    }
+}
