@@ -48,10 +48,13 @@ fn serve(sources: Sources) -> Result<(), Stop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let runtime = control_runtime().map_err(failed("cannot start a runtime"))?;
     let _inside = runtime.enter();
+    // Before the stores: whatever they meet while they open is logged.
+    let logging = loaded.server().map(|server| server.logging.clone());
+    let telemetry =
+        ztag_telemetry::init(&logging.unwrap_or_default()).map_err(failed("cannot log"))?;
     let stores = Stores::open(&loaded, Arc::clone(&clock)).map_err(Stop::Refused)?;
     let compiled = compile(&loaded, &stores);
     let server = serving(&loaded, &compiled)?;
-    let telemetry = ztag_telemetry::init(&server.logging).map_err(failed("cannot log"))?;
     for finding in compiled.report.findings() {
         tracing::warn!("{}", finding.to_line());
     }
