@@ -20,6 +20,7 @@ pub use call::{Call, PageReply, Pages, Pagination};
 pub use client::Client;
 pub use cursor::Cursor;
 pub use error::{BackendError, Failure, FailureKind};
+pub use link::next as next_link;
 pub use outbound::is_callable;
 pub use spec::{ClientSpec, GuardSpec, PoolSpec, TlsSpec, TlsVersion};
 pub use tls::TlsMaterial;

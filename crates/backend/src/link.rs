@@ -4,7 +4,7 @@
 ///
 /// A link with an `anchor` is about another resource and does not count (section 3.2). Reading
 /// stops at the first thing that is no link: what follows cannot be trusted to be one.
-pub(crate) fn next(field: &[u8]) -> Option<&str> {
+pub fn next(field: &[u8]) -> Option<&str> {
     let mut rest = Reader(field);
     loop {
         rest.skip(b" \t,");

@@ -1,0 +1,25 @@
+//! One function for each thing that reads input from outside.
+
+mod canonical;
+mod capture;
+mod config;
+mod entry;
+mod expression;
+mod forwarded;
+mod links;
+
+/// Takes any bytes; panics when something is wrong.
+pub(crate) type Target = fn(&[u8]);
+
+/// Every target by the name of its folder of seeds.
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("canonical", canonical::target),
+    ("capture", capture::target),
+    ("cel", expression::cel),
+    ("config", config::document),
+    ("description", config::description),
+    ("entry", entry::target),
+    ("forwarded", forwarded::target),
+    ("links", links::target),
+    ("template", expression::template),
+];
