@@ -65,6 +65,8 @@ fn serve(sources: Sources) -> Result<(), Stop> {
     plans.load().publish_to(&telemetry);
     let pipeline = Pipeline::new(plans.clone(), telemetry.clone(), clock);
 
+    // Before anybody can see us listen: until then a signal would end the process.
+    let signals = Signals::install()?;
     let shutdown = Shutdown::new();
     let public = listen(&server, &pipeline, &shutdown)?;
     let admin = administer(&server, &pipeline, &stores, &shutdown)?;
@@ -80,7 +82,7 @@ fn serve(sources: Sources) -> Result<(), Stop> {
         "listening",
     );
     let watcher = Watcher::new(sources, loaded, stores, plans.clone());
-    runtime.block_on(live(&watcher, &plans, &telemetry))?;
+    runtime.block_on(live(&watcher, signals, &plans, &telemetry));
     tracing::info!("draining");
     shutdown.begin();
     public.join();
@@ -138,19 +140,33 @@ fn administer(
         .map_err(failed(&format!("cannot listen on {address}")))
 }
 
+/// What the process is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn install() -> Result<Self, Stop> {
+        let on = |kind| signal(kind).map_err(failed("cannot listen for signals"));
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Reloads when told to or when files change, until told to stop.
-async fn live(watcher: &Watcher, plans: &PlanHandle, telemetry: &Telemetry) -> Result<(), Stop> {
-    let on = |kind| signal(kind).map_err(failed("cannot listen for signals"));
-    let (mut terminate, mut interrupt) =
-        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    let mut hangup = on(SignalKind::hangup())?;
+async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetry: &Telemetry) {
     let mut outcomes = watcher.outcomes();
     let watching = watcher.run();
     tokio::pin!(watching);
     loop {
         tokio::select! {
-            () = stop(&mut terminate, &mut interrupt) => return Ok(()),
-            _ = hangup.recv() => {
+            () = stop(&mut told.terminate, &mut told.interrupt) => return,
+            _ = told.hangup.recv() => {
                 watcher.reload_now().await;
             }
             changed = outcomes.changed() => {
