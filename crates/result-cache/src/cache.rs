@@ -1,5 +1,6 @@
 //! The cache: asks, decides once, remembers.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -88,6 +89,16 @@ impl ResultCache {
                 Self::with_store(Store::Redis(Redis::open(spec, redis_roots)?), spec, clock)
             }
         })
+    }
+
+    /// The remembered verdict of `key`, if it is kept in this process: the short way for callers
+    /// whose futures shall not carry the size of a decision.
+    pub fn recall(&self, key: &CacheKey) -> Option<(Arc<Entry>, CacheReport)> {
+        let (decided, report) = self.remembered_here::<Infallible>(key)?;
+        match decided {
+            Decided::Remembered(entry) => Some((entry, report)),
+            Decided::Fresh(never) => match never {},
+        }
     }
 
     /// The remembered verdict of `key`, or what `decide` yields: its own result, and the entry to

@@ -122,13 +122,19 @@ impl Rule {
             return Box::pin(self.ask(asking, call, evidence, notes)).await;
         };
         let key = caching.key(&self.name, &call, won, evidence);
-        let decide = || async {
-            // Boxed: a remembered verdict shall not pay for the size of a call.
-            let judged = Box::pin(self.ask(asking, call, evidence, notes)).await;
-            let entry = caching.entry(&judged);
-            (judged, entry)
+        let cache = &caching.deps.cache;
+        let (decided, mut report) = match cache.recall(&key) {
+            Some((entry, report)) => (Decided::Remembered(entry), report),
+            None => {
+                let decide = || async {
+                    let judged = self.ask(asking, call, evidence, notes).await;
+                    let entry = caching.entry(&judged);
+                    (judged, entry)
+                };
+                // Boxed: what needs no backend shall not pay for the size of a call.
+                Box::pin(cache.get_or_decide(&key, decide)).await
+            }
         };
-        let (decided, mut report) = caching.deps.cache.get_or_decide(&key, decide).await;
         if notes.is_full() {
             report.key_inputs = caching.input_names();
         }
