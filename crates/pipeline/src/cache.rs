@@ -109,21 +109,20 @@ impl DecisionCache {
     ) -> Result<Verdict, Halt> {
         let key = self.key(&input);
         let full = stages.trace.is_full();
-        let (decided, mut report) = match self.store.recall(&key) {
-            Some((entry, report)) => (Decided::Remembered(entry), report),
-            None => {
-                let running = &mut *stages;
-                let decide = move || async move {
-                    let verdict = step(&endpoint.rules, input, running).await;
-                    let entry = verdict
-                        .as_ref()
-                        .ok()
-                        .and_then(|verdict| self.entry(verdict));
-                    (verdict, entry)
-                };
-                // Boxed: endpoints without a cache shall not pay for its size.
-                Box::pin(self.store.get_or_decide(&key, decide)).await
-            }
+        let (decided, mut report) = if let Some((entry, report)) = self.store.recall(&key) {
+            (Decided::Remembered(entry), report)
+        } else {
+            let running = &mut *stages;
+            let decide = move || async move {
+                let verdict = step(&endpoint.rules, input, running).await;
+                let entry = verdict
+                    .as_ref()
+                    .ok()
+                    .and_then(|verdict| self.entry(verdict));
+                (verdict, entry)
+            };
+            // Boxed: endpoints without a cache shall not pay for its size.
+            Box::pin(self.store.get_or_decide(&key, decide)).await
         };
         if full {
             report.key_inputs = self

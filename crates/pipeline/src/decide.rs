@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 use tracing::Instrument;
-use ztag_admission::{CapturePolicy, Hop, Refused, adapt, capture};
+use ztag_admission::{Hop, Refused, adapt, capture};
 use ztag_response_policy::ReplyInput;
 use ztag_telemetry::Telemetry;
 use ztag_types::{
@@ -105,28 +105,28 @@ impl Pipeline {
 
     /// Decides one request by one endpoint of the plan of this generation. The record is finished
     /// but not yet observed.
-    pub async fn decide(&self, endpoint: &Endpoint, generation: u64, hop: Hop) -> Decided {
-        self.run(
-            endpoint,
-            generation,
-            hop,
-            &endpoint.capture,
-            Detail::Summary,
-        )
-        .await
+    pub fn decide(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        hop: Hop,
+    ) -> impl Future<Output = Decided> + Send {
+        let begun = self.clock.monotonic();
+        let captured = capture(hop, &endpoint.capture);
+        self.run(endpoint, generation, captured, begun, Detail::Summary)
     }
 
     /// Decides a request described as its client would send it, whatever dialect the endpoint's
     /// proxy speaks, keeping everything.
-    pub async fn dry_run(&self, endpoint: &Endpoint, generation: u64, hop: Hop) -> Decided {
-        self.run(
-            endpoint,
-            generation,
-            hop,
-            &endpoint.capture.as_direct(),
-            Detail::Full,
-        )
-        .await
+    pub fn dry_run(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        hop: Hop,
+    ) -> impl Future<Output = Decided> + Send {
+        let begun = self.clock.monotonic();
+        let captured = capture(hop, &endpoint.capture.as_direct());
+        self.run(endpoint, generation, captured, begun, Detail::Full)
     }
 
     /// The answer to a request that is refused before it is captured.
@@ -141,29 +141,32 @@ impl Pipeline {
         )
     }
 
-    async fn run(
+    // Not an `async fn`: that would keep its arguments twice, and the server moves the future of
+    // every request.
+    fn run(
         &self,
         endpoint: &Endpoint,
         generation: u64,
-        hop: Hop,
-        policy: &CapturePolicy,
+        captured: Result<Snapshot, Refused>,
+        begun: Duration,
         detail: Detail,
-    ) -> Decided {
-        let begun = self.clock.monotonic();
-        let mut decided = match capture(hop, policy) {
-            Ok(request) => {
-                let mut stages = self.stages(detail);
-                let (name, correlation) = (&endpoint.name, &request.correlation);
-                let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
-                let end = conclude(endpoint, &request, &mut stages)
-                    .instrument(span)
-                    .await;
-                finish(endpoint, generation, Ok(request), end, stages)
-            }
-            Err(refused) => self.refuse(endpoint, generation, refused),
-        };
-        decided.record.latency = self.clock.monotonic().saturating_sub(begun);
-        decided
+    ) -> impl Future<Output = Decided> + Send {
+        let mut stages = self.stages(detail);
+        async move {
+            let end = match &captured {
+                Ok(request) => {
+                    let (name, correlation) = (&endpoint.name, &request.correlation);
+                    let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
+                    conclude(endpoint, request, &mut stages)
+                        .instrument(span)
+                        .await
+                }
+                Err(refused) => End::halted(endpoint.admission.refuse(refused)),
+            };
+            let mut decided = finish(endpoint, generation, captured, end, stages);
+            decided.record.latency = self.clock.monotonic().saturating_sub(begun);
+            decided
+        }
     }
 
     fn stages(&self, detail: Detail) -> Stages<'_> {

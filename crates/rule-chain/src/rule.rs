@@ -123,17 +123,16 @@ impl Rule {
         };
         let key = caching.key(&self.name, &call, won, evidence);
         let cache = &caching.deps.cache;
-        let (decided, mut report) = match cache.recall(&key) {
-            Some((entry, report)) => (Decided::Remembered(entry), report),
-            None => {
-                let decide = || async {
-                    let judged = self.ask(asking, call, evidence, notes).await;
-                    let entry = caching.entry(&judged);
-                    (judged, entry)
-                };
-                // Boxed: what needs no backend shall not pay for the size of a call.
-                Box::pin(cache.get_or_decide(&key, decide)).await
-            }
+        let (decided, mut report) = if let Some((entry, report)) = cache.recall(&key) {
+            (Decided::Remembered(entry), report)
+        } else {
+            let decide = || async {
+                let judged = self.ask(asking, call, evidence, notes).await;
+                let entry = caching.entry(&judged);
+                (judged, entry)
+            };
+            // Boxed: what needs no backend shall not pay for the size of a call.
+            Box::pin(cache.get_or_decide(&key, decide)).await
         };
         if notes.is_full() {
             report.key_inputs = caching.input_names();
