@@ -68,8 +68,9 @@ fn serve(sources: Sources) -> Result<(), Stop> {
     // Before anybody can see us listen: until then a signal would end the process.
     let signals = Signals::install()?;
     let shutdown = Shutdown::new();
-    let public = listen(&server, &pipeline, &shutdown)?;
     let admin = administer(&server, &pipeline, &stores, &shutdown)?;
+    // Last, so that whoever reaches it finds everything else in place.
+    let public = listen(&server, &pipeline, &shutdown)?;
     for (name, listener) in [("public", Some(&public)), ("admin", admin.as_ref())] {
         if let Some(connections) = listener.map(Server::connections) {
             telemetry.count_connections(name, move || connections.open());
@@ -161,13 +162,16 @@ impl Signals {
 /// Reloads when told to or when files change, until told to stop.
 async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetry: &Telemetry) {
     let mut outcomes = watcher.outcomes();
-    let watching = watcher.run();
-    tokio::pin!(watching);
+    // Tasks of their own: reloads wait for each other, and one that is not polled would be waited
+    // for without end.
+    let own = watcher.clone();
+    let watching = tokio::spawn(async move { own.run().await });
     loop {
         tokio::select! {
-            () = stop(&mut told.terminate, &mut told.interrupt) => return,
+            () = stop(&mut told.terminate, &mut told.interrupt) => break,
             _ = told.hangup.recv() => {
-                watcher.reload_now().await;
+                let own = watcher.clone();
+                tokio::spawn(async move { own.reload_now().await });
             }
             changed = outcomes.changed() => {
                 if changed.is_ok() {
@@ -175,9 +179,9 @@ async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetr
                     note(&outcome, plans, telemetry);
                 }
             }
-            () = &mut watching => {}
         }
     }
+    watching.abort();
 }
 
 async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
