@@ -228,7 +228,7 @@ mod tests {
         assert!(
             AlgorithmSet::ASYMMETRIC
                 .iter()
-                .all(|own| !own.is_symmetric())
+                .all(|own| !Algorithm::is_symmetric(own))
         );
         assert_eq!(AlgorithmSet::ASYMMETRIC.iter().count(), 10);
         assert!(

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::algorithm::AlgorithmSet;
+use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::jws::{Signed, verify};
 use crate::key::{KeyError, KeySet, Purpose};
 use crate::refusal::Refusal;
@@ -36,7 +36,7 @@ pub enum CaseError {
 /// Why the token is not accepted.
 pub fn verify_text(token: &str, key: &str, allowed: AlgorithmSet) -> Result<Signed, CaseError> {
     let keys = match KeySet::parse(key, Purpose::Signature) {
-        Err(KeyError::SecretPublished) if allowed.iter().any(|own| own.is_symmetric()) => {
+        Err(KeyError::SecretPublished) if allowed.iter().any(Algorithm::is_symmetric) => {
             KeySet::parse_secret(key)
         }
         read => read,
@@ -71,9 +71,8 @@ struct Case {
 
 impl Case {
     fn judge(self) -> Result<Signed, CaseError> {
-        let key = match (self.jwk, self.jwks) {
-            (Some(key), None) | (None, Some(key)) => key,
-            _ => return Err(CaseError::Input),
+        let ((Some(key), None) | (None, Some(key))) = (self.jwk, self.jwks) else {
+            return Err(CaseError::Input);
         };
         // Anything but text is the JSON serialization, which is not spoken here.
         let token = self.jws.as_str().ok_or(Refusal::Malformed)?;

@@ -238,13 +238,11 @@ fn has_repeated(members: &[(Cow<'_, str>, &RawValue)]) -> bool {
         .any(|pair| matches!(pair, [a, b] if a == b))
 }
 
-fn place_name(text: &str, name: &Cow<'_, str>, apart: &mut Vec<Value>) -> Option<Place> {
-    match name {
-        Cow::Borrowed(name) => {
-            let (start, length) = within(text, name)?;
-            Some(Place::Text(start, length))
-        }
-        Cow::Owned(name) => keep(Value::text(name), apart),
+/// A name with escapes was read into a text of its own.
+fn place_name(text: &str, name: &str, apart: &mut Vec<Value>) -> Option<Place> {
+    match within(text, name) {
+        Some((start, length)) => Some(Place::Text(start, length)),
+        None => keep(Value::text(name), apart),
     }
 }
 

@@ -149,19 +149,18 @@ fn algorithms(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) -> Al
     }
     let mut chosen = AlgorithmSet::NONE;
     for (index, name) in spec.algorithms.iter().enumerate() {
-        match Algorithm::from_name(name).filter(|own| offered.contains(*own)) {
-            Some(algorithm) => chosen = chosen.with(algorithm),
-            None => {
-                let at = at.key("algorithms").index(index);
-                let message = format!("`{name}` is not an algorithm that may be used here");
-                let found = Diagnostic::error(Code::InvalidValue, &at, message);
-                let near = Diagnostic::nearest(name, offered.iter().map(Algorithm::as_str));
-                findings.push(match near {
-                    Some(near) => found.hint(format!("did you mean `{near}`?")),
-                    None => found,
-                });
-            }
+        if let Some(algorithm) = Algorithm::from_name(name).filter(|own| offered.contains(*own)) {
+            chosen = chosen.with(algorithm);
+            continue;
         }
+        let at = at.key("algorithms").index(index);
+        let message = format!("`{name}` is not an algorithm that may be used here");
+        let found = Diagnostic::error(Code::InvalidValue, &at, message);
+        let near = Diagnostic::nearest(name, offered.iter().map(Algorithm::as_str));
+        findings.push(match near {
+            Some(near) => found.hint(format!("did you mean `{near}`?")),
+            None => found,
+        });
     }
     chosen
 }

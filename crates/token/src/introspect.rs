@@ -148,18 +148,13 @@ impl Introspector {
         let answer = self.question(token).await?;
         let now = Moment::of(&*self.places.clock);
         let judged = self.judge(token, answer, now);
-        match &judged {
-            Ok(accepted) => {
-                let accepted = Arc::clone(accepted);
-                let max_age = Some(self.policy.max_age);
-                self.places
-                    .cache
-                    .remember(token, self.id, accepted, max_age, now);
-            }
-            Err(_) => {
-                let until = now.monotonic + self.policy.max_age_inactive;
-                self.inactive.insert(token.into(), until);
-            }
+        if let Ok(accepted) = &judged {
+            let (cache, accepted) = (&self.places.cache, Arc::clone(accepted));
+            let max_age = Some(self.policy.max_age);
+            cache.remember(token, self.id, accepted, max_age, now);
+        } else {
+            let until = now.monotonic + self.policy.max_age_inactive;
+            self.inactive.insert(token.into(), until);
         }
         judged
     }

@@ -27,7 +27,7 @@ pub struct Key {
 
 enum Verifiers {
     Public(Box<[(Algorithm, ParsedPublicKey)]>),
-    Secret(Algorithm, hmac::Key),
+    Secret(Algorithm, Box<hmac::Key>),
 }
 
 /// Why a key, or a set of keys, is not used. Holds nothing of the key.
@@ -104,7 +104,7 @@ impl Key {
         }
         Ok(Self {
             id: id.map(Into::into),
-            verifiers: Verifiers::Secret(algorithm, hmac::Key::new(hash, secret)),
+            verifiers: Verifiers::Secret(algorithm, Box::new(hmac::Key::new(hash, secret))),
         })
     }
 

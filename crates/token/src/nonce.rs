@@ -77,7 +77,13 @@ mod tests {
         assert!(!nonces.accepts(&nonce, at(999)) && !nonces.accepts(&nonce, at(1_061)));
         let other = Nonces::random(Duration::from_mins(1)).unwrap();
         assert!(!other.accepts(&nonce, at(1_000)));
-        for bad in ["", "AAAA", "AAAAAAAAA-gAAAAAAAAAAAAAAAAAAAAA", &format!("{nonce}A"), "!"] {
+        for bad in [
+            "",
+            "AAAA",
+            "AAAAAAAAA-gAAAAAAAAAAAAAAAAAAAAA",
+            &format!("{nonce}A"),
+            "!",
+        ] {
             assert!(!nonces.accepts(bad, at(1_000)), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! The signature suite of Project Wycheproof, judged line by line through the same door as
 //! `ztag jws verify --jsonl`.
+#![cfg(test)]
 
 use std::fs;
 use std::path::Path;

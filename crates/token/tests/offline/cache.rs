@@ -1,0 +1,205 @@
+//! Remembered tokens, and revoked ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ztag_token::{
+    Places, Refusal, Revocation, Revocations, RevocationsFull, TokenCache, TokenCacheSpec,
+};
+use ztag_types::Clock;
+
+use crate::mint::{Gate, ISSUER, Mint, START, claims, key_set, spec};
+
+#[test]
+fn a_remembered_token_is_the_same_token() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let token = mint.token(&claims());
+    let first = verifier.check(&token).unwrap();
+    let second = verifier.check(&token).unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    let counts = gate.places.cache.counts();
+    assert_eq!((counts.hits, counts.misses, counts.entries), (1, 1, 1));
+}
+
+#[test]
+fn attack_a_warm_cache_accepts_no_other_signature() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let token = mint.token(&claims());
+    verifier.check(&token).unwrap();
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let (header, rest) = token.split_once('.').unwrap();
+    for other in [
+        format!("{signed}."),
+        format!("{signed}.AAAA"),
+        format!("{signed}.{}", "A".repeat(86)),
+        format!("{token}A"),
+        format!("{token}="),
+        format!("{header}.{header}.{rest}"),
+        token.to_uppercase(),
+    ] {
+        assert!(verifier.check(&other).is_err(), "{other}");
+    }
+    assert!(verifier.check(&token).is_ok());
+}
+
+#[test]
+fn attack_a_remembered_token_expires_on_time() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    claims["exp"] = (START + 20).into();
+    let token = mint.token(&claims);
+    verifier.check(&token).unwrap();
+    gate.clock.advance(Duration::from_secs(19));
+    assert!(verifier.check(&token).is_ok());
+    gate.clock.advance(Duration::from_secs(11));
+    assert_eq!(verifier.check(&token).err(), Some(Refusal::Expired));
+}
+
+#[test]
+fn a_remembered_token_is_verified_again_after_a_while() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    claims["exp"] = (START + 36_000).into();
+    let token = mint.token(&claims);
+    for _ in 0..3 {
+        verifier.check(&token).unwrap();
+        gate.clock.advance(Duration::from_secs(299));
+        verifier.check(&token).unwrap();
+        gate.clock.advance(Duration::from_secs(1));
+    }
+    let counts = gate.places.cache.counts();
+    assert_eq!((counts.hits, counts.misses), (3, 3));
+}
+
+#[test]
+fn attack_what_one_policy_accepted_another_judges_itself() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let old = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let token = mint.token(&claims());
+    old.check(&token).unwrap();
+    let mut narrowed = spec(key_set(&[&mint]));
+    narrowed.audiences = vec!["https://elsewhere.example".into()];
+    let new = gate.verifier(&[narrowed]);
+    assert_eq!(new.check(&token).err(), Some(Refusal::AudienceRefused));
+    assert!(old.check(&token).is_ok());
+}
+
+#[test]
+fn attack_a_flood_of_tokens_takes_no_memory() {
+    let mint = Mint::ed("a");
+    let mut gate = Gate::new();
+    let bytes = 256 * 1024;
+    let spec_of_cache = TokenCacheSpec {
+        max_bytes: bytes,
+        ..TokenCacheSpec::default()
+    };
+    gate.places = Places {
+        cache: Arc::new(TokenCache::new(spec_of_cache)),
+        ..gate.places
+    };
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    for number in 0..2_000 {
+        claims["jti"] = number.to_string().into();
+        let token = mint.token(&claims);
+        verifier.check(&token).unwrap();
+        let forged = format!("{}_w", token.split_at(token.len() - 2).0);
+        assert!(verifier.check(&forged).is_err());
+    }
+    let counts = gate.places.cache.counts();
+    assert!(counts.bytes <= bytes, "{counts:?}");
+    assert!(counts.entries > 100, "{counts:?}");
+}
+
+#[test]
+fn a_remembered_token_takes_less_than_a_kilobyte() {
+    let mint = Mint::ec("key-2026-01");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    claims["jti"] = "0b9c1a52-8a2f-4a0e-9d0c-0a7f6d5e4c3b".into();
+    claims["org_id"] = "org_7Yh2kqVtbWmQ1c9d".into();
+    claims["azp"] = "Xk3JqPzR8vLm2NwTa0sBcD4eFgHiJkLm".into();
+    claims["permissions"] = serde_json::json!(["read:reports", "write:reports"]);
+    verifier.check(&mint.token(&claims)).unwrap();
+    let bytes = gate.places.cache.counts().bytes;
+    assert!(bytes < 1_024, "{bytes}");
+}
+
+#[test]
+fn attack_revoked_tokens_are_refused_at_once() {
+    let mint = Mint::ec("a");
+    let issuer: Box<str> = ISSUER.into();
+    let by_id = Revocation::Token {
+        issuer: issuer.clone(),
+        id: "id-1".into(),
+    };
+    let by_subject = Revocation::Subject {
+        issuer: issuer.clone(),
+        subject: "auth0|ada".into(),
+    };
+    for what in [by_id, by_subject, Revocation::Issuer { issuer }] {
+        let gate = Gate::new();
+        let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+        let token = mint.token(&claims());
+        verifier.check(&token).unwrap();
+        let revocations = &gate.places.revocations;
+        let keep = Duration::from_hours(1);
+        revocations
+            .revoke(what.clone(), keep, &*gate.clock)
+            .unwrap();
+        assert_eq!(
+            verifier.check(&token).err(),
+            Some(Refusal::Revoked),
+            "{what:?}"
+        );
+        gate.places.cache.clear();
+        assert_eq!(
+            verifier.check(&token).err(),
+            Some(Refusal::Revoked),
+            "{what:?}"
+        );
+        // A token issued later under another id is a new one.
+        gate.clock.advance(Duration::from_secs(5));
+        let mut later = claims();
+        later["jti"] = "id-2".into();
+        later["iat"] = gate.clock.now().seconds().into();
+        assert!(verifier.check(&mint.token(&later)).is_ok(), "{what:?}");
+        later["jti"] = "id-1".into();
+        later["sub"] = "auth0|bob".into();
+        let other = verifier.check(&mint.token(&later));
+        assert_eq!(
+            other.is_err(),
+            matches!(what, Revocation::Token { .. }),
+            "{what:?}"
+        );
+    }
+}
+
+#[test]
+fn a_full_revocation_list_forgets_nobody() {
+    let gate = Gate::new();
+    let revocations = Revocations::new(2);
+    let of = |name: &str| Revocation::Issuer {
+        issuer: name.into(),
+    };
+    let revoke = |name: &str, seconds: u64| {
+        revocations.revoke(of(name), Duration::from_secs(seconds), &*gate.clock)
+    };
+    assert!(revocations.is_empty());
+    assert_eq!((revoke("a", 10), revoke("b", 100)), (Ok(()), Ok(())));
+    assert_eq!(revoke("c", 10), Err(RevocationsFull));
+    assert_eq!(revoke("a", 10), Ok(()));
+    gate.clock.advance(Duration::from_secs(11));
+    assert_eq!(revoke("c", 10), Ok(()));
+    assert_eq!(revocations.len(), 2);
+}

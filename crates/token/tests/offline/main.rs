@@ -1,0 +1,16 @@
+//! Everything that needs no network.
+#![cfg(test)]
+
+#[path = "../mint/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "shared by several test programs"
+)]
+mod mint;
+
+mod attacks;
+mod cache;
+mod compile;
+mod dpop;
+mod profiles;
