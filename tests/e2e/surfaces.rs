@@ -243,6 +243,27 @@ fn every_stage_speaks_at_debug() -> Result<(), Failure> {
 }
 
 #[test]
+fn hangups_while_files_change_do_not_hold_each_other_up() -> Result<(), Failure> {
+    let surfaces = Surfaces::start()?;
+    let config = surfaces.folder.path().join("config.yaml");
+    let first = fs::read_to_string(&config)?;
+    for round in 0..20 {
+        fs::write(&config, format!("{first}# {round}\n"))?;
+        surfaces.signal("HUP")?;
+        // What a few questions take: hangups fall into other moments of a reload each time.
+        for _ in 0..round {
+            surfaces.ask("/open/auth", &[])?;
+        }
+    }
+    surfaces.signal("TERM")?;
+    surfaces
+        .server
+        .process
+        .wait_for_line(|line| line.contains("stopped"))?;
+    Ok(())
+}
+
+#[test]
 fn a_hangup_reads_the_configuration_again() -> Result<(), Failure> {
     let surfaces = Surfaces::start()?;
     let config = surfaces.folder.path().join("config.yaml");
