@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attack_alg_none_and_its_spellings_have_no_value() {
+    fn attack_27_alg_none_and_its_spellings_have_no_value() {
         for name in [
             "none", "None", "nOnE", "NONE", "", "rs256", "RS256 ", "ES256K", "RS1",
         ] {

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attack_base64url_has_one_spelling() {
+    fn attack_27_base64url_has_one_spelling() {
         assert_eq!(decode("Zm9v").as_deref(), Some(&b"foo"[..]));
         assert_eq!(decode("Zg").as_deref(), Some(&b"f"[..]));
         // Padding, left-over bits, the other alphabet, white space, an impossible length.

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_headers_that_two_readers_read_differently_are_refused() {
+    fn attack_27_headers_that_two_readers_read_differently_are_refused() {
         check(r#"{"alg":"ES256"}"#, Ok(Algorithm::Es256));
         check(
             r#"{"alg":"ES256","jwk":{"kty":"EC"},"jku":"http://127.0.0.1"}"#,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_crit_is_never_understood() {
+    fn attack_27_crit_is_never_understood() {
         for bad in [
             r#"{"alg":"ES256","crit":["exp"],"exp":1}"#,
             r#"{"alg":"ES256","crit":[]}"#,

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attack_duplicate_members_are_refused_at_any_depth() {
+    fn attack_27_duplicate_members_are_refused_at_any_depth() {
         for bad in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_deep_nesting_is_refused() {
+    fn attack_25_deep_nesting_is_refused() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
         assert!(object(deep.as_bytes()).is_none());
         let fine = format!("{{\"a\":{}1{}}}", "[".repeat(31), "]".repeat(31));

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_weak_and_malformed_keys_are_refused() {
+    fn attack_27_weak_and_malformed_keys_are_refused() {
         let rsa = |bytes: usize, e: &str| {
             let mut n = vec![0xff; bytes];
             n[0] = 0x80;

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_keys_come_from_the_issuer_alone() {
+    fn attack_46_keys_come_from_the_issuer_alone() {
         let check = |address: &str, expected: bool| {
             let document = format!(r#"{{"issuer":"https://a.example","jwks_uri":"{address}"}}"#);
             let metadata = Metadata::parse(document.as_bytes(), "https://a.example").unwrap();

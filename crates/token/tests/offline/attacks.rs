@@ -7,7 +7,7 @@ use ztag_types::Secret;
 use crate::mint::{Gate, ISSUER, Mint, claims, encode, key_set, spec};
 
 #[test]
-fn attack_tokens_of_another_form_are_refused() {
+fn attack_27_tokens_of_another_form_are_refused() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
@@ -49,7 +49,7 @@ fn attack_tokens_of_another_form_are_refused() {
 }
 
 #[test]
-fn attack_algorithms_are_bound_to_keys() {
+fn attack_27_algorithms_are_bound_to_keys() {
     let (ec, ed) = (Mint::ec("ec"), Mint::ed("ed"));
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&ec, &ed]))]);
@@ -104,7 +104,7 @@ fn attack_algorithms_are_bound_to_keys() {
 }
 
 #[test]
-fn attack_hs256_with_the_public_key_is_refused() {
+fn attack_27_hs256_with_the_public_key_is_refused() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
@@ -153,7 +153,7 @@ fn shared_secrets_serve_only_where_configured() {
 }
 
 #[test]
-fn attack_keys_in_the_token_are_not_believed() {
+fn attack_27_keys_in_the_token_are_not_believed() {
     let (own, evil) = (Mint::ec("a"), Mint::ec("a"));
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&own]))]);
@@ -174,7 +174,7 @@ fn attack_keys_in_the_token_are_not_believed() {
 }
 
 #[test]
-fn attack_keys_of_one_issuer_do_not_serve_another() {
+fn attack_28_keys_of_one_issuer_do_not_serve_another() {
     let (a, b) = (Mint::ec("shared"), Mint::ec("shared"));
     let gate = Gate::new();
     let other = IssuerSpec {
@@ -195,7 +195,7 @@ fn attack_keys_of_one_issuer_do_not_serve_another() {
 }
 
 #[test]
-fn attack_nested_and_duplicated_contents_are_refused() {
+fn attack_27_nested_and_duplicated_contents_are_refused() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);

@@ -24,7 +24,7 @@ fn a_remembered_token_is_the_same_token() {
 }
 
 #[test]
-fn attack_a_warm_cache_accepts_no_other_signature() {
+fn attack_37_a_warm_cache_accepts_no_other_signature() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
@@ -47,7 +47,7 @@ fn attack_a_warm_cache_accepts_no_other_signature() {
 }
 
 #[test]
-fn attack_a_remembered_token_expires_on_time() {
+fn attack_42_a_remembered_token_expires_on_time() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
@@ -80,7 +80,7 @@ fn a_remembered_token_is_verified_again_after_a_while() {
 }
 
 #[test]
-fn attack_what_one_policy_accepted_another_judges_itself() {
+fn attack_38_what_one_policy_accepted_another_judges_itself() {
     let mint = Mint::ec("a");
     let gate = Gate::new();
     let old = gate.verifier(&[spec(key_set(&[&mint]))]);
@@ -136,7 +136,7 @@ fn a_remembered_token_takes_less_than_a_kilobyte() {
 }
 
 #[test]
-fn attack_revoked_tokens_are_refused_at_once() {
+fn attack_31_revoked_tokens_are_refused_at_once() {
     let mint = Mint::ec("a");
     let issuer: Box<str> = ISSUER.into();
     let by_id = Revocation::Token {

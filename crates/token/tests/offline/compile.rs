@@ -69,6 +69,10 @@ fn keys_come_from_one_place() {
             &[&expected],
         );
     }
+}
+
+#[test]
+fn attack_33_a_sample_secret_is_refused_at_load() {
     check(
         |spec| {
             spec.jwks.keys = None;

@@ -120,7 +120,7 @@ fn auth0_and_lenient_take_untyped_tokens() {
 }
 
 #[test]
-fn attack_an_identity_or_logout_token_is_no_access_token() {
+fn attack_28_an_identity_or_logout_token_is_no_access_token() {
     for profile in [Profile::Auth0, Profile::Lenient] {
         for claim in ["at_hash", "c_hash", "s_hash"] {
             check(
@@ -171,7 +171,7 @@ fn fapi_2_asks_for_a_binding() {
 }
 
 #[test]
-fn attack_audiences_match_whole_or_not_at_all() {
+fn attack_28_audiences_match_whole_or_not_at_all() {
     let profile = Profile::Rfc9068;
     let check = |aud: Json, expected: Judged| {
         check(profile, Some("at+jwt"), &json!({ "aud": aud }), expected);
@@ -203,7 +203,7 @@ fn attack_audiences_match_whole_or_not_at_all() {
 }
 
 #[test]
-fn attack_issuers_match_byte_by_byte() {
+fn attack_28_issuers_match_byte_by_byte() {
     for other in [
         "https://idp.example",
         "https://idp.example//",
@@ -237,7 +237,7 @@ fn attack_issuers_match_byte_by_byte() {
 }
 
 #[test]
-fn attack_times_are_numbers_within_the_skew() {
+fn attack_26_times_are_numbers_within_the_skew() {
     let check = |changes: Json, expected: Judged| {
         check(Profile::Rfc9068, Some("at+jwt"), &changes, expected);
     };
@@ -266,7 +266,7 @@ fn attack_times_are_numbers_within_the_skew() {
 }
 
 #[test]
-fn attack_subjects_and_ids_are_texts() {
+fn attack_26_subjects_and_ids_are_texts() {
     let check = |changes: Json, expected: Judged| {
         check(Profile::Rfc9068, Some("at+jwt"), &changes, expected);
     };

@@ -91,6 +91,32 @@ async fn an_own_token_is_renewed_ahead_of_its_end() {
 }
 
 #[tokio::test]
+async fn attack_35_an_assertion_is_for_one_server_and_one_use() {
+    let idp = Idp::start(|_| (200, answer("t1", 100).to_string())).await;
+    let (gate, mint) = (Gate::new(), Mint::ec("a"));
+    let endpoint = endpoint(&idp, &gate, &mint);
+    for _ in 0..10 {
+        let grant = [("grant_type", "client_credentials")];
+        endpoint.request(&grant).await.unwrap();
+    }
+    let made: Vec<_> = idp
+        .asked()
+        .iter()
+        .map(|asked| assertion(asked, &mint))
+        .collect();
+    let ids: std::collections::BTreeSet<_> = made.iter().map(|own| own["jti"].as_str()).collect();
+    assert_eq!(ids.len(), 10);
+    for own in made {
+        // One text, the issuer: neither a list nor the address that was called.
+        assert_eq!(own["aud"], ISSUER);
+        assert_eq!(
+            own["exp"].as_i64().unwrap() - own["iat"].as_i64().unwrap(),
+            60
+        );
+    }
+}
+
+#[tokio::test]
 async fn attack_a_dead_server_is_not_stormed() {
     let idp = Idp::start(|_| (503, String::new())).await;
     let (gate, mint) = (Gate::new(), Mint::ec("a"));
@@ -165,7 +191,7 @@ async fn attack_answers_that_are_no_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn attack_exchanged_tokens_never_cross_users() {
+async fn attack_37_exchanged_tokens_never_cross_users() {
     let idp = Idp::start(|asked| {
         let subject = asked.field("subject_token").unwrap();
         let mut answer = answer(&format!("for-{subject}"), 60);

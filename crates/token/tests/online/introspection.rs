@@ -59,7 +59,7 @@ async fn the_issuer_is_asked_and_remembered() {
 }
 
 #[tokio::test]
-async fn attack_answers_that_do_not_vouch_are_refused() {
+async fn attack_28_answers_that_do_not_vouch_are_refused() {
     for (answer, expected) in [
         (json!({"active": false}), Refusal::Inactive),
         (

@@ -75,7 +75,7 @@ async fn keys_are_found_and_followed() {
 }
 
 #[tokio::test]
-async fn attack_a_withdrawn_key_is_no_longer_believed() {
+async fn attack_31_a_withdrawn_key_is_no_longer_believed() {
     let (old, new) = (Mint::ec("old"), Mint::ec("new"));
     let idp = issuer(&[&old]).await;
     let gate = Gate::new();
@@ -92,7 +92,7 @@ async fn attack_a_withdrawn_key_is_no_longer_believed() {
 }
 
 #[tokio::test]
-async fn attack_a_flood_of_unknown_keys_is_one_fetch() {
+async fn attack_29_a_flood_of_unknown_keys_is_one_fetch() {
     let mint = Mint::ec("a");
     let idp = issuer(&[&mint]).await;
     let gate = Gate::new();
@@ -134,7 +134,7 @@ async fn attack_parallel_cold_requests_are_one_fetch() {
 }
 
 #[tokio::test]
-async fn attack_a_dead_issuer_stops_nobody_else() {
+async fn attack_29_a_dead_issuer_stops_nobody_else() {
     let (a, b) = (Mint::ec("a"), Mint::ec("b"));
     let (dead, alive) = (issuer(&[&a]).await, issuer(&[&b]).await);
     let gate = Gate::new();
@@ -152,7 +152,7 @@ async fn attack_a_dead_issuer_stops_nobody_else() {
 
 /// Answers that are no keys must not replace those at hand, nor be believed at the start.
 #[tokio::test]
-async fn attack_bad_answers_keep_the_last_good_set() {
+async fn attack_29_bad_answers_keep_the_last_good_set() {
     let mint = Mint::ec("a");
     let idp = issuer(&[&mint]).await;
     let gate = Gate::new();
@@ -202,7 +202,7 @@ async fn attack_bad_answers_keep_the_last_good_set() {
 }
 
 #[tokio::test]
-async fn attack_metadata_of_somebody_else_is_not_followed() {
+async fn attack_46_metadata_of_somebody_else_is_not_followed() {
     let mint = Mint::ec("a");
     let idp = issuer(&[&mint]).await;
     let other = issuer(&[&mint]).await;
