@@ -89,3 +89,42 @@ impl std::fmt::Debug for Form {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(claims: &str, form: Form) -> AcceptedToken {
+        let claims = Claims::parse(claims.as_bytes().to_vec()).unwrap();
+        AcceptedToken::new(Arc::from("issuer"), claims, 0, form)
+    }
+
+    /// Two tokens with one hash are two tokens: whoever finds a collision gains nothing.
+    #[test]
+    fn attack_37_a_token_is_known_by_every_letter() {
+        let (header, payload, signature) = ("eyJh", r#"{"sub":"ada"}"#, [7_u8; 64]);
+        let form = Form::Signed {
+            header: header.into(),
+            signature: signature.into(),
+        };
+        let own = accepted(payload, form);
+        let [payload, signature] = [encoding::encode(payload), encoding::encode(signature)];
+        let token = format!("{header}.{payload}.{signature}");
+        assert!(own.is(&token));
+        for at in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            other[at] = if other[at] == b'B' { b'C' } else { b'B' };
+            assert!(!own.is(std::str::from_utf8(&other).unwrap()), "{at}");
+            assert!(!own.is(token.split_at(at).0), "{at}");
+        }
+        for other in [
+            format!("{token}A"),
+            format!("{token}="),
+            format!(" {token}"),
+        ] {
+            assert!(!own.is(&other), "{other}");
+        }
+        let opaque = accepted("{}", Form::Opaque("opaque".into()));
+        assert!(opaque.is("opaque") && !opaque.is("opaqu") && !opaque.is("opaque1"));
+    }
+}
