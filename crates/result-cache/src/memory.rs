@@ -19,9 +19,9 @@ use crate::spec::MemorySpec;
 const SWEPT_PER_WRITE: usize = 4;
 /// Places examined before the sweep lets others in.
 const SWEPT_PER_TURN: usize = 1_024;
-/// What the slot, the sweep's place and the slack of allocations take beside an entry itself: both
-/// tables double when they grow.
-const OVERHEAD: u64 = 384;
+/// What the slot, the traces of entries evicted lately, the sweep's place and the slack of
+/// allocations take beside an entry itself: measured, so that the heap stays within the limit too.
+const OVERHEAD: u64 = 640;
 
 /// An entry in memory, and the monotonic time at which it dies.
 #[derive(Clone, Debug)]

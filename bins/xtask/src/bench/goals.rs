@@ -21,13 +21,15 @@ pub(super) struct Goal {
 enum Unit {
     /// Hundredths of the floor.
     Ratio,
-    /// Nanoseconds.
+    /// Nanoseconds: told, but no failure. Another machine, or a neighbour, is another number.
     Time,
 }
 
-const GOALS: [(&str, Unit, u64); 3] = [
+const GOALS: [(&str, Unit, u64); 4] = [
     (STATIC, Unit::Ratio, 160),
     (CACHED, Unit::Ratio, 220),
+    // The time below, in terms of the floor where it was set: nginx took 2.9 us there.
+    (CHAIN, Unit::Ratio, 241),
     (CHAIN, Unit::Time, 7_000),
 ];
 
@@ -54,8 +56,12 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Goal> {
 }
 
 impl Goal {
-    /// Whether it is met, give or take noise.
+    /// Whether it is met, give or take noise and what cannot be judged.
     pub(super) const fn is_met(&self) -> bool {
+        matches!(self.unit, Unit::Time) || self.is_near()
+    }
+
+    const fn is_near(&self) -> bool {
         self.reached * 100 <= self.most * (100 + SLACK)
     }
 }
@@ -66,7 +72,7 @@ impl fmt::Display for Goal {
             Unit::Ratio => (hundredths, " x nginx"),
             Unit::Time => (thousandths, " us"),
         };
-        let verdict = match (self.reached <= self.most, self.is_met()) {
+        let verdict = match (self.reached <= self.most, self.is_near()) {
             (true, _) => "met",
             (false, true) => "missed within noise",
             (false, false) => "MISSED",
