@@ -3,12 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
 use ztag_config::{compile, load};
 use ztag_pipeline::{AdminService, DecisionService, Pipeline, PlanHandle};
+use ztag_result_cache::ResultCache;
 use ztag_server::{LimitsSpec, Server, Shutdown};
 use ztag_telemetry::Telemetry;
 use ztag_types::{Clock, SystemClock};
@@ -82,8 +84,11 @@ fn serve(sources: Sources) -> Result<(), Stop> {
         endpoints = plans.load().endpoints().len(),
         "listening",
     );
+    let cache = Arc::clone(&stores.cache);
     let watcher = Watcher::new(sources, loaded, stores, plans.clone());
+    let sweeping = runtime.spawn(sweep(cache));
     runtime.block_on(live(&watcher, signals, &plans, &telemetry));
+    sweeping.abort();
     tracing::info!("draining");
     shutdown.begin();
     public.join();
@@ -182,6 +187,15 @@ async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetr
         }
     }
     watching.abort();
+}
+
+/// Gives the memory of expired verdicts back also while nothing is stored; runs for ever.
+async fn sweep(cache: Arc<ResultCache>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        cache.sweep();
+    }
 }
 
 async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
