@@ -194,7 +194,10 @@ impl DecisionCache {
         // Collected, a map takes no more than it holds.
         let exports: Map = [
             ("rules".into(), verdict.exports.by_rule.clone().into()),
-            ("merged".into(), verdict.exports.merged.clone().into()),
+            (
+                "merged".into(),
+                Value::Map(Arc::clone(&verdict.exports.merged)),
+            ),
         ]
         .into_iter()
         .collect();
@@ -240,15 +243,15 @@ fn add_credential(key: &mut KeyBuilder, credential: &Credential) {
 
 fn restore(entry: &Entry) -> Verdict {
     let part = |name: &str| match entry.exports().get(name) {
-        Some(Value::Map(map)) => Map::clone(map),
-        _ => Map::new(),
+        Some(Value::Map(map)) => Arc::clone(map),
+        _ => Arc::default(),
     };
     Verdict {
         outcome: entry.outcome(),
         reason: entry.reason().clone(),
         rule: entry.rule().cloned(),
         exports: Exports {
-            by_rule: part("rules"),
+            by_rule: Map::clone(&part("rules")),
             merged: part("merged"),
         },
         backend: BackendState {

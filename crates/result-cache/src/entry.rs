@@ -1,5 +1,6 @@
 //! What is remembered of a verdict, and its form in Redis.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ztag_types::{Key, Map, Outcome, Reason, ReasonCode, RuleName, Timestamp, Value};
@@ -20,7 +21,7 @@ pub struct Entry {
     outcome: Outcome,
     reason: Reason,
     rule: Option<RuleName>,
-    exports: Map,
+    exports: Arc<Map>,
     backend: Map,
     stored_at: Timestamp,
     lifetime: Duration,
@@ -34,12 +35,13 @@ impl Entry {
     pub fn try_new(
         outcome: Outcome,
         reason: Reason,
-        exports: Map,
+        exports: impl Into<Arc<Map>>,
         backend: Map,
     ) -> Result<Self, NotCacheable> {
         if outcome == Outcome::Error {
             return Err(NotCacheable::ErrorOutcome);
         }
+        let exports = exports.into();
         if depth_of(&exports).max(depth_of(&backend)) > MAX_DEPTH {
             return Err(NotCacheable::TooDeep);
         }
@@ -80,8 +82,13 @@ impl Entry {
     }
 
     /// What was exported, types and all.
-    pub const fn exports(&self) -> &Map {
+    pub fn exports(&self) -> &Map {
         &self.exports
+    }
+
+    /// The same, shared instead of copied.
+    pub fn shared_exports(&self) -> Arc<Map> {
+        Arc::clone(&self.exports)
     }
 
     /// The parts of the backend's reply that later expressions read.
@@ -167,7 +174,7 @@ impl Entry {
                 None => Reason::new(code),
             },
             rule: reader.optional_text().ok()?.map(RuleName::from),
-            exports: reader.map()?,
+            exports: Arc::new(reader.map()?),
             backend: reader.map()?,
             stored_at: {
                 let seconds = i64::from_le_bytes(reader.array()?);

@@ -125,7 +125,7 @@ impl Caching {
         let entry = Entry::try_new(
             judged.outcome,
             judged.reason.clone(),
-            judged.exports.as_ref().clone(),
+            Arc::clone(&judged.exports),
             judged.backend.remember(&self.replies),
         );
         Some((entry.ok()?, lifetime))

@@ -108,13 +108,18 @@ impl CallPlan {
         for credential in forwarded {
             credential.add_header(&mut headers)?;
         }
+        Ok(headers)
+    }
+
+    /// Adds the correlation id to a call that is sent. It is new for each request and part of no
+    /// cache key, so that a verdict found in the cache does not pay for it.
+    pub(crate) fn correlate(&self, call: &mut Call, snapshot: &Snapshot) {
         if let Some(name) = &self.correlation
-            && !headers.contains_key(name)
+            && !call.headers.contains_key(name)
             && let Ok(value) = HeaderValue::from_str(&snapshot.correlation)
         {
-            headers.insert(name.clone(), value);
+            call.headers.insert(name.clone(), value);
         }
-        Ok(headers)
     }
 
     /// The URL with the rule's parameters, which never replace those written in the URL, and the

@@ -55,7 +55,7 @@ impl Judged {
         Self {
             outcome: entry.outcome(),
             reason: entry.reason().clone(),
-            exports: Arc::new(entry.exports().clone()),
+            exports: entry.shared_exports(),
             backend: BackendState {
                 requested: true,
                 remembered: Some(entry.backend().clone()),

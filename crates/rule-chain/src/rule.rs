@@ -150,11 +150,12 @@ impl Rule {
     async fn ask(
         &self,
         asking: &Asking,
-        call: Call,
+        mut call: Call,
         evidence: &Evidence<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
         let begun = self.clock.monotonic();
+        asking.call.correlate(&mut call, evidence.input.snapshot);
         let mut report = Box::new(BackendReport {
             method: call.method.as_str().to_owned(),
             url: plain_url(&call.url),
