@@ -194,10 +194,7 @@ impl DecisionCache {
         // Collected, a map takes no more than it holds.
         let exports: Map = [
             ("rules".into(), verdict.exports.by_rule.clone().into()),
-            (
-                "merged".into(),
-                Value::Map(Arc::clone(&verdict.exports.merged)),
-            ),
+            ("merged".into(), verdict.exports.merged.clone().into()),
         ]
         .into_iter()
         .collect();
@@ -243,15 +240,15 @@ fn add_credential(key: &mut KeyBuilder, credential: &Credential) {
 
 fn restore(entry: &Entry) -> Verdict {
     let part = |name: &str| match entry.exports().get(name) {
-        Some(Value::Map(map)) => Arc::clone(map),
-        _ => Arc::default(),
+        Some(Value::Map(map)) => Map::clone(map),
+        _ => Map::new(),
     };
     Verdict {
         outcome: entry.outcome(),
         reason: entry.reason().clone(),
         rule: entry.rule().cloned(),
         exports: Exports {
-            by_rule: Map::clone(&part("rules")),
+            by_rule: part("rules"),
             merged: part("merged"),
         },
         backend: BackendState {

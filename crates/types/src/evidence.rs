@@ -355,7 +355,7 @@ pub struct Exports {
     /// By rule: `variables.rule['name'].x`.
     pub by_rule: Map,
     /// Of all rules, the later winning: `response.x`.
-    pub merged: Arc<Map>,
+    pub merged: Map,
 }
 
 impl Exports {
@@ -365,9 +365,9 @@ impl Exports {
             return;
         }
         if self.merged.is_empty() {
-            self.merged = Arc::clone(exported);
+            self.merged = Map::clone(exported);
         } else {
-            Arc::make_mut(&mut self.merged).extend(
+            self.merged.extend(
                 exported
                     .iter()
                     .map(|(key, value)| (key.clone(), value.clone())),
