@@ -72,6 +72,7 @@ fn hop(uri: &str, mount: usize, headers: HeaderMap) -> Hop {
         body: Bytes::new(),
         peer: PEER,
         encrypted: false,
+        certificate: None,
         mount,
         received: Timestamp::from_seconds(1_767_225_600),
     }

@@ -159,6 +159,7 @@ impl Gate {
             body: bytes::Bytes::new(),
             peer: "127.0.0.1:1".parse().unwrap(),
             encrypted: false,
+            certificate: None,
             mount: 0,
             received: self.pipeline.clock().now(),
         };

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HOST};
 use http::{HeaderMap, Method, Uri};
 use smol_str::{SmolStr, SmolStrBuilder};
-use ztag_types::{Body, Client, Headers, Query, RequestLine, Snapshot, Subrequest, Timestamp};
+use ztag_types::{
+    Body, Client, ClientCertificate, Headers, Query, RequestLine, Snapshot, Subrequest, Timestamp,
+};
 
 use crate::body;
 use crate::canonical::{self, names_of};
@@ -34,6 +37,8 @@ pub struct Hop {
     pub peer: SocketAddr,
     /// Whether the connection is encrypted; only the `direct` dialect asks.
     pub encrypted: bool,
+    /// The certificate that the client proved to hold on our own connection.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Bytes of the path that are our own route, such as those of `/api/auth`; only the `envoy`
     /// dialect asks.
     pub mount: usize,
@@ -80,6 +85,7 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
         subrequest: Subrequest {
             method: hop.method,
             path: shared(hop.uri.path(), &line.uri),
+            target: hop.uri,
             host: own_host(&hop.headers, &line.host),
             query: own_query,
             remote_addr: written::socket(hop.peer),
@@ -145,6 +151,7 @@ fn peer_alone(hop: &Hop) -> Client {
         trusted_proxy: false,
         proxy_stripped: false,
         forwarded: SmolStr::default(),
+        certificate: hop.certificate.clone(),
     }
 }
 
@@ -182,6 +189,8 @@ fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> 
         } else {
             SmolStr::default()
         },
+        // The peer is a proxy: its own certificate is not that of the client.
+        certificate: None,
     })
 }
 

@@ -48,6 +48,7 @@ fn evaluate(spec: &[(&str, &str)]) -> Vars {
         query: Query(vec![("Q".into(), "1".into())]),
         subrequest: Subrequest {
             method: Method::GET,
+            target: http::Uri::from_static("/auth"),
             path: "/auth".into(),
             host: "gate".into(),
             query: Query::default(),
@@ -62,6 +63,7 @@ fn evaluate(spec: &[(&str, &str)]) -> Vars {
             proxy_stripped: false,
             forwarded_for: "127.0.0.1".into(),
             forwarded: "".into(),
+            certificate: None,
         },
         body: Body::default(),
         correlation: "c-1".into(),

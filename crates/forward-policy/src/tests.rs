@@ -44,6 +44,7 @@ fn curate(spec: Json, headers: &[(&'static str, &'static str)]) -> Result<Curate
         query: Query(vec![("q".into(), "1".into())]),
         subrequest: Subrequest {
             method: Method::GET,
+            target: http::Uri::from_static("/auth"),
             path: "/auth".into(),
             host: "gate".into(),
             query: Query::default(),
@@ -58,6 +59,7 @@ fn curate(spec: Json, headers: &[(&'static str, &'static str)]) -> Result<Curate
             proxy_stripped: false,
             forwarded_for: "10.0.0.9, 10.0.0.1".into(),
             forwarded: "".into(),
+            certificate: None,
         },
         body: Body::default(),
         correlation: "c-1".into(),

@@ -235,6 +235,12 @@ fn add_credential(key: &mut KeyBuilder, credential: &Credential) {
         Credential::Header { name, value } | Credential::Query { name, value } => {
             key.text("name", name).text("value", value.expose())
         }
+        Credential::Jwt { principal, .. } | Credential::Introspected { principal, .. } => key
+            .text("issuer", principal.issuer())
+            .text("claims", principal.text()),
+        Credential::Certificate { certificate } => {
+            key.text("certificate", &certificate.fingerprint)
+        }
     };
 }
 

@@ -285,6 +285,7 @@ fn finish(
         credentials: credentials.map(Credential::kind).collect::<SmallVec<_>>(),
         cache: stages.cache,
         trace: stages.trace,
+        forwarded: None,
     };
     Decided {
         decision,
@@ -307,17 +308,17 @@ pub(crate) fn echo(reply: &mut Reply, header: &HeaderName, correlation: &str) {
 }
 
 /// What a record tells of the request, captured or refused.
-struct Seen {
-    correlation: SmolStr,
-    received: ztag_types::Timestamp,
-    method: SmolStr,
-    host: SmolStr,
-    path: SmolStr,
-    client: SmolStr,
+pub(crate) struct Seen {
+    pub(crate) correlation: SmolStr,
+    pub(crate) received: ztag_types::Timestamp,
+    pub(crate) method: SmolStr,
+    pub(crate) host: SmolStr,
+    pub(crate) path: SmolStr,
+    pub(crate) client: SmolStr,
 }
 
 impl Seen {
-    fn of(request: &Result<Snapshot, Refused>) -> Self {
+    pub(crate) fn of(request: &Result<Snapshot, Refused>) -> Self {
         match request {
             Ok(request) => Self {
                 correlation: request.correlation.clone(),

@@ -80,6 +80,7 @@ impl RequestSpec {
             body: Bytes::from(self.body.clone()),
             peer: SocketAddr::new(self.client, 0),
             encrypted: url.scheme_str() == Some("https"),
+            certificate: None,
             mount: 0,
             received,
         })

@@ -32,24 +32,14 @@ impl Scrub {
                     .for_each(|part| scrub.add(part.trim()));
             }
         }
-        for credential in presented {
-            scrub.add_credential(credential);
+        for secret in presented.iter().filter_map(Credential::secret) {
+            scrub.add(secret.expose());
         }
         // Longer ones first, so that a part of a secret never hides the rest of it.
         scrub
             .secrets
             .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         scrub
-    }
-
-    fn add_credential(&mut self, credential: &Credential) {
-        match credential {
-            Credential::Basic { password, .. } => self.add(password.expose()),
-            Credential::Bearer { token } => self.add(token.expose()),
-            Credential::Header { value, .. } | Credential::Query { value, .. } => {
-                self.add(value.expose());
-            }
-        }
     }
 
     fn add(&mut self, secret: &str) {

@@ -91,6 +91,7 @@ impl DecisionService {
             body: body.clone().unwrap_or_default(),
             peer,
             encrypted: false,
+            certificate: None,
             mount,
             received: self.pipeline.clock().now(),
         };
@@ -154,6 +155,7 @@ impl DecisionService {
             credentials: SmallVec::new(),
             cache: CacheReport::default(),
             trace: Trace::default(),
+            forwarded: None,
         });
         reply
     }

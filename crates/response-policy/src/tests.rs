@@ -66,6 +66,7 @@ fn snapshot(headers: &[(&'static str, &'static str)]) -> Snapshot {
         query: Query::default(),
         subrequest: Subrequest {
             method: Method::GET,
+            target: http::Uri::from_static("/auth"),
             path: "/auth".into(),
             host: "gate".into(),
             query: Query::default(),
@@ -80,6 +81,7 @@ fn snapshot(headers: &[(&'static str, &'static str)]) -> Snapshot {
             proxy_stripped: false,
             forwarded_for: "127.0.0.1".into(),
             forwarded: "".into(),
+            certificate: None,
         },
         body: Body::default(),
         correlation: "c-1".into(),

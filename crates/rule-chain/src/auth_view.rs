@@ -1,6 +1,8 @@
 //! The `auth` root of expressions: the winning group's credentials and nothing else.
 
-use ztag_types::{Credential, Object, View};
+use std::sync::Arc;
+
+use ztag_types::{ClientCertificate, Credential, Object, Principal, PrincipalView, Secret, View};
 
 use crate::auth::Won;
 use crate::forward::Forwarded;
@@ -18,6 +20,9 @@ pub(crate) struct AuthView<'a> {
 struct InputView<'a> {
     bearer: Option<TokenView<'a>>,
     basic: Option<BasicView<'a>>,
+    jwt: Option<PrincipalView<'a>>,
+    introspection: Option<PrincipalView<'a>>,
+    certificate: Option<&'a ClientCertificate>,
     header: HeadersView<'a>,
     query: QueryView<'a>,
 }
@@ -42,6 +47,9 @@ impl<'a> AuthView<'a> {
         let mut input = InputView {
             bearer: None,
             basic: None,
+            jwt: None,
+            introspection: None,
+            certificate: None,
             header: HeadersView(&won.credentials),
             query: QueryView(&won.credentials),
         };
@@ -54,6 +62,11 @@ impl<'a> AuthView<'a> {
                         password: password.expose(),
                     });
                 }
+                Credential::Jwt { token, principal } => input.jwt = view(token, principal),
+                Credential::Introspected { token, principal } => {
+                    input.introspection = view(token, principal);
+                }
+                Credential::Certificate { certificate } => input.certificate = Some(certificate),
                 Credential::Header { .. } | Credential::Query { .. } => {}
             }
         }
@@ -71,6 +84,16 @@ impl<'a> AuthView<'a> {
             ..self
         }
     }
+}
+
+fn view<'a>(
+    token: &'a Secret<Box<str>>,
+    principal: &'a Arc<dyn Principal>,
+) -> Option<PrincipalView<'a>> {
+    Some(PrincipalView {
+        principal: &**principal,
+        token: token.expose(),
+    })
 }
 
 impl Object for AuthView<'_> {
@@ -93,6 +116,9 @@ impl Object for InputView<'_> {
         match name {
             "bearer" => self.bearer.as_ref().map(|bearer| View::Object(bearer)),
             "basic" => self.basic.as_ref().map(|basic| View::Object(basic)),
+            "jwt" => self.jwt.as_ref().map(|jwt| View::Object(jwt)),
+            "introspection" => self.introspection.as_ref().map(|own| View::Object(own)),
+            "certificate" => self.certificate.map(|own| View::Object(own)),
             "header" => Some(View::Object(&self.header)),
             "query" => Some(View::Object(&self.query)),
             _ => None,
@@ -100,7 +126,16 @@ impl Object for InputView<'_> {
     }
 
     fn names(&self) -> Vec<&str> {
-        present(self, &["bearer", "basic", "header", "query"])
+        let all = [
+            "bearer",
+            "basic",
+            "jwt",
+            "introspection",
+            "certificate",
+            "header",
+            "query",
+        ];
+        present(self, &all)
     }
 }
 

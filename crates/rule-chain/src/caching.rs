@@ -167,6 +167,12 @@ fn add_credentials(won: &Won<'_>, key: &mut KeyBuilder) {
             Credential::Query { name, value } => key
                 .text("query credential", name)
                 .text("value", value.expose()),
+            Credential::Jwt { principal, .. } | Credential::Introspected { principal, .. } => key
+                .text("issuer", principal.issuer())
+                .text("claims", principal.text()),
+            Credential::Certificate { certificate } => {
+                key.text("certificate", &certificate.fingerprint)
+            }
         };
     }
 }

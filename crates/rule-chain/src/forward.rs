@@ -76,14 +76,16 @@ impl<'a> Won<'a> {
             return Ok(SmallVec::new());
         };
         match &group.forwards {
-            Forwards::Same => Ok(self.credentials.iter().copied().map(same).collect()),
+            Forwards::Same => Ok(self.credentials.iter().copied().filter_map(same).collect()),
             Forwards::Instead(forwards) => forwards.iter().map(|own| own.render(scope)).collect(),
         }
     }
 }
 
-fn same(credential: &Credential) -> Forwarded<'_> {
-    match credential {
+/// The credential as it came. What was verified here is passed on only where a rule says how: a
+/// backend that is not the audience of a token must not get it (RFC 9700 section 2.3).
+fn same(credential: &Credential) -> Option<Forwarded<'_>> {
+    Some(match credential {
         Credential::Bearer { token } => Forwarded::Bearer {
             token: Cow::Borrowed(token.expose()),
         },
@@ -99,7 +101,10 @@ fn same(credential: &Credential) -> Forwarded<'_> {
             name: Cow::Borrowed(name),
             value: Cow::Borrowed(value.expose()),
         },
-    }
+        Credential::Jwt { .. }
+        | Credential::Introspected { .. }
+        | Credential::Certificate { .. } => return None,
+    })
 }
 
 impl Forward {

@@ -50,11 +50,9 @@ impl Redaction {
 
     pub(crate) fn of<'a>(&'a self, input: &ChainInput<'a>) -> Redactor<'a> {
         let credentials = input.admitted.credentials.iter();
-        let presented = credentials.map(|credential| match credential {
-            Credential::Basic { password, .. } => &**password.expose(),
-            Credential::Bearer { token } => token.expose(),
-            Credential::Header { value, .. } | Credential::Query { value, .. } => value.expose(),
-        });
+        let presented = credentials
+            .filter_map(Credential::secret)
+            .map(|secret| &**secret.expose());
         let secrets = input.globals.secrets.iter();
         let secrets = secrets.filter_map(|(_, value)| value.as_str());
         Redactor {

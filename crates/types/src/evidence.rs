@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::names::RuleName;
 use crate::outcome::{Outcome, Reason};
+use crate::principal::{ClientCertificate, Principal};
 use crate::request::Client;
 use crate::scope::Root;
 use crate::secret::Secret;
@@ -46,16 +47,50 @@ pub enum Credential {
         /// Its value, trimmed.
         value: Secret<Box<str>>,
     },
+    /// A signed token (RFC 7519) that an issuer vouches for.
+    Jwt {
+        /// The token.
+        token: Secret<Box<str>>,
+        /// What it says.
+        principal: Arc<dyn Principal>,
+    },
+    /// A token that its issuer was asked about (RFC 7662).
+    Introspected {
+        /// The token.
+        token: Secret<Box<str>>,
+        /// What the issuer answered.
+        principal: Arc<dyn Principal>,
+    },
+    /// A TLS client certificate.
+    Certificate {
+        /// What its authority vouches for.
+        certificate: Arc<ClientCertificate>,
+    },
 }
 
 impl Credential {
-    /// `basic`, `bearer`, `header` or `query`.
+    /// `basic`, `bearer`, `header`, `query`, `jwt`, `introspection` or `certificate`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Basic { .. } => "basic",
             Self::Bearer { .. } => "bearer",
             Self::Header { .. } => "header",
             Self::Query { .. } => "query",
+            Self::Jwt { .. } => "jwt",
+            Self::Introspected { .. } => "introspection",
+            Self::Certificate { .. } => "certificate",
+        }
+    }
+
+    /// The part that nobody else may see; a certificate has none.
+    pub const fn secret(&self) -> Option<&Secret<Box<str>>> {
+        match self {
+            Self::Basic { password, .. } => Some(password),
+            Self::Bearer { token } | Self::Jwt { token, .. } | Self::Introspected { token, .. } => {
+                Some(token)
+            }
+            Self::Header { value, .. } | Self::Query { value, .. } => Some(value),
+            Self::Certificate { .. } => None,
         }
     }
 }
@@ -63,7 +98,8 @@ impl Credential {
 /// The proof of admission.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// The credentials presented, in the order basic, bearer, headers, query.
+    /// The credentials presented, in the order basic, bearer, headers, query, jwt, introspection,
+    /// certificate.
     pub credentials: SmallVec<[Credential; 2]>,
     /// Whether at least one credential was presented.
     pub authenticated: bool,

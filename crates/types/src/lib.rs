@@ -9,6 +9,7 @@ mod names;
 mod one_or_many;
 mod order;
 mod outcome;
+mod principal;
 mod reads;
 mod record;
 mod request;
@@ -33,10 +34,11 @@ pub use names::{EndpointName, RuleName};
 pub use one_or_many::OneOrMany;
 pub use order::dependency_order;
 pub use outcome::{Outcome, Reason, ReasonCode};
+pub use principal::{ClientCertificate, Principal, PrincipalView};
 pub use reads::{ReadPath, Reads};
 pub use record::{
-    BackendReport, CacheReport, ChainView, ConditionReport, Detail, Participation, Record,
-    RuleReport, StageReport, Trace,
+    BackendReport, CacheReport, ChainView, ConditionReport, Detail, ForwardReport, Participation,
+    Record, RuleReport, StageReport, Trace,
 };
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};

@@ -62,12 +62,21 @@ reason_codes! {
     RulesPassed = "rules_passed",
     /// The endpoint names no rules.
     NoRules = "no_rules",
+    /// The route is open to everybody, as its configuration spells out.
+    PublicRoute = "public_route",
     /// A rule passed on its own account (per-rule reports).
     RulePassed = "rule_passed",
     /// No allowed credential was presented.
     CredentialsMissing = "credentials_missing",
     /// A credential was presented in a form that cannot be read.
     CredentialsMalformed = "credentials_malformed",
+    /// A token was presented that its issuer does not vouch for: expired, revoked, of somebody
+    /// else, for somebody else.
+    TokenRefused = "token_refused",
+    /// A token could not be judged: the keys or answers of its issuer cannot be had.
+    TokenUndecided = "token_undecided",
+    /// A client certificate is not one that the endpoint accepts.
+    CertificateRefused = "certificate_refused",
     /// The peer is not a trusted proxy but speaks for somebody else.
     ProxyUntrusted = "proxy_untrusted",
     /// The forwarding headers are absent, malformed or contradict each other.
@@ -104,6 +113,18 @@ reason_codes! {
     EndpointUnknown = "endpoint_unknown",
     /// Several endpoints exist and the request names none.
     EndpointUnnamed = "endpoint_unnamed",
+    /// No route leads anywhere for this request.
+    RouteUnknown = "route_unknown",
+    /// A route names the host and the path, but not the method.
+    RouteMethod = "route_method",
+    /// The route's configuration is broken.
+    RouteQuarantined = "route_quarantined",
+    /// No upstream could be reached or none is in service.
+    UpstreamUnavailable = "upstream_unavailable",
+    /// An upstream did not answer in time.
+    UpstreamTimeout = "upstream_timeout",
+    /// An upstream broke off, or answered what cannot be forwarded.
+    UpstreamFailed = "upstream_failed",
     /// The gate itself failed.
     Internal = "internal",
 }

@@ -106,6 +106,26 @@ pub struct BackendReport {
     pub error: Option<Cow<'static, str>>,
 }
 
+/// One request forwarded by a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ForwardReport {
+    /// The route.
+    pub route: SmolStr,
+    /// The upstream group.
+    pub upstream: SmolStr,
+    /// Address of the target that answered last; empty when none was reached.
+    pub target: SmolStr,
+    /// Status of the upstream; 0 when there is none.
+    pub status: u16,
+    /// Requests sent, retries included.
+    pub attempts: u32,
+    /// From the permit to the head of the upstream's response.
+    pub latency: Duration,
+    /// Class of the failure, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+}
+
 /// One condition as judged. Kept at [`Detail::Full`] only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConditionReport {
@@ -234,6 +254,8 @@ pub struct Record {
     pub cache: CacheReport,
     /// Stages and rules.
     pub trace: Trace,
+    /// What became of the request at an upstream; none in forward-auth and where nobody was asked.
+    pub forwarded: Option<Box<ForwardReport>>,
 }
 
 impl Record {

@@ -1,12 +1,14 @@
 //! The request under judgement: the original one, and the hop it arrived on.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use smol_str::SmolStr;
 
 use crate::clock::Timestamp;
+use crate::principal::ClientCertificate;
 use crate::value::Value;
 use crate::view::{Object, View};
 
@@ -68,6 +70,8 @@ impl RequestLine {
 pub struct Subrequest {
     /// Its method.
     pub method: Method,
+    /// Its target, byte for byte.
+    pub target: http::Uri,
     /// Its path.
     pub path: SmolStr,
     /// Its host, as received.
@@ -81,7 +85,7 @@ pub struct Subrequest {
 }
 
 /// Who asks, as far as trusted proxies vouch for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Client {
     /// Address of the client.
     pub address: IpAddr,
@@ -97,6 +101,9 @@ pub struct Client {
     pub forwarded_for: SmolStr,
     /// The sanitised `Forwarded` value (RFC 7239), empty when none was sent.
     pub forwarded: SmolStr,
+    /// The certificate that the client proved to hold, on our own connection or, as a trusted
+    /// proxy says, on its.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// Query parameters, percent-decoded, in order.
@@ -160,6 +167,11 @@ impl Headers {
     /// All header fields, visible or not.
     pub const fn raw(&self) -> &HeaderMap {
         &self.raw.0
+    }
+
+    /// The fields, given away.
+    pub fn into_raw(self) -> HeaderMap {
+        self.raw.0
     }
 
     /// Whether rules and backends never see a field of this (lower-case) name.

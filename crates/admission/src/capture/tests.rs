@@ -23,6 +23,7 @@ pub(crate) fn hop(peer: &str, target: &str, fields: &[(&str, &str)]) -> Hop {
         body: Bytes::new(),
         peer: peer.parse().unwrap(),
         encrypted: false,
+        certificate: None,
         mount: 0,
         received: Timestamp::from_seconds(1_767_225_600),
     }

@@ -27,6 +27,7 @@ fn collect(
         Credential::Bearer { token } => format!("bearer {}", token.expose()),
         Credential::Header { name, value } => format!("header {name} {}", value.expose()),
         Credential::Query { name, value } => format!("query {name} {}", value.expose()),
+        other => other.kind().to_owned(),
     };
     let found = sources.collect(&snapshot)?;
     Ok(found.iter().map(shown).collect())

@@ -181,6 +181,7 @@ impl Ask {
             query,
             subrequest: Subrequest {
                 method: Method::GET,
+                target: http::Uri::from_static("/auth"),
                 path: "/api/auth".into(),
                 host: "gate".into(),
                 query: Query::default(),
@@ -195,6 +196,7 @@ impl Ask {
                 proxy_stripped: false,
                 forwarded_for: "127.0.0.1".into(),
                 forwarded: "".into(),
+                certificate: None,
             },
             body: Body::default(),
             correlation: "c-1".into(),

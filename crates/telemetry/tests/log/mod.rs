@@ -145,5 +145,6 @@ pub(crate) fn record() -> Record {
             ..CacheReport::default()
         },
         trace,
+        forwarded: None,
     }
 }

@@ -54,6 +54,7 @@ pub(crate) fn target(data: &[u8]) {
                 body: Bytes::new(),
                 peer,
                 encrypted: false,
+                certificate: None,
                 mount: 0,
                 received: Timestamp::default(),
             };

@@ -1,0 +1,220 @@
+//! A request judged where it shall go on from: it comes back only with its permit.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use ztag_admission::{CapturePolicy, Hop, Refused, capture};
+use ztag_types::{
+    CacheReport, Client, EndpointName, Outcome, Reason, ReasonCode, Record, Reply, SmolStr,
+    Snapshot, Trace,
+};
+
+use crate::decide::{Decided, Decision, Pipeline, Seen};
+use crate::permit::Permit;
+use crate::plan::Endpoint;
+
+/// A request that may go on, with the proof. Nobody else can make one, so that a proxy cannot
+/// forward what was not judged.
+#[derive(Debug)]
+#[must_use]
+pub struct Permitted<B> {
+    permit: Permit,
+    request: Request,
+    body: B,
+}
+
+/// What was judged, byte for byte.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The target as received.
+    pub target: Uri,
+    /// The header fields as received; several `Cookie` lines are one (RFC 9113 section 8.2.3).
+    pub headers: HeaderMap,
+    /// `http` or `https`, as the client sees it.
+    pub scheme: &'static str,
+    /// The host that the client asked, lower case, without port.
+    pub host: SmolStr,
+    /// The port that the client asked, where it said one.
+    pub port: Option<u16>,
+    /// Who asks.
+    pub client: Client,
+    /// The correlation id.
+    pub correlation: SmolStr,
+    /// The header fields that the endpoint's reply to a pass sets: who asks, for the upstream.
+    pub identity: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl<B> Permitted<B> {
+    /// Takes it apart: whoever calls this forwards it.
+    pub fn into_parts(self) -> (Permit, Request, B) {
+        (self.permit, self.request, self.body)
+    }
+
+    /// What was judged.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
+/// What became of a request, with its finished record.
+#[derive(Debug)]
+pub struct Judged<B> {
+    /// The request with its permit, or the answer that turns it away.
+    pub outcome: Result<Permitted<B>, Reply>,
+    /// What happened, not yet observed.
+    pub record: Record,
+}
+
+/// What is open to everybody, because the configuration spells it out.
+#[derive(Debug)]
+pub struct PublicAccess {
+    name: EndpointName,
+    capture: CapturePolicy,
+}
+
+impl PublicAccess {
+    /// Access for everybody, named `name` in records, to requests that `capture` can read in one
+    /// way only.
+    pub const fn new(name: EndpointName, capture: CapturePolicy) -> Self {
+        Self { name, capture }
+    }
+
+    /// Its name in records.
+    pub const fn name(&self) -> &EndpointName {
+        &self.name
+    }
+
+    /// How requests are read.
+    pub const fn capture(&self) -> &CapturePolicy {
+        &self.capture
+    }
+}
+
+impl Pipeline {
+    /// Decides one request by one endpoint of the plan of this generation. `body` is what belongs
+    /// to the request and is not judged; it is dropped with a request that is turned away.
+    pub async fn judge<B>(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        hop: Hop,
+        body: B,
+    ) -> Judged<B> {
+        judged(self.decide(endpoint, generation, hop).await, body)
+    }
+
+    /// Lets everybody pass whose request can be read in one way only.
+    pub fn judge_public<B>(
+        &self,
+        access: &Arc<PublicAccess>,
+        generation: u64,
+        hop: Hop,
+        body: B,
+    ) -> Judged<B> {
+        let begun = self.clock().monotonic();
+        let captured = capture(hop, &access.capture);
+        let seen = Seen::of(&captured);
+        let (outcome, reason, result) = match captured {
+            Ok(snapshot) => {
+                let permitted = Permitted {
+                    permit: Permit::public(access),
+                    request: Request::of(snapshot, Vec::new()),
+                    body,
+                };
+                let reason = Reason::new(ReasonCode::PublicRoute);
+                (Outcome::Pass, reason, Ok(permitted))
+            }
+            Err(refused) => {
+                let status = refused.status;
+                let reason = refused.fault.into();
+                (Outcome::Fail, reason, Err(Reply::new(status)))
+            }
+        };
+        let status = result
+            .as_ref()
+            .map_or_else(|reply| reply.status.as_u16(), |_| 200);
+        let record = Record {
+            endpoint: Some(access.name.clone()),
+            generation,
+            correlation: seen.correlation,
+            received: seen.received,
+            latency: self.clock().monotonic().saturating_sub(begun),
+            outcome,
+            reason,
+            status,
+            rule: None,
+            method: seen.method,
+            host: seen.host,
+            path: seen.path,
+            client: seen.client,
+            credentials: smallvec::SmallVec::new(),
+            cache: CacheReport::default(),
+            trace: Trace::default(),
+            forwarded: None,
+        };
+        Judged {
+            outcome: result,
+            record,
+        }
+    }
+
+    /// The answer to a request whose body is refused before the rest is judged.
+    pub fn judge_refused<B>(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        refused: Refused,
+    ) -> Judged<B> {
+        let decided = self.refuse(endpoint, generation, refused);
+        Judged {
+            outcome: Err(decided.decision.into_reply()),
+            record: decided.record,
+        }
+    }
+}
+
+fn judged<B>(decided: Decided, body: B) -> Judged<B> {
+    let Decided {
+        decision,
+        record,
+        request,
+        ..
+    } = decided;
+    let outcome = match (decision, request) {
+        (Decision::Pass(permit, reply), Ok(snapshot)) => Ok(Permitted {
+            permit,
+            request: Request::of(snapshot, reply.headers),
+            body,
+        }),
+        // A pass without a request cannot be; if it were, nobody would be let in by it.
+        (Decision::Pass(..), Err(_)) => Err(Reply::new(http::StatusCode::BAD_GATEWAY)),
+        (denied, _) => Err(denied.into_reply()),
+    };
+    Judged { outcome, record }
+}
+
+impl Request {
+    fn of(snapshot: Snapshot, identity: Vec<(HeaderName, HeaderValue)>) -> Self {
+        let Snapshot {
+            line,
+            subrequest,
+            client,
+            correlation,
+            ..
+        } = snapshot;
+        Self {
+            method: subrequest.method,
+            target: subrequest.target,
+            headers: subrequest.headers.into_raw(),
+            scheme: line.scheme,
+            host: line.host,
+            port: line.port,
+            client,
+            correlation,
+            identity,
+        }
+    }
+}
