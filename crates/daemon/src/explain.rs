@@ -1,4 +1,4 @@
-//! `forward-auth explain`: one request, decided for real and told whole.
+//! `explain`: one request, decided for real and told whole.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,11 @@ use ztag_pipeline::{AdminService, Pipeline, PlanHandle, RequestSpec};
 use ztag_telemetry::{LoggingSpec, Telemetry};
 use ztag_types::SystemClock;
 
+use crate::check::offline;
+use crate::command::Format;
+use crate::output::{REFUSED, UNUSABLE, complain, print};
+use crate::run::control_runtime;
 use crate::tree::Tree;
-use crate::{Format, REFUSED, UNUSABLE, check, complain, print, run};
 
 pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode {
     let described = match read(request) {
@@ -22,7 +25,7 @@ pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode
         }
     };
     let loaded = load(sources);
-    let (report, plan) = match check::offline(&loaded) {
+    let (report, plan) = match offline(&loaded) {
         Err(report) => (report, None),
         Ok((stores, compiled)) => (compiled.report, compiled.plan.map(|plan| (stores, plan))),
     };
@@ -32,7 +35,7 @@ pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode
     };
     let quiet = Telemetry::new(&LoggingSpec::default(), std::io::sink());
     let Ok((telemetry, runtime)) = quiet.map_err(drop).and_then(|telemetry| {
-        run::control_runtime()
+        control_runtime()
             .map(|runtime| (telemetry, runtime))
             .map_err(drop)
     }) else {

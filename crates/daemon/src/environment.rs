@@ -4,7 +4,7 @@ use std::env;
 
 use ztag_config::Sources;
 
-use crate::Source;
+use crate::command::Source;
 
 /// The file named, and all environment variables that are text.
 pub(crate) fn sources(source: Source) -> Sources {

@@ -1,4 +1,4 @@
-//! `forward-auth check`: all diagnostics, and what they mean for serving.
+//! `check`: all diagnostics, and what they mean for serving.
 
 use std::fs;
 use std::process::ExitCode;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ztag_config::{Compiled, Loaded, Report, Sources, Stores, compile, load};
 use ztag_types::SystemClock;
 
-use crate::{Format, REFUSED, UNUSABLE, complain, print};
+use crate::command::Format;
+use crate::output::{REFUSED, UNUSABLE, complain, print};
 
 pub(crate) fn run(sources: &Sources, format: Format) -> ExitCode {
     if let Some(file) = &sources.file

@@ -5,17 +5,45 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
 use ztag_config::{compile, load};
-use ztag_pipeline::{AdminService, DecisionService, Pipeline, PlanHandle};
+use ztag_pipeline::{AdminService, Pipeline, PlanHandle};
 use ztag_result_cache::ResultCache;
-use ztag_server::{LimitsSpec, Server, Shutdown};
+use ztag_server::{Answer, LimitsSpec, Server, Shutdown};
 use ztag_telemetry::Telemetry;
 use ztag_types::{Clock, SystemClock};
 
-use crate::{REFUSED, complain};
+use crate::output::{REFUSED, complain};
+
+/// What the public listener of a program is for.
+pub trait Door: Send + Sync + 'static {
+    /// What answers there.
+    type Answer: Answer;
+
+    /// Makes one; called once in each worker.
+    fn answer(&self, serving: &Serving) -> Self::Answer;
+}
+
+/// What a door is made with.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// Decides.
+    pub pipeline: Pipeline,
+    /// How the server runs.
+    pub server: ServerSpec,
+    /// The signal to stop.
+    pub shutdown: Shutdown,
+}
+
+impl Serving {
+    /// The header field that carries the correlation id.
+    pub fn correlation(&self) -> Option<HeaderName> {
+        self.server.logging.correlation_header.parse().ok()
+    }
+}
 
 /// Why nothing is served.
 enum Stop {
@@ -25,8 +53,8 @@ enum Stop {
     Failed(String),
 }
 
-pub(crate) fn run(sources: Sources) -> ExitCode {
-    match serve(sources) {
+pub(crate) fn run(sources: Sources, door: impl Door) -> ExitCode {
+    match serve(sources, door) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Stop::Refused(report)) => {
             complain(&report.to_human());
@@ -45,7 +73,7 @@ pub(crate) fn control_runtime() -> io::Result<Runtime> {
         .build()
 }
 
-fn serve(sources: Sources) -> Result<(), Stop> {
+fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     let loaded = load(&sources);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let runtime = control_runtime().map_err(failed("cannot start a runtime"))?;
@@ -72,7 +100,14 @@ fn serve(sources: Sources) -> Result<(), Stop> {
     let shutdown = Shutdown::new();
     let admin = administer(&server, &pipeline, &stores, &shutdown)?;
     // Last, so that whoever reaches it finds everything else in place.
-    let public = listen(&server, &pipeline, &shutdown)?;
+    let public = listen(
+        Serving {
+            pipeline: pipeline.clone(),
+            server,
+            shutdown: shutdown.clone(),
+        },
+        door,
+    )?;
     for (name, listener) in [("public", Some(&public)), ("admin", admin.as_ref())] {
         if let Some(connections) = listener.map(Server::connections) {
             telemetry.count_connections(name, move || connections.open());
@@ -108,20 +143,10 @@ fn serving(loaded: &Loaded, compiled: &Compiled) -> Result<ServerSpec, Stop> {
     }
 }
 
-fn listen(server: &ServerSpec, pipeline: &Pipeline, shutdown: &Shutdown) -> Result<Server, Stop> {
-    let address = server.listen.socket();
-    let (pipeline, limits) = (pipeline.clone(), server.limits.clone());
-    let correlation = server.logging.correlation_header.parse().ok();
-    let draining = shutdown.clone();
-    let answer = move || {
-        DecisionService::new(
-            pipeline.clone(),
-            correlation.clone(),
-            &limits,
-            draining.clone(),
-        )
-    };
-    Server::start(address, &server.limits, shutdown, answer)
+fn listen(serving: Serving, door: impl Door) -> Result<Server, Stop> {
+    let address = serving.server.listen.socket();
+    let (limits, shutdown) = (serving.server.limits.clone(), serving.shutdown.clone());
+    Server::start(address, &limits, &shutdown, move || door.answer(&serving))
         .map_err(failed(&format!("cannot listen on {address}")))
 }
 
