@@ -9,6 +9,7 @@ use http::Method;
 
 use crate::error::Fault;
 
+pub(crate) use host::name as host_name;
 pub use host::{Host, host};
 pub use path::{PathRules, path};
 pub(crate) use query::names_of;
@@ -23,6 +24,12 @@ const MAX_METHOD: usize = 32;
 ///
 /// Methods are case-sensitive (RFC 9110, section 9.1), yet servers differ on `get`.
 pub fn method(text: &str) -> Result<Method, Fault> {
+    check_method(text)?;
+    Method::from_bytes(text.as_bytes()).map_err(|_| Fault::ambiguous("method is not a token"))
+}
+
+/// Refuses what [`method`] refuses.
+pub(crate) fn check_method(text: &str) -> Result<(), Fault> {
     let upper = |b: u8| b.is_ascii_uppercase() || matches!(b, b'-' | b'_');
     let well_formed = !text.is_empty() && text.len() <= MAX_METHOD && text.bytes().all(upper);
     if !well_formed {
@@ -31,7 +38,7 @@ pub fn method(text: &str) -> Result<Method, Fault> {
     if matches!(text, "CONNECT" | "TRACE") {
         return Err(Fault::ambiguous("method is CONNECT or TRACE"));
     }
-    Method::from_bytes(text.as_bytes()).map_err(|_| Fault::ambiguous("method is not a token"))
+    Ok(())
 }
 
 /// `http` or `https`; `ws` and `wss` are these two before their upgrade.

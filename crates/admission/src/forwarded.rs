@@ -2,7 +2,7 @@
 
 mod caddy;
 mod chain;
-mod direct;
+pub(crate) mod direct;
 mod envoy;
 mod haproxy;
 mod nginx;

@@ -12,6 +12,7 @@ mod credentials;
 mod error;
 pub mod forwarded;
 mod policy;
+mod route_target;
 mod screen;
 mod spec;
 mod text;
@@ -24,6 +25,7 @@ pub use correlation::correlation;
 pub use error::{Fault, Refused};
 pub use forwarded::Dialect;
 pub use policy::CapturePolicy;
+pub use route_target::RouteTarget;
 pub use spec::{
     AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, ChallengeSpec,
     ForwardProxySpec,

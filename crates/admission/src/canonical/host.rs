@@ -1,8 +1,9 @@
 //! The host of a request.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use crate::error::Fault;
 
@@ -22,33 +23,35 @@ const MAX_NAME: usize = 253;
 /// Refused are user information, lists, quotes, spaces, percent-encoding, empty labels, zone
 /// identifiers, and addresses spelt in other ways than the usual one.
 pub fn host(text: &str) -> Result<Host, Fault> {
+    let (name, port) = name(text)?;
+    let name = SmolStr::from(name);
+    Ok(Host { name, port })
+}
+
+/// Name and port of a `Host` value; borrowed where it is canonical already.
+pub(crate) fn name(text: &str) -> Result<(Cow<'_, str>, Option<u16>), Fault> {
     if let Some(inner) = text.strip_prefix('[') {
-        let (address, rest) = inner
-            .split_once(']')
-            .ok_or(Fault::ambiguous("host is malformed"))?;
-        let address: Ipv6Addr = address
-            .parse()
-            .map_err(|_| Fault::ambiguous("host is not an IPv6 address"))?;
-        return Ok(Host {
-            name: format_smolstr!("[{address}]"),
-            port: rest
-                .strip_prefix(':')
-                .map(port)
-                .transpose()
-                .and_then(|port| match port {
-                    None if !rest.is_empty() => Err(Fault::ambiguous("host is malformed")),
-                    port => Ok(port),
-                })?,
-        });
+        return bracketed(inner);
     }
     let (name, digits) = match text.split_once(':') {
         Some((name, digits)) => (name, Some(digits)),
         None => (text, None),
     };
-    Ok(Host {
-        name: domain(name)?,
-        port: digits.map(port).transpose()?,
-    })
+    Ok((domain(name)?, digits.map(port).transpose()?))
+}
+
+fn bracketed(inner: &str) -> Result<(Cow<'_, str>, Option<u16>), Fault> {
+    const MALFORMED: Fault = Fault::ambiguous("host is malformed");
+    let (address, rest) = inner.split_once(']').ok_or(MALFORMED)?;
+    let address: Ipv6Addr = address
+        .parse()
+        .map_err(|_| Fault::ambiguous("host is not an IPv6 address"))?;
+    let port = match rest.strip_prefix(':') {
+        Some(digits) => Some(port(digits)?),
+        None if rest.is_empty() => None,
+        None => return Err(MALFORMED),
+    };
+    Ok((Cow::Owned(format!("[{address}]")), port))
 }
 
 impl Host {
@@ -59,7 +62,7 @@ impl Host {
     }
 }
 
-fn domain(text: &str) -> Result<SmolStr, Fault> {
+fn domain(text: &str) -> Result<Cow<'_, str>, Fault> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
@@ -72,9 +75,9 @@ fn domain(text: &str) -> Result<SmolStr, Fault> {
         return Err(Fault::ambiguous("host is an address in an unusual form"));
     }
     if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Ok(name.to_ascii_lowercase().into())
+        Ok(Cow::Owned(name.to_ascii_lowercase()))
     } else {
-        Ok(SmolStr::new(name))
+        Ok(Cow::Borrowed(name))
     }
 }
 

@@ -6,6 +6,8 @@
 //! judges or forwards it.
 
 use http::header::HOST;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Uri};
 
 use super::{Words, X_FORWARDED_PROTO, optional, text};
 use crate::canonical;
@@ -20,23 +22,29 @@ pub(super) fn listen(hop: &Hop) -> Result<Words<'_>, Fault> {
 
 pub(super) fn unforwarded(hop: &Hop) -> Result<Words<'_>, Fault> {
     let scheme = if hop.encrypted { "https" } else { "http" };
-    let target = hop
-        .uri
-        .path_and_query()
-        .map(http::uri::PathAndQuery::as_str);
     Ok(Words {
         method: hop.method.as_str(),
         scheme,
-        host: own_host(hop, scheme)?,
-        target: target.ok_or(Fault::ambiguous("request target is not an absolute path"))?,
+        host: own_host(&hop.uri, &hop.headers, scheme)?,
+        target: own_target(&hop.uri)?,
     })
 }
 
-/// The host of `Host`, of the target in absolute form (RFC 9112, section 3.2.2), or of both when
-/// they name the same server.
-fn own_host<'h>(hop: &'h Hop, scheme: &str) -> Result<&'h str, Fault> {
-    let named = hop.headers.get(HOST).map(text);
-    let target = hop.uri.authority().map(http::uri::Authority::as_str);
+/// Path and query of the target; `CONNECT` and `OPTIONS *` have none.
+pub(crate) fn own_target(uri: &Uri) -> Result<&str, Fault> {
+    let target = uri.path_and_query().map(PathAndQuery::as_str);
+    target.ok_or(Fault::ambiguous("request target is not an absolute path"))
+}
+
+/// The host of `Host`, of the target (RFC 9112 section 3.2.2 for HTTP/1.1, RFC 9113 section 8.3.1
+/// for HTTP/2), or of both when they name the same server.
+pub(crate) fn own_host<'h>(
+    uri: &'h Uri,
+    headers: &'h HeaderMap,
+    scheme: &str,
+) -> Result<&'h str, Fault> {
+    let named = headers.get(HOST).map(text);
+    let target = uri.authority().map(Authority::as_str);
     match (named, target) {
         (Some(named), None) => Ok(named),
         (None, Some(target)) => Ok(target),
