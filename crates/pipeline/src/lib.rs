@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod admin;
 mod cache;
 mod decide;
@@ -13,7 +14,9 @@ mod route;
 mod scrub;
 mod service;
 mod stages;
+mod unjudged;
 
+pub use access::{Access, AccessLayer, PeerOf};
 pub use admin::{AdminService, DryRunError};
 pub use cache::{DecisionCache, Uncacheable};
 pub use decide::{Decided, Decision, Pipeline};
@@ -22,3 +25,4 @@ pub use judge::{Judged, Permitted, PublicAccess, Request};
 pub use permit::Permit;
 pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};
 pub use service::DecisionService;
+pub use unjudged::Unjudged;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use smallvec::SmallVec;
-use ztag_admission::{Hop, Refused, correlation};
+use ztag_admission::{Hop, Refused};
 use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
-use ztag_types::{CacheReport, Outcome, Reason, ReasonCode, Record, Reply, SmolStr, Trace};
+use ztag_types::{ReasonCode, Reply};
 
-use crate::decide::{Pipeline, echo};
-use crate::plan::{Endpoint, EndpointState, Plan, Selection};
+use crate::decide::Pipeline;
+use crate::plan::{Endpoint, EndpointState, Selection};
 use crate::route::{Route, route};
+use crate::unjudged::Unjudged;
 
 /// Answers `/auth`, `/{endpoint}/auth`, `/healthz` and `/readyz`; everything else is 404.
 #[derive(Clone, Debug)]
@@ -67,7 +67,17 @@ impl DecisionService {
             Selection::Unnamed => ReasonCode::EndpointUnnamed,
             Selection::Unknown => ReasonCode::EndpointUnknown,
         };
-        self.turn_away(&plan, name, code, &request, peer)
+        self.pipeline.turn_away(&Unjudged {
+            reason: code.into(),
+            endpoint: match plan.select(name) {
+                Selection::Endpoint(state) => Some(state.name()),
+                Selection::Unnamed | Selection::Unknown => None,
+            },
+            generation: plan.generation(),
+            headers: request.headers(),
+            correlation: self.correlation.as_ref(),
+            peer,
+        })
     }
 
     async fn ask(
@@ -113,51 +123,6 @@ impl DecisionService {
             .ok()?
             .ok()?;
         Some(collected.to_bytes())
-    }
-
-    /// Answers a question that no endpoint can decide; nobody is let through, and it is counted.
-    fn turn_away(
-        &self,
-        plan: &Plan,
-        name: Option<&str>,
-        code: ReasonCode,
-        request: &Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Reply {
-        let (status, text) = match code {
-            ReasonCode::EndpointUnnamed => (StatusCode::BAD_REQUEST, "endpoint required"),
-            ReasonCode::EndpointQuarantined => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            _ => (StatusCode::NOT_FOUND, "not found"),
-        };
-        let correlation = correlation(request.headers(), self.correlation.as_ref());
-        let mut reply = plain(status, text);
-        if let Some(header) = &self.correlation {
-            echo(&mut reply, header, &correlation);
-        }
-        let known = match plan.select(name) {
-            Selection::Endpoint(state) => Some(state.name().clone()),
-            Selection::Unnamed | Selection::Unknown => None,
-        };
-        self.pipeline.telemetry().observe(&Record {
-            endpoint: known,
-            generation: plan.generation(),
-            correlation,
-            received: self.pipeline.clock().now(),
-            latency: Duration::ZERO,
-            outcome: Outcome::Error,
-            reason: Reason::new(code),
-            status: status.as_u16(),
-            rule: None,
-            method: SmolStr::default(),
-            host: SmolStr::default(),
-            path: SmolStr::default(),
-            client: SmolStr::new(peer.ip().to_string()),
-            credentials: SmallVec::new(),
-            cache: CacheReport::default(),
-            trace: Trace::default(),
-            forwarded: None,
-        });
-        reply
     }
 
     /// Whether the last configuration read is the one in force, and nothing is draining.
@@ -209,7 +174,12 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
 }
 
 pub(crate) fn respond(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(reply.body));
+    respond_as(reply)
+}
+
+/// `reply` as a response with any body that can be made of bytes.
+pub(crate) fn respond_as<B: From<Bytes>>(reply: Reply) -> Response<B> {
+    let mut response = Response::new(B::from(reply.body));
     *response.status_mut() = reply.status;
     response.headers_mut().reserve(reply.headers.len() + 1);
     for (name, value) in reply.headers {
