@@ -195,7 +195,7 @@ fn key_source(
         None => Source::Metadata {
             issuer: callable(&spec.issuer, &at.key("issuer"), findings)?,
             name: spec.issuer.clone(),
-            origins: origins(spec, &jwks, findings)?,
+            origins: origins(&spec.jwks.origins, &jwks.key("origins"), findings)?,
         },
     };
     let rotation = Rotation {
@@ -242,15 +242,21 @@ fn fixed(
     Some(KeySource::Fixed(Arc::new(keys)))
 }
 
-fn origins(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) -> Option<Vec<Url>> {
-    let origins = spec.jwks.origins.iter().enumerate();
-    let read =
-        origins.map(|(index, origin)| callable(origin, &at.key("origins").index(index), findings));
-    read.collect()
+/// The URLs in `texts`, which stand at `at`.
+pub(crate) fn origins(
+    texts: &[String],
+    at: &ConfigPath,
+    findings: &mut Findings,
+) -> Option<Vec<Url>> {
+    let texts = texts.iter().enumerate();
+    let read: Vec<_> = texts
+        .map(|(index, origin)| callable(origin, &at.index(index), findings))
+        .collect();
+    read.into_iter().collect()
 }
 
-/// The URL in `text`, if it is one to fetch keys from: `https`, or `http` to this machine.
-fn callable(text: &str, at: &ConfigPath, findings: &mut Findings) -> Option<Url> {
+/// The URL in `text`, if it is one to call an issuer at: `https`, or `http` to this machine.
+pub(crate) fn callable(text: &str, at: &ConfigPath, findings: &mut Findings) -> Option<Url> {
     let url = Url::parse(text).ok().filter(is_callable);
     if url.is_none() {
         let message = format!("`{text}` is not an https URL without user and fragment");

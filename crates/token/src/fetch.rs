@@ -25,8 +25,8 @@ pub enum FetchError {
     /// The metadata is about another issuer.
     #[error("the metadata is about another issuer")]
     Issuer,
-    /// The metadata names keys of another origin.
-    #[error("the metadata names keys of another origin")]
+    /// The metadata names an address of another origin.
+    #[error("the metadata names an address of another origin")]
     Origin,
     /// No usable keys.
     #[error("no usable keys: {0}")]

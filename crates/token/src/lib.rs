@@ -5,6 +5,7 @@ mod algorithm;
 mod binding;
 mod cache;
 pub mod case;
+pub mod certificate;
 mod claims;
 pub mod client;
 mod compile;

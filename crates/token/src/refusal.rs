@@ -84,6 +84,8 @@ refusals! {
     ProofReplayed = "proof_replayed",
     /// The `DPoP` proof needs the nonce of this server (RFC 9449 section 9).
     NonceRequired = "nonce_required",
+    /// The client certificate cannot be read (RFC 5280), or in more than one way.
+    CertificateInvalid = "certificate_invalid",
     /// No further proof can be remembered for the moment.
     ReplayStoreFull = "replay_store_full",
 }

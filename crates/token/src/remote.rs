@@ -216,7 +216,7 @@ impl RemoteKeys {
                     rotation.timeout,
                     rotation.max_bytes,
                 );
-                found.await?.key_address(issuer, origins)?
+                found.await?.trusted_endpoint("jwks_uri", issuer, origins)?
             }
         };
         let page = fetch(&self.client, address, rotation.timeout, rotation.max_bytes).await?;

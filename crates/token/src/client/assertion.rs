@@ -21,7 +21,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const MAX_LIFETIME: Duration = Duration::from_mins(5);
 
 /// How a client shows who it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Authentication {
     /// A public client: its id alone.
@@ -34,7 +34,7 @@ pub enum Authentication {
         secret: Secret<String>,
     },
     /// `private_key_jwt` (RFC 7523 section 2.2).
-    Assertion(Assertion),
+    Assertion(Arc<Assertion>),
 }
 
 /// Makes client assertions: a new one for each request, since servers accept each once.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use ztag_types::Secret;
 
 use crate::client::endpoint::{IssuedToken, TokenEndpoint, TokenError, is_within};
 use crate::single_flight::{Flight, SingleFlight, landed};
@@ -33,14 +32,31 @@ pub struct CredentialsRequest {
 pub struct ClientCredentials {
     endpoint: TokenEndpoint,
     request: CredentialsRequest,
+    place: Arc<OwnToken>,
+}
+
+/// The place of a token of our own. It outlives the configuration that asked for the token, and
+/// the key with which it was obtained.
+#[derive(Debug)]
+pub(crate) struct OwnToken {
     held: ArcSwapOption<Held>,
     latest: ArcSwap<Result<(), TokenError>>,
     flights: SingleFlight,
 }
 
+impl Default for OwnToken {
+    fn default() -> Self {
+        Self {
+            held: ArcSwapOption::empty(),
+            latest: ArcSwap::from_pointee(Err(TokenError::TooEarly)),
+            flights: SingleFlight::default(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Held {
-    token: Arc<Secret<String>>,
+    issued: Arc<IssuedToken>,
     /// Monotonic times: due for renewal, and no longer good.
     due: Duration,
     end: Duration,
@@ -49,12 +65,18 @@ struct Held {
 impl ClientCredentials {
     /// No token yet; the first is asked for when it is needed.
     pub fn new(endpoint: TokenEndpoint, request: CredentialsRequest) -> Arc<Self> {
+        Self::with_place(endpoint, request, Arc::default())
+    }
+
+    pub(crate) fn with_place(
+        endpoint: TokenEndpoint,
+        request: CredentialsRequest,
+        place: Arc<OwnToken>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             endpoint,
             request,
-            held: ArcSwapOption::empty(),
-            latest: ArcSwap::from_pointee(Err(TokenError::TooEarly)),
-            flights: SingleFlight::default(),
+            place,
         })
     }
 
@@ -63,26 +85,35 @@ impl ClientCredentials {
     ///
     /// # Errors
     /// Why the latest request brought none.
-    pub async fn token(self: &Arc<Self>) -> Result<Arc<Secret<String>>, TokenError> {
+    pub async fn token(self: &Arc<Self>) -> Result<Arc<IssuedToken>, TokenError> {
         if let Some(token) = self.at_hand() {
             return Ok(token);
         }
         if let Some(flight) = self.take_off() {
             landed(flight).await;
         }
-        let latest = || self.latest.load().as_ref().clone().err();
+        let latest = || self.place.latest.load().as_ref().clone().err();
         self.at_hand()
             .ok_or_else(|| latest().unwrap_or(TokenError::TooEarly))
     }
 
-    fn at_hand(self: &Arc<Self>) -> Option<Arc<Secret<String>>> {
-        let held = self.held.load();
+    /// The token, if there is one that is good now. Never waits; starts a renewal in the
+    /// background when one is due.
+    pub fn at_hand(self: &Arc<Self>) -> Option<Arc<IssuedToken>> {
+        let held = self.place.held.load();
         let held = held.as_ref()?;
         let now = self.endpoint.clock.monotonic();
         if now >= held.due {
             drop(self.take_off());
         }
-        (now < held.end).then(|| Arc::clone(&held.token))
+        (now < held.end).then(|| Arc::clone(&held.issued))
+    }
+
+    /// Asks for the first token in the background, where there is none.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        if self.place.held.load().is_none() {
+            drop(self.take_off());
+        }
     }
 
     fn take_off(self: &Arc<Self>) -> Option<Flight> {
@@ -90,9 +121,9 @@ impl ClientCredentials {
         let now = self.endpoint.clock.monotonic();
         let run = || async move {
             let renewed = own.renew().await;
-            own.latest.store(Arc::new(renewed));
+            own.place.latest.store(Arc::new(renewed));
         };
-        self.flights.take_off(now, INTERVAL, run)
+        self.place.flights.take_off(now, INTERVAL, run)
     }
 
     async fn renew(&self) -> Result<(), TokenError> {
@@ -102,11 +133,11 @@ impl ClientCredentials {
         // From when it was asked for: the answer may have taken its time.
         let life = issued.expires_in.unwrap_or(DEFAULT_LIFE);
         let held = Held {
-            token: Arc::new(issued.token),
+            issued: Arc::new(issued),
             due: asked + life * 4 / 5,
             end: asked + life.saturating_sub(MARGIN),
         };
-        self.held.store(Some(Arc::new(held)));
+        self.place.held.store(Some(Arc::new(held)));
         Ok(())
     }
 

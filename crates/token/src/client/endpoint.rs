@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
+use http::HeaderValue;
 use ztag_backend::{Client, FailureKind};
 use ztag_types::{Clock, Secret, View};
 
 use crate::claims::Claims;
+use crate::client::address::Address;
 use crate::client::assertion::Authentication;
 use crate::client::form::Form;
 use crate::client::signer::SignerError;
+use crate::fetch::FetchError;
 use crate::refusal::Refusal;
 
 /// Longest answer read, in bytes.
@@ -24,7 +26,7 @@ const MAX_CODE: usize = 64;
 #[derive(Debug)]
 pub struct TokenEndpoint {
     /// Its address, from validated metadata or the configuration; never from a request.
-    pub url: Url,
+    pub address: Address,
     /// How we show who we are.
     pub authentication: Authentication,
     /// Longest wait for an answer.
@@ -40,6 +42,8 @@ pub struct TokenEndpoint {
 pub struct IssuedToken {
     /// The token.
     pub token: Secret<String>,
+    /// The token as the value of `Authorization` (RFC 6750 section 2.1), marked as sensitive.
+    pub authorization: HeaderValue,
     /// `Bearer`, `DPoP` or `N_A`, as the server writes it.
     pub token_type: String,
     /// How long it is good, where the server says.
@@ -72,6 +76,12 @@ pub enum TokenError {
     /// We could not show who we are.
     #[error(transparent)]
     Signer(#[from] SignerError),
+    /// The address of the server is not known.
+    #[error("the metadata of the server: {0}")]
+    Metadata(#[from] FetchError),
+    /// There is no token to exchange: nobody showed one that was verified.
+    #[error("there is no verified token to exchange")]
+    NoSubject,
     /// The latest attempt failed, and it is too early for another.
     #[error("too early for another attempt")]
     TooEarly,
@@ -83,7 +93,8 @@ impl TokenEndpoint {
     /// # Errors
     /// Why there is no token.
     pub async fn request(&self, parameters: &[(&str, &str)]) -> Result<IssuedToken, TokenError> {
-        let mut form = Form::new(self.url.clone(), self.timeout, MAX_ANSWER);
+        let address = self.address.find().await?;
+        let mut form = Form::new(address, self.timeout, MAX_ANSWER);
         for (name, value) in parameters {
             form.add(name, value);
         }
@@ -118,10 +129,15 @@ fn read(answer: &Claims) -> Result<Option<IssuedToken>, Refusal> {
     {
         return Ok(None);
     }
+    let Ok(mut authorization) = HeaderValue::try_from(format!("Bearer {token}")) else {
+        return Ok(None);
+    };
+    authorization.set_sensitive(true);
     let seconds = answer.date("expires_in")?.map(u64::try_from);
     let owned = |text: Option<&str>| text.map(str::to_owned);
     Ok(Some(IssuedToken {
         token: Secret::new(token.to_owned()),
+        authorization,
         token_type: token_type.to_owned(),
         expires_in: seconds.and_then(Result::ok).map(Duration::from_secs),
         scope: owned(answer.text("scope")?),

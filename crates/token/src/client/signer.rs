@@ -39,6 +39,9 @@ pub enum SignerError {
     /// The key is not for this algorithm, or weak, or invalid.
     #[error("the key is not a valid one for `{0}`")]
     Key(Algorithm),
+    /// No algorithm is known for the key.
+    #[error("no algorithm is known for this key")]
+    Unusable,
     /// Signing failed.
     #[error("signing failed")]
     Signing,
@@ -70,6 +73,12 @@ impl Signer {
             key_id: key_id.map(Box::from).or(own_id),
             pair: pair.ok_or(SignerError::Key(algorithm))?,
         })
+    }
+
+    /// The algorithm that the JWK in `text` names, if it is one and does.
+    pub(crate) fn named_algorithm(text: &Secret<String>) -> Option<Algorithm> {
+        let jwk = json::object(text.expose().as_bytes())?;
+        Algorithm::from_name(jwk.get("alg")?.as_str()?).filter(|own| !own.is_symmetric())
     }
 
     /// What it signs with.

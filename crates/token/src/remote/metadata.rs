@@ -51,9 +51,15 @@ impl Metadata {
         Url::parse(text).ok().filter(is_callable)
     }
 
-    /// The address of the keys, if it is of the same origin as the issuer or of one of `origins`.
-    pub(super) fn key_address(&self, issuer: &Url, origins: &[Url]) -> Result<Url, FetchError> {
-        let address = self.endpoint("jwks_uri").ok_or(FetchError::Document)?;
+    /// The address under `member`, if it is of the same origin as the issuer or of one of
+    /// `origins`.
+    pub(crate) fn trusted_endpoint(
+        &self,
+        member: &str,
+        issuer: &Url,
+        origins: &[Url],
+    ) -> Result<Url, FetchError> {
+        let address = self.endpoint(member).ok_or(FetchError::Document)?;
         let mut trusted = std::iter::once(issuer).chain(origins);
         if trusted.any(|own| own.origin() == address.origin()) {
             Ok(address)
@@ -162,7 +168,7 @@ mod tests {
             let metadata = Metadata::parse(document.as_bytes(), "https://a.example").unwrap();
             let issuer = Url::parse("https://a.example").unwrap();
             let origins = [Url::parse("https://keys.example").unwrap()];
-            let found = metadata.key_address(&issuer, &origins);
+            let found = metadata.trusted_endpoint("jwks_uri", &issuer, &origins);
             assert_eq!(found.is_ok(), expected, "{address}");
         };
         check("https://a.example/keys?p=1", true);

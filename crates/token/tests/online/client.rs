@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use url::Url;
 use ztag_backend::{Client, ClientSpec, TlsMaterial};
 use ztag_token::client::{
     Assertion, Authentication, ClientCredentials, CredentialsRequest, ExchangeRequest, Signer,
@@ -22,8 +23,12 @@ fn endpoint(idp: &Idp, gate: &Gate, mint: &Mint) -> TokenEndpoint {
     let private = Secret::new(mint.private.clone());
     let signer = Signer::parse(&private, mint.signer.algorithm(), None).unwrap();
     TokenEndpoint {
-        url: format!("{}/token", idp.origin).parse().unwrap(),
-        authentication: Authentication::Assertion(Assertion::new("gw", ISSUER, Arc::new(signer))),
+        address: Url::parse(&format!("{}/token", idp.origin)).unwrap().into(),
+        authentication: Authentication::Assertion(Arc::new(Assertion::new(
+            "gw",
+            ISSUER,
+            Arc::new(signer),
+        ))),
         timeout: Duration::from_secs(5),
         client: Arc::new(client),
         clock: Arc::clone(&gate.clock) as Arc<dyn Clock>,
@@ -53,7 +58,7 @@ async fn an_own_token_is_renewed_ahead_of_its_end() {
         audience: None,
     };
     let own = ClientCredentials::new(endpoint(&idp, &gate, &mint), request);
-    assert_eq!(own.token().await.unwrap().expose(), "t1");
+    assert_eq!(own.token().await.unwrap().token.expose(), "t1");
     let asked = idp.asked();
     assert_eq!(
         asked[0].field("grant_type").as_deref(),
@@ -74,12 +79,12 @@ async fn an_own_token_is_renewed_ahead_of_its_end() {
     );
     idp.answer(|_| (200, answer("t2", 100).to_string()));
     gate.clock.advance(Duration::from_secs(79));
-    assert_eq!(own.token().await.unwrap().expose(), "t1");
+    assert_eq!(own.token().await.unwrap().token.expose(), "t1");
     assert_eq!(idp.asked().len(), 1);
     gate.clock.advance(Duration::from_secs(1));
-    assert_eq!(own.token().await.unwrap().expose(), "t1");
+    assert_eq!(own.token().await.unwrap().token.expose(), "t1");
     idp.until_asked(2).await;
-    while own.token().await.unwrap().expose() == "t1" {
+    while own.token().await.unwrap().token.expose() == "t1" {
         tokio::task::yield_now().await;
     }
     let asked = idp.asked();
@@ -200,16 +205,14 @@ async fn attack_37_exchanged_tokens_never_cross_users() {
     })
     .await;
     let (gate, mint) = (Gate::new(), Mint::ec("a"));
-    let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 100);
-    let users: Vec<_> = (0..10)
-        .map(|user| Secret::new(format!("user{user}")))
-        .collect();
-    let actor = Secret::new("bot".to_owned());
+    let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 1 << 20);
+    let users: Vec<_> = (0..10).map(|user| format!("user{user}")).collect();
+    let audiences = ["up".to_owned()];
     let request = |user: usize| ExchangeRequest {
-        subject: &users[user],
+        subject: Secret::new(users[user].as_str()),
         subject_expires: gate.clock.now().plus(Duration::from_mins(10)),
-        actor: Some(&actor),
-        audiences: &["up"],
+        actor: Some(Secret::new("bot")),
+        audiences: &audiences,
         resources: &[],
         scope: None,
     };
@@ -238,13 +241,13 @@ async fn attack_37_exchanged_tokens_never_cross_users() {
 #[tokio::test]
 async fn attack_an_exchange_gives_no_more_than_was_asked() {
     let (gate, mint) = (Gate::new(), Mint::ec("a"));
-    let subject = Secret::new("user".to_owned());
+    let resources = ["https://up.example/".to_owned()];
     let request = ExchangeRequest {
-        subject: &subject,
+        subject: Secret::new("user"),
         subject_expires: gate.clock.now().plus(Duration::from_secs(20)),
         actor: None,
         audiences: &[],
-        resources: &["https://up.example/"],
+        resources: &resources,
         scope: Some("read write"),
     };
     for (scope, issued, expected) in [
@@ -270,7 +273,7 @@ async fn attack_an_exchange_gives_no_more_than_was_asked() {
         text["scope"] = scope;
         text["issued_token_type"] = issued;
         let idp = Idp::start(move |_| (200, text.to_string())).await;
-        let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 100);
+        let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 1 << 20);
         assert_eq!(exchange.exchange(&request).await.err(), expected);
     }
     // Nothing is used longer than the token it was obtained with.
@@ -280,7 +283,7 @@ async fn attack_an_exchange_gives_no_more_than_was_asked() {
         (200, text.to_string())
     })
     .await;
-    let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 100);
+    let exchange = TokenExchange::new(endpoint(&idp, &gate, &mint), 1 << 20);
     exchange.exchange(&request).await.unwrap();
     gate.clock.advance(Duration::from_secs(15));
     exchange.exchange(&request).await.unwrap();
