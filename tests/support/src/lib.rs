@@ -1,27 +1,41 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod connection;
 mod failure;
 mod forward_auth;
+mod gateway;
+pub mod h2;
 mod mock;
+mod oidc;
 mod port;
 mod process;
+mod program;
 mod proxy;
+mod proxy_protocol;
 mod redis;
 mod render;
 mod script;
+mod tls;
 mod tool;
+mod websocket;
 mod wire;
 
 pub use client::{Request, Response, Tunnel, send, upgrade};
+pub use connection::Connection;
 pub use failure::Failure;
 pub use forward_auth::{ForwardAuth, forward_auth_binary};
+pub use gateway::{Gateway, gateway_binary};
 pub use mock::{MockServer, Recorded, Reply};
+pub use oidc::{NODE_LOCK, NODE_MANIFEST, NODE_STAMP, OidcProvider, node_folder};
 pub use port::free_port;
 pub use process::Process;
 pub use proxy::{Proxy, RunningProxy, Wiring};
+pub use proxy_protocol::{proxy_v1, proxy_v2};
 pub use redis::Redis;
 pub use render::{Ports, copy_rendered, from_yaml, workspace};
 pub use script::{ExpectedHeaders, Route, mismatches, scripted};
+pub use tls::{Authority, Certificate, TlsClient};
 pub use tool::{TOOLS_FOLDER_VARIABLE, locate, tools_folder};
+pub use websocket::{masked_frame, read_frame};
 pub use wire::Headers;
