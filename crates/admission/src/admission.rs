@@ -17,6 +17,7 @@ use crate::credentials::{Malformed, Sources};
 use crate::error::Refused;
 use crate::policy::CapturePolicy;
 use crate::spec::AdmissionSpec;
+use crate::token_sources::TokenSources;
 
 /// The compiled admission of one endpoint.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct AdmissionDeps<'a> {
     pub endpoint: &'a EndpointName,
     /// The template folder.
     pub files: &'a TemplateFiles,
+    /// Those who judge tokens.
+    pub tokens: &'a dyn TokenSources,
 }
 
 /// Names of the credentials an endpoint accepts: to be stripped and redacted.

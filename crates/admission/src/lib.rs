@@ -16,6 +16,7 @@ mod route_target;
 mod screen;
 mod spec;
 mod text;
+mod token_sources;
 mod trust;
 
 pub use adapt::adapt;
@@ -30,3 +31,4 @@ pub use spec::{
     AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, ChallengeSpec,
     ForwardProxySpec,
 };
+pub use token_sources::{NoTokens, TokenSources};

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use ztag_types::Timestamp;
+use ztag_types::{Map, Object, Principal, Timestamp};
 
+use crate::binding;
 use crate::claims::Claims;
 use crate::encoding;
 use crate::jws::Compact;
+use crate::refusal::Refusal;
+
+/// Most actors of one token, one acting for the other; as many as issuers write.
+const MAX_ACTORS: usize = 5;
 
 /// A token that was accepted: whoever holds one knows that its issuer vouches for the claims.
 ///
@@ -32,13 +37,24 @@ pub(crate) enum Form {
 }
 
 impl AcceptedToken {
-    pub(crate) const fn new(issuer: Arc<str>, claims: Claims, expires: i64, form: Form) -> Self {
-        Self {
+    /// Accepts a token whose claims were judged.
+    ///
+    /// # Errors
+    /// [`Refusal::ClaimType`] when its chain of actors cannot be read: it would not be known then
+    /// who acts.
+    pub(crate) fn new(
+        issuer: Arc<str>,
+        claims: Claims,
+        expires: i64,
+        form: Form,
+    ) -> Result<Self, Refusal> {
+        binding::actor(&claims, MAX_ACTORS)?;
+        Ok(Self {
             issuer,
             claims,
             expires,
             form,
-        }
+        })
     }
 
     /// The issuer, as configured.
@@ -81,6 +97,29 @@ impl AcceptedToken {
     }
 }
 
+impl Principal for AcceptedToken {
+    fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    fn claims(&self) -> &dyn Object {
+        &self.claims
+    }
+
+    fn text(&self) -> &str {
+        self.claims.as_json()
+    }
+
+    fn actor(&self) -> Option<&Map> {
+        // The chain was read when the token was accepted.
+        binding::actor(&self.claims, MAX_ACTORS).ok().flatten()
+    }
+
+    fn expires(&self) -> Timestamp {
+        Timestamp::from_seconds(self.expires)
+    }
+}
+
 impl std::fmt::Debug for Form {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -96,7 +135,7 @@ mod tests {
 
     fn accepted(claims: &str, form: Form) -> AcceptedToken {
         let claims = Claims::parse(claims.as_bytes().to_vec()).unwrap();
-        AcceptedToken::new(Arc::from("issuer"), claims, 0, form)
+        AcceptedToken::new(Arc::from("issuer"), claims, 0, form).unwrap()
     }
 
     /// Two tokens with one hash are two tokens: whoever finds a collision gains nothing.
@@ -126,5 +165,25 @@ mod tests {
         }
         let opaque = accepted("{}", Form::Opaque("opaque".into()));
         assert!(opaque.is("opaque") && !opaque.is("opaqu") && !opaque.is("opaque1"));
+    }
+
+    #[test]
+    fn attack_51_only_the_outermost_actor_acts() {
+        let own = accepted(
+            r#"{"sub":"ada","act":{"sub":"bot","act":{"sub":"admin"}}}"#,
+            Form::Opaque("opaque".into()),
+        );
+        let actor = Principal::actor(&own).and_then(|actor| actor.get("sub"));
+        assert_eq!(actor.and_then(|sub| sub.as_str()), Some("bot"));
+        for broken in [
+            r#"{"act":"bot"}"#,
+            r#"{"act":{}}"#,
+            r#"{"act":{"sub":"a","act":[]}}"#,
+        ] {
+            let claims = Claims::parse(broken.as_bytes().to_vec()).unwrap();
+            let form = Form::Opaque("opaque".into());
+            let accepted = AcceptedToken::new(Arc::from("issuer"), claims, 0, form);
+            assert_eq!(accepted.map(drop), Err(Refusal::ClaimType), "{broken}");
+        }
     }
 }

@@ -50,6 +50,15 @@ impl<'a> Confirmation<'a> {
     /// [`Refusal::BindingMismatch`] for another certificate, none, or a token bound otherwise.
     pub fn check_certificate(self, certificate: Option<&[u8]>) -> Result<(), Refusal> {
         let presented = certificate.map(certificate_thumbprint);
+        self.check_thumbprint(presented.as_deref())
+    }
+
+    /// The same for a certificate of which only the [thumbprint](certificate_thumbprint) is at
+    /// hand.
+    ///
+    /// # Errors
+    /// As [`Self::check_certificate`].
+    pub fn check_thumbprint(self, presented: Option<&str>) -> Result<(), Refusal> {
         match (self, presented) {
             (Self::Certificate(own), Some(presented)) if own == presented => Ok(()),
             _ => Err(Refusal::BindingMismatch),

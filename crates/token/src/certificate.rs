@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 
-use smol_str::SmolStr;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
-use ztag_types::{ClientCertificate, Timestamp, Value};
+use ztag_types::{ClientCertificate, SmolStr, Timestamp, Value};
 
 use crate::binding::certificate_thumbprint;
 use crate::refusal::Refusal;

@@ -1,15 +1,19 @@
 //! Opaque tokens: their issuer is asked (RFC 7662).
 
+mod compile;
+mod signed;
+mod spec;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ahash::RandomState;
+use http::HeaderValue;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
-use url::Url;
 use ztag_backend::Client;
 use ztag_types::View;
 
@@ -17,16 +21,22 @@ use crate::accepted::{AcceptedToken, Form};
 use crate::binding::Confirmation;
 use crate::cache::Moment;
 use crate::claims::Claims;
-use crate::client::Authentication;
+use crate::client::{Address, Authentication};
 use crate::client::form::Form as Fields;
 use crate::fetch::send;
 use crate::refusal::Refusal;
 use crate::verify::Places;
 
+pub use compile::IntrospectionDeps;
+use signed::SignedAnswers;
+pub use spec::IntrospectionSpec;
+
 /// Longest token asked about, in bytes.
 const MAX_TOKEN: usize = 4 * 1024;
 /// Longest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+/// The form of signed answers (RFC 9701 section 4).
+const SIGNED_ANSWER: &str = "application/token-introspection+jwt";
 /// Most tokens remembered as not active.
 const MAX_INACTIVE: usize = 4_096;
 /// How long the difference between clocks may be.
@@ -38,7 +48,7 @@ pub struct Introspection {
     /// The issuer: an `iss` in its answers must be this.
     pub issuer: Arc<str>,
     /// Where it is asked.
-    pub endpoint: Url,
+    pub address: Address,
     /// Who we are: an answer must name one of these in `aud`.
     pub audiences: Vec<String>,
     /// Whether answers without `aud` are taken as meant for us.
@@ -58,6 +68,7 @@ pub struct Introspection {
 #[derive(Debug)]
 pub struct Introspector {
     policy: Introspection,
+    signed: Option<SignedAnswers>,
     client: Arc<Client>,
     places: Places,
     id: u64,
@@ -72,10 +83,20 @@ type Answer = Result<Arc<AcceptedToken>, Refusal>;
 impl Introspector {
     /// An introspector that asks through `client`.
     pub fn new(policy: Introspection, client: Arc<Client>, places: Places) -> Arc<Self> {
+        Self::with_signed(policy, None, client, places)
+    }
+
+    fn with_signed(
+        policy: Introspection,
+        signed: Option<SignedAnswers>,
+        client: Arc<Client>,
+        places: Places,
+    ) -> Arc<Self> {
         // Counts down, verifiers count up: they share a cache.
         static INTROSPECTORS: AtomicU64 = AtomicU64::new(u64::MAX);
         Arc::new(Self {
             policy,
+            signed,
             client,
             places,
             id: INTROSPECTORS.fetch_sub(1, Ordering::Relaxed),
@@ -161,7 +182,12 @@ impl Introspector {
 
     async fn question(&self, token: &str) -> Result<Claims, Refusal> {
         let policy = &self.policy;
-        let mut form = Fields::new(policy.endpoint.clone(), policy.timeout, MAX_ANSWER);
+        let address = policy.address.find().await;
+        let address = address.map_err(|_| Refusal::IssuerUnavailable)?;
+        let mut form = Fields::new(address, policy.timeout, MAX_ANSWER);
+        if self.signed.is_some() {
+            form.accept(HeaderValue::from_static(SIGNED_ANSWER));
+        }
         form.add("token", token);
         form.add("token_type_hint", "access_token");
         let now = self.places.clock.now();
@@ -169,8 +195,15 @@ impl Introspector {
         signed.map_err(|_| Refusal::IssuerUnavailable)?;
         let page = send(&self.client, form.into_call()).await;
         let page = page.map_err(|_| Refusal::IssuerUnavailable)?;
-        // An answer that cannot be read is no answer.
-        Claims::parse(page.body.to_vec()).map_err(|_| Refusal::IssuerUnavailable)
+        let answer = match &self.signed {
+            None => Claims::parse(page.body.to_vec()),
+            Some(signed) => {
+                let now = Moment::of(&*self.places.clock);
+                signed.read(&page.body, policy, now).await
+            }
+        };
+        // An answer that cannot be read, or that the issuer did not sign, is no answer.
+        answer.map_err(|_| Refusal::IssuerUnavailable)
     }
 
     fn judge(&self, token: &str, claims: Claims, now: Moment) -> Answer {
@@ -204,7 +237,7 @@ impl Introspector {
         Confirmation::of(&claims)?;
         let form = Form::Opaque(token.into());
         let issuer = Arc::clone(&policy.issuer);
-        Ok(Arc::new(AcceptedToken::new(issuer, claims, expires, form)))
+        AcceptedToken::new(issuer, claims, expires, form).map(Arc::new)
     }
 }
 

@@ -37,7 +37,7 @@ pub use claims::Claims;
 pub use dpop::{ProofVerifier, ProvenRequest};
 pub use fetch::FetchError;
 pub use header::Header;
-pub use introspect::{Introspection, Introspector};
+pub use introspect::{Introspection, IntrospectionDeps, IntrospectionSpec, Introspector};
 pub use issuer::Issuer;
 pub use jws::{Signed, verify};
 pub use key::{Key, KeyError, KeySet, Purpose, thumbprint};

@@ -119,7 +119,7 @@ impl Verifier {
             signature: signature.into(),
         };
         let issuer = Arc::clone(issuer.name());
-        let accepted = Arc::new(AcceptedToken::new(issuer, claims, expires, form));
+        let accepted = Arc::new(AcceptedToken::new(issuer, claims, expires, form)?);
         let cache = &self.places.cache;
         cache.remember(token, self.id, Arc::clone(&accepted), None, now);
         Ok(accepted)

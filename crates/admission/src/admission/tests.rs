@@ -22,6 +22,7 @@ fn compile(adjust: impl FnOnce(&mut AdmissionSpec)) -> Compiled {
     let deps = AdmissionDeps {
         endpoint: &EndpointName::from("api"),
         files: &TemplateFiles::empty(),
+        tokens: &crate::NoTokens,
     };
     Admission::compile(&spec, &ConfigPath::root(), deps).unwrap()
 }
@@ -183,6 +184,7 @@ fn the_body_template_is_checked_at_load() {
     let deps = AdmissionDeps {
         endpoint: &EndpointName::from("api"),
         files: &TemplateFiles::empty(),
+        tokens: &crate::NoTokens,
     };
     let findings = Admission::compile(&spec, &ConfigPath::root(), deps).unwrap_err();
     assert_eq!(findings[0].path.to_string(), "authentication.response.body");

@@ -8,6 +8,7 @@ fn compile(spec: &AdmissionSpec) -> Result<Compiled, Vec<Diagnostic>> {
     let deps = AdmissionDeps {
         endpoint: &EndpointName::from("api"),
         files: &TemplateFiles::empty(),
+        tokens: &crate::NoTokens,
     };
     Admission::compile(spec, &ConfigPath::root().key("endpoints").key("api"), deps)
 }

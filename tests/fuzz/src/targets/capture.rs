@@ -32,6 +32,7 @@ fn policy(dialect: Dialect) -> Option<(Dialect, CapturePolicy, Admission)> {
     let deps = AdmissionDeps {
         endpoint: &EndpointName::from("api"),
         files: &TemplateFiles::empty(),
+        tokens: &ztag_admission::NoTokens,
     };
     let compiled = Admission::compile(&spec, &ConfigPath::root(), deps).ok()?;
     Some((dialect, compiled.capture, compiled.admission))
