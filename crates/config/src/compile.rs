@@ -11,8 +11,8 @@ use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 
 use self::endpoint::Workshop;
 use crate::diagnose::{self, Judged};
+use crate::kind::Kind;
 use crate::load::Loaded;
-use crate::merge::Kind;
 use crate::report::Report;
 use crate::spec::ServerSpec;
 use crate::stores::Stores;
@@ -132,24 +132,24 @@ fn is_fatal(diagnostic: &Diagnostic) -> bool {
     diagnostic.is_error() && diagnose::is_general(&diagnostic.path)
 }
 
-/// Diagnostics of compiling, each once, with the endpoints in whose service it was found.
+/// Diagnostics of compiling, each once, with those in whose service it was found.
 #[derive(Debug, Default)]
 struct Ledger {
     found: Vec<Judged>,
 }
 
 impl Ledger {
-    fn add(&mut self, diagnostic: Diagnostic, endpoint: Option<&str>) {
-        let endpoint = endpoint.map(str::to_owned);
+    fn add(&mut self, diagnostic: Diagnostic, user: Option<&str>) {
+        let user = user.map(str::to_owned);
         match self
             .found
             .iter_mut()
             .find(|judged| judged.diagnostic == diagnostic)
         {
-            Some(judged) => judged.endpoints.extend(endpoint),
+            Some(judged) => judged.users.extend(user),
             None => self.found.push(Judged {
                 diagnostic,
-                endpoints: endpoint.into_iter().collect(),
+                users: user.into_iter().collect(),
             }),
         }
     }

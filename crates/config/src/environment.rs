@@ -10,13 +10,18 @@ use std::collections::BTreeMap;
 use ztag_types::{Code, ConfigPath, Diagnostic};
 
 use crate::document::{Content, Entry, Node};
+use crate::kind::Kind;
 use crate::note::Note;
 use crate::place::{Archive, Origin, Place};
 use crate::schema::{Others, Schema, Shape};
 use crate::stale;
 
 const PREFIX: &str = "ZTAG_";
-const SECTIONS: &[&str] = &["server", "endpoints", "rules"];
+
+/// The sections that variables may name.
+fn sections() -> Vec<&'static str> {
+    [&["server"], &*Kind::sections()].concat()
+}
 
 /// Sets in `root` what the variables name whose first part is one of `sections`.
 pub(crate) fn overlay(
@@ -51,6 +56,7 @@ pub(crate) fn overlay(
 
 /// Complains about variables with our prefix that can name no key.
 pub(crate) fn unclaimed(environment: &BTreeMap<String, String>, notes: &mut Vec<Note>) {
+    let sections = sections();
     for name in environment.keys() {
         if let Some(hint) = stale::variable(name) {
             let message = format!("variable `{name}` has no effect");
@@ -60,7 +66,7 @@ pub(crate) fn unclaimed(environment: &BTreeMap<String, String>, notes: &mut Vec<
             continue;
         };
         let first = rest.split("__").next().unwrap_or("");
-        if SECTIONS.contains(&fold(first).as_str()) && rest != first {
+        if sections.contains(&fold(first).as_str()) && rest != first {
             continue;
         }
         // Orchestrators inject names such as `ZTAG_SERVICE_HOST`: only what looks like a key of
@@ -69,16 +75,18 @@ pub(crate) fn unclaimed(environment: &BTreeMap<String, String>, notes: &mut Vec<
             let message = format!("environment variable `{name}` names no key");
             let diagnostic =
                 Diagnostic::error(Code::UnknownEnvironment, &ConfigPath::root(), message);
-            let near = Diagnostic::nearest(first, SECTIONS.iter().copied());
+            let near = Diagnostic::nearest(first, sections.iter().copied());
             let hint = near.map(|near| name.replacen(first, &near.to_ascii_uppercase(), 1));
             notes.push(Note::anywhere(match hint {
                 Some(hint) => diagnostic.hint(format!("did you mean `{hint}`?")),
-                None => diagnostic.hint("the first part is `SERVER`, `ENDPOINTS` or `RULES`"),
+                None => diagnostic.hint(format!("the first part is one of `{}`", {
+                    sections.join("`, `").to_ascii_uppercase()
+                })),
             }));
         } else if rest
             .split('_')
             .next()
-            .is_some_and(|first| SECTIONS.contains(&fold(first).as_str()))
+            .is_some_and(|first| sections.contains(&fold(first).as_str()))
         {
             let message = format!("environment variable `{name}` has no effect");
             let hint = format!(

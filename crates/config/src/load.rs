@@ -1,5 +1,6 @@
 //! Loading: all reading of files, and every check that the schema makes.
 
+mod definitions;
 mod documents;
 mod outside;
 mod sources;
@@ -8,29 +9,32 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
+use ztag_rule_chain::RuleSpec;
+use ztag_token::IssuerSpec;
 use ztag_types::{Code, ConfigPath, Diagnostic, Globals};
 
 use crate::document::{Content, Entry, Node};
+use crate::environment;
 use crate::inputs::{self, Inputs, State};
-use crate::merge::{Definitions, Kind};
+use crate::kind::Kind;
+use crate::merge::Collection;
 use crate::note::Note;
 use crate::place::{Archive, Place, SourceId};
-use crate::schema::{Others, Schema, Shape};
+use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
-use crate::{environment, names, secrecy, validate};
-use ztag_rule_chain::RuleSpec;
 
+pub(crate) use self::definitions::{Definition, Named};
 pub use self::sources::Sources;
 
 /// A configuration as read: what is sound is typed, what is not is noted.
 #[derive(Debug)]
 pub struct Loaded {
     pub(crate) server: Option<ServerSpec>,
-    pub(crate) endpoints: BTreeMap<String, Definition<EndpointSpec>>,
-    pub(crate) rules: BTreeMap<String, Definition<RuleSpec>>,
+    pub(crate) endpoints: Named<EndpointSpec>,
+    pub(crate) rules: Named<RuleSpec>,
+    pub(crate) issuers: Named<IssuerSpec>,
     pub(crate) globals: Arc<Globals>,
     pub(crate) templates: TemplateFiles,
     /// Certificates and keys towards backends; none when they cannot be read.
@@ -48,35 +52,6 @@ pub struct Loaded {
     pub(crate) state: State,
     /// The server section, to notice changes that need a restart.
     pub(crate) server_node: Node,
-}
-
-/// An endpoint or rule as read.
-#[derive(Clone, Debug)]
-pub(crate) enum Definition<T> {
-    /// It agrees with the schema.
-    Sound(T),
-    /// It has keys that do not exist. Read without them and compiled to find what else is wrong,
-    /// but never served.
-    Flawed(T),
-    /// It does not, or stands twice; the notes say why.
-    Broken,
-}
-
-impl<T> Definition<T> {
-    /// What may serve.
-    pub(crate) fn sound(&self) -> Option<&T> {
-        match self {
-            Self::Sound(spec) => Some(spec),
-            Self::Flawed(_) | Self::Broken => None,
-        }
-    }
-
-    fn into_sound(self) -> Option<T> {
-        match self {
-            Self::Sound(spec) => Some(spec),
-            Self::Flawed(_) | Self::Broken => None,
-        }
-    }
 }
 
 impl Loaded {
@@ -122,8 +97,7 @@ struct Loading<'s> {
     notes: Vec<Note>,
     secrets: Vec<Place>,
     state: State,
-    endpoints: Definitions,
-    rules: Definitions,
+    collection: Collection,
 }
 
 impl<'s> Loading<'s> {
@@ -135,8 +109,7 @@ impl<'s> Loading<'s> {
             notes: Vec::new(),
             secrets: Vec::new(),
             state: State::default(),
-            endpoints: Definitions::new(Kind::Endpoint),
-            rules: Definitions::new(Kind::Rule),
+            collection: Collection::new(),
         }
     }
 
@@ -158,8 +131,8 @@ impl<'s> Loading<'s> {
             }
             server.clone_from(&running.server);
         }
-        self.definitions_of(&mut root);
-        self.refuse_others(&root, &["server", "endpoints", "rules"]);
+        self.collection.add(&mut root, &mut self.notes);
+        self.refuse_others(&root, &[&["server"], &*Kind::sections()].concat());
         let settings = server
             .clone()
             .unwrap_or_else(|| documents::salvage(&server_node));
@@ -185,45 +158,6 @@ impl<'s> Loading<'s> {
         );
     }
 
-    /// Checks a part of the document against the schema and reads it.
-    fn section<T: DeserializeOwned>(
-        &mut self,
-        node: &mut Node,
-        shape: &Shape<'_>,
-        path: &ConfigPath,
-    ) -> Definition<T> {
-        let mut findings = Vec::new();
-        validate::validate(node, shape, path, &mut findings);
-        let (errors, warnings): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(Diagnostic::is_error);
-        let sound = errors.is_empty();
-        let excess = errors.iter().all(|error| error.code == Code::UnknownKey);
-        let known = (!sound && excess).then(|| without(node, path, &errors));
-        self.notes
-            .extend(errors.into_iter().chain(warnings).map(Note::anywhere));
-        if let Some(known) = known {
-            return known
-                .decode()
-                .map_or(Definition::Broken, Definition::Flawed);
-        }
-        if !sound {
-            return Definition::Broken;
-        }
-        match node.decode() {
-            Ok(spec) => Definition::Sound(spec),
-            Err(error) => {
-                let path = error.path(path);
-                let message = if secrecy::is_secret(&path) {
-                    String::from("the value cannot be used")
-                } else {
-                    error.message().to_owned()
-                };
-                self.note(Diagnostic::error(Code::InvalidValue, &path, message));
-                Definition::Broken
-            }
-        }
-    }
-
     fn finish(
         mut self,
         main: SourceId,
@@ -232,30 +166,27 @@ impl<'s> Loading<'s> {
         globals: Arc<Globals>,
         templates: TemplateFiles,
     ) -> Loaded {
-        let endpoints = std::mem::replace(&mut self.endpoints, Definitions::new(Kind::Endpoint));
-        let rules = std::mem::replace(&mut self.rules, Definitions::new(Kind::Rule));
-        let (endpoints, twice_endpoints) = endpoints.settle(main, &self.archive, &mut self.notes);
-        let (rules, twice_rules) = rules.settle(main, &self.archive, &mut self.notes);
+        let collection = std::mem::replace(&mut self.collection, Collection::new());
+        let settled = collection.settle(main, &self.archive, &mut self.notes);
         let mut tree = Node::empty(main);
-        if let Content::Map(entries) = &mut tree.content {
-            let section = |key: &str, node: Node| Entry {
-                key: key.to_owned(),
-                key_place: node.place,
-                node,
-            };
-            entries.push(section("server", server_node.clone()));
-            entries.push(section("endpoints", endpoints));
-            entries.push(section("rules", rules));
+        let mut sections = vec![section("server", server_node.clone())];
+        let mut twice = Vec::new();
+        for kind in settled {
+            sections.push(section(kind.kind.section(), kind.once));
+            twice.push((kind.kind, kind.twice));
         }
-        self.overlay(&mut tree, &["endpoints", "rules"]);
-        let endpoints = self.definitions(&mut tree, Kind::Endpoint, twice_endpoints);
-        let rules = self.definitions(&mut tree, Kind::Rule, twice_rules);
+        tree.content = Content::Map(sections);
+        self.overlay(&mut tree, &Kind::sections());
+        let endpoints = self.definitions(&mut tree, Kind::Endpoint, &twice);
+        let rules = self.definitions(&mut tree, Kind::Rule, &twice);
+        let issuers = self.definitions(&mut tree, Kind::Issuer, &twice);
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
         let rule_tls = self.rule_certificates(&rules);
         Loaded {
             server,
             endpoints,
             rules,
+            issuers,
             globals,
             templates,
             backend_tls,
@@ -270,63 +201,17 @@ impl<'s> Loading<'s> {
         }
     }
 
-    fn definitions<T: DeserializeOwned>(
-        &mut self,
-        tree: &mut Node,
-        kind: Kind,
-        twice: Vec<String>,
-    ) -> BTreeMap<String, Definition<T>> {
-        let mut definitions: BTreeMap<_, _> = twice
-            .into_iter()
-            .map(|name| (name, Definition::Broken))
-            .collect();
-        let at = ConfigPath::root().key(kind.section());
-        let Content::Map(sections) = &mut tree.content else {
-            return definitions;
-        };
-        let section = sections
-            .iter_mut()
-            .find(|entry| entry.key == kind.section());
-        let Some(Content::Map(entries)) = section.map(|entry| &mut entry.node.content) else {
-            return definitions;
-        };
-        let schema = Arc::clone(&self.schema);
-        let others = schema
-            .shape()
-            .property(kind.section())
-            .map(|shape| shape.others());
-        let Some(Others::Each(shape)) = others else {
-            return definitions;
-        };
-        for entry in entries {
-            let path = at.key(entry.key.clone());
-            let name = match kind {
-                Kind::Endpoint => names::check_endpoint(&entry.key, &path),
-                Kind::Rule => names::check_rule(&entry.key, &path),
-            };
-            let named = name.is_none();
-            self.notes
-                .extend(name.map(|diagnostic| Note::at(diagnostic, entry.key_place)));
-            let section = self.section(&mut entry.node, &shape, &path);
-            let definition = if named { section } else { Definition::Broken };
-            definitions.insert(entry.key.clone(), definition);
-        }
-        definitions
-    }
-
     fn note(&mut self, diagnostic: Diagnostic) {
         self.notes.push(Note::anywhere(diagnostic));
     }
 }
 
-/// The value at `path` without the keys that `unknown` complains of.
-fn without(node: &Node, path: &ConfigPath, unknown: &[Diagnostic]) -> Node {
-    let mut known = node.clone();
-    for diagnostic in unknown {
-        let below = diagnostic.path.segments().get(path.segments().len()..);
-        known.remove(below.unwrap_or_default());
+fn section(key: &str, node: Node) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        key_place: node.place,
+        node,
     }
-    known
 }
 
 /// A path that is set; empty counts as unset.

@@ -1,62 +1,84 @@
-//! Endpoints and rules from all documents as one set: a name that stands twice is nobody's.
+//! The definitions of all documents as one set: a name that stands twice is nobody's.
 
 use std::collections::BTreeMap;
 
 use ztag_types::{Code, ConfigPath, Diagnostic};
 
 use crate::document::{Content, Entry, Node};
+use crate::kind::Kind;
 use crate::note::Note;
 use crate::place::{Archive, Place, SourceId};
 
-/// What a definition defines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Endpoint,
-    Rule,
-}
+/// The definitions of every kind from all documents.
+#[derive(Debug)]
+pub(crate) struct Collection(Vec<Definitions>);
 
 /// The definitions of one kind from all documents.
 #[derive(Debug)]
-pub(crate) struct Definitions {
+struct Definitions {
     kind: Kind,
     by_name: BTreeMap<String, Vec<Entry>>,
 }
 
-impl Kind {
-    /// The section of the document.
-    pub(crate) const fn section(self) -> &'static str {
-        match self {
-            Self::Endpoint => "endpoints",
-            Self::Rule => "rules",
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Endpoint => "endpoint",
-            Self::Rule => "rule",
-        }
-    }
-
-    /// The name as it is compared: endpoints are selected without regard to letter case.
-    pub(crate) fn fold(self, name: &str) -> String {
-        match self {
-            Self::Endpoint => name.to_ascii_lowercase(),
-            Self::Rule => name.to_owned(),
-        }
-    }
+/// The definitions of one kind: those that stand once, and all copies of those that do not.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) kind: Kind,
+    pub(crate) once: Node,
+    pub(crate) twice: Vec<Vec<Entry>>,
 }
 
-impl Definitions {
-    pub(crate) const fn new(kind: Kind) -> Self {
-        Self {
-            kind,
+impl Collection {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        let kinds = Kind::ALL.iter();
+        let empty = kinds.map(|kind| Definitions {
+            kind: *kind,
             by_name: BTreeMap::new(),
-        }
+        });
+        Self(empty.collect())
     }
 
     /// Takes the definitions out of a document.
     pub(crate) fn add(&mut self, document: &mut Node, notes: &mut Vec<Note>) {
+        for definitions in &mut self.0 {
+            definitions.add(document, notes);
+        }
+    }
+
+    /// Takes definitions out of a document for the names that nobody defines.
+    pub(crate) fn add_missing(&mut self, document: &mut Node) {
+        for definitions in &mut self.0 {
+            let section = document.take(definitions.kind.section());
+            let Some(Content::Map(entries)) = section.map(|entry| entry.node.content) else {
+                continue;
+            };
+            for entry in entries {
+                let name = definitions.kind.fold(&entry.key);
+                definitions
+                    .by_name
+                    .entry(name)
+                    .or_insert_with(|| vec![entry]);
+            }
+        }
+    }
+
+    /// The definitions by kind, all copies of a name as one diagnostic.
+    pub(crate) fn settle(
+        self,
+        source: SourceId,
+        archive: &Archive,
+        notes: &mut Vec<Note>,
+    ) -> Vec<Settled> {
+        let kinds = self.0.into_iter();
+        kinds
+            .map(|definitions| definitions.settle(source, archive, notes))
+            .collect()
+    }
+}
+
+impl Definitions {
+    fn add(&mut self, document: &mut Node, notes: &mut Vec<Note>) {
         let Some(entry) = document.take(self.kind.section()) else {
             return;
         };
@@ -79,29 +101,26 @@ impl Definitions {
         }
     }
 
-    /// The definitions that stand once, as a map, and the names of those that do not.
-    pub(crate) fn settle(
-        self,
-        source: SourceId,
-        archive: &Archive,
-        notes: &mut Vec<Note>,
-    ) -> (Node, Vec<String>) {
+    fn settle(self, source: SourceId, archive: &Archive, notes: &mut Vec<Note>) -> Settled {
         let mut entries = Vec::new();
-        let mut dropped = Vec::new();
+        let mut twice = Vec::new();
         for mut copies in self.by_name.into_values() {
             if copies.len() == 1 {
                 entries.append(&mut copies);
                 continue;
             }
             copies.sort_by_key(|entry| entry.key_place);
-            dropped.extend(copies.first().map(|entry| entry.key.clone()));
             notes.extend(duplicate(self.kind, &copies, archive));
+            twice.push(copies);
         }
-        let node = Node {
-            content: Content::Map(entries),
-            place: Place::start_of(source),
-        };
-        (node, dropped)
+        Settled {
+            kind: self.kind,
+            once: Node {
+                content: Content::Map(entries),
+                place: Place::start_of(source),
+            },
+            twice,
+        }
     }
 }
 
@@ -124,7 +143,7 @@ fn duplicate(kind: Kind, copies: &[Entry], archive: &Archive) -> Option<Note> {
         .key(first.key.clone());
     let hint = match kind {
         Kind::Endpoint => "keep one; names are compared without letter case",
-        Kind::Rule => "keep one",
+        _ => "keep one",
     };
     let diagnostic = Diagnostic::error(Code::Duplicate, &path, message).hint(hint);
     Some(Note::at(diagnostic, first.key_place))

@@ -13,11 +13,12 @@ use ztag_result_cache::{CacheSpec, EndpointCacheSpec};
 use ztag_rule_chain::RuleSpec;
 use ztag_server::{AdminSpec, LimitsSpec, ListenSpec};
 use ztag_telemetry::LoggingSpec;
+use ztag_token::IssuerSpec;
 
 /// The main document: how the server runs, which endpoints decide, by which rules.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(title = "ZTAG forward-auth configuration")]
+#[schemars(title = "ZTAG configuration")]
 pub struct DocumentSpec {
     /// How the server runs. A change takes effect with a restart.
     pub server: ServerSpec,
@@ -25,9 +26,11 @@ pub struct DocumentSpec {
     pub endpoints: BTreeMap<String, EndpointSpec>,
     /// The rules by name.
     pub rules: BTreeMap<String, RuleSpec>,
+    /// The issuers whose tokens endpoints may accept, by name.
+    pub issuers: BTreeMap<String, IssuerSpec>,
 }
 
-/// A document of the rules folder: endpoints and rules, nothing else.
+/// A document of the rules folder: every section of the main document but `server`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(title = "ZTAG rules document")]
@@ -36,6 +39,8 @@ pub struct RulesDocumentSpec {
     pub endpoints: BTreeMap<String, EndpointSpec>,
     /// The rules by name.
     pub rules: BTreeMap<String, RuleSpec>,
+    /// The issuers whose tokens endpoints may accept, by name.
+    pub issuers: BTreeMap<String, IssuerSpec>,
 }
 
 /// How the server runs.

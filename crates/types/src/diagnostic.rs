@@ -126,10 +126,10 @@ codes! {
     InvalidName = "C012",
     /// An endpoint without any way to authenticate.
     NoCredentialSource = "C013",
-    /// A rule that does not exist.
-    UnknownRule = "C014",
-    /// A rule that is itself broken.
-    BrokenRule = "C015",
+    /// A definition that does not exist.
+    UnknownDefinition = "C014",
+    /// A definition that is itself broken.
+    BrokenDefinition = "C015",
     /// No endpoint is usable.
     NoEndpoint = "C016",
     /// A CEL expression that does not parse.

@@ -14,8 +14,8 @@ use ztag_types::{
 use super::Ledger;
 use crate::canon::Canon;
 use crate::diagnose;
+use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
-use crate::merge::Kind;
 use crate::spec::{EndpointSpec, ServerSpec};
 use crate::stores::Stores;
 

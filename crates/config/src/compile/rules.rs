@@ -14,8 +14,8 @@ use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, Outcome, 
 use super::Ledger;
 use super::endpoint::{Bench, Workshop};
 use super::stages::Stages;
+use crate::kind::Kind;
 use crate::load::Definition;
-use crate::merge::Kind;
 use crate::spec::EndpointSpec;
 
 /// Where in which chain a rule stands.
@@ -41,11 +41,11 @@ impl<'a> Workshop<'a> {
                     let message = format!("rule `{name}` is broken");
                     bench
                         .findings
-                        .push(Diagnostic::error(Code::BrokenRule, &at, message));
+                        .push(Diagnostic::error(Code::BrokenDefinition, &at, message));
                 }
                 None => {
                     let message = format!("unknown rule `{name}`");
-                    let diagnostic = Diagnostic::error(Code::UnknownRule, &at, message);
+                    let diagnostic = Diagnostic::error(Code::UnknownDefinition, &at, message);
                     let known = self.loaded.rules.keys().map(String::as_str);
                     bench.findings.push(match Diagnostic::nearest(name, known) {
                         Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),

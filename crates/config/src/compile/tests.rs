@@ -180,7 +180,7 @@ fn unknown_rules_are_named_with_the_nearest() {
         "{text}"
     );
     assert!(
-        text.contains("^^^^^^^^^^^^^^^ no rule has this name"),
+        text.contains("^^^^^^^^^^^^^^^ nothing has this name"),
         "{text}"
     );
     assert!(text.ends_with("= help: did you mean `introspect-token`?      = effect: endpoint `api` is quarantined and answers 503\n"), "{text}");

@@ -28,7 +28,7 @@ fn applied(variables: &[(&str, &str)]) -> (Node, Vec<Diagnostic>) {
         &mut root,
         &schema,
         &environment,
-        SECTIONS,
+        &sections(),
         &mut archive,
         &mut notes,
     );

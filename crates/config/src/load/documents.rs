@@ -6,6 +6,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic};
 
 use super::{Loading, configured};
 use crate::document::{Content, Format, Node};
+use crate::kind::Kind;
 use crate::note::Note;
 use crate::place::{Origin, SourceId};
 use crate::spec::ServerSpec;
@@ -72,11 +73,6 @@ impl Loading<'_> {
         None
     }
 
-    pub(super) fn definitions_of(&mut self, document: &mut Node) {
-        self.endpoints.add(document, &mut self.notes);
-        self.rules.add(document, &mut self.notes);
-    }
-
     /// Complains about what is left at the top of a document.
     pub(super) fn refuse_others(&mut self, document: &Node, allowed: &[&str]) {
         for entry in document.entries() {
@@ -134,8 +130,8 @@ impl Loading<'_> {
         let Some(mut document) = self.read_document(path, format, named_at) else {
             return;
         };
-        self.definitions_of(&mut document);
-        self.refuse_others(&document, &["endpoints", "rules"]);
+        self.collection.add(&mut document, &mut self.notes);
+        self.refuse_others(&document, &Kind::sections());
     }
 }
 

@@ -91,7 +91,7 @@ fn carets(excerpt: &Excerpt, code: Code) -> String {
 const fn label(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::UnknownKey => "no such key here",
-        Code::UnknownRule => "no rule has this name",
+        Code::UnknownDefinition => "nothing has this name",
         Code::WrongType => "of the wrong type",
         Code::Duplicate => "defined more than once",
         Code::UnknownName => "not in scope",
