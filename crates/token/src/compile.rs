@@ -8,10 +8,10 @@ use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::issuer::{Issuer, KeySource, Rules};
-use crate::key::{Key, KeyError, KeySet};
+use crate::key::{Key, KeyError, KeySet, Purpose};
 use crate::profile::Profile;
 use crate::remote::{KeyStores, Rotation, Source};
-use crate::spec::{IssuerSpec, SharedSecretSpec};
+use crate::spec::{IssuerSpec, JwksSpec, SharedSecretSpec};
 
 /// Greatest difference between clocks that may be forgiven.
 const MAX_SKEW: Duration = Duration::from_mins(5);
@@ -79,7 +79,11 @@ fn check_names(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) {
         let found = Diagnostic::error(Code::InvalidValue, &at.key("issuer"), message);
         findings.push(found.hint("write it as `spiffe://example.org`"));
     }
-    if spec.audiences.is_empty() {
+    check_audiences(&spec.audiences, at, findings);
+}
+
+pub(crate) fn check_audiences(audiences: &[String], at: &ConfigPath, findings: &mut Findings) {
+    if audiences.is_empty() {
         let message = "`audiences` is required: without it, tokens for others would be accepted";
         findings.push(Diagnostic::error(
             Code::MissingKey,
@@ -87,7 +91,7 @@ fn check_names(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) {
             message,
         ));
     }
-    for (index, audience) in spec.audiences.iter().enumerate() {
+    for (index, audience) in audiences.iter().enumerate() {
         if audience.is_empty() {
             let at = at.key("audiences").index(index);
             findings.push(Diagnostic::error(
@@ -114,8 +118,12 @@ fn check_times(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) {
             message,
         ));
     }
-    let jwks = at.key("jwks");
-    if !REFRESH.contains(&spec.jwks.refresh.get()) {
+    check_jwks(&spec.jwks, &at.key("jwks"), findings);
+}
+
+/// Checks the times of `spec`, which stands at `jwks`.
+pub(crate) fn check_jwks(spec: &JwksSpec, jwks: &ConfigPath, findings: &mut Findings) {
+    if !REFRESH.contains(&spec.refresh.get()) {
         let message = "`refresh` is not between 30 seconds and 24 hours";
         findings.push(Diagnostic::error(
             Code::InvalidValue,
@@ -123,7 +131,7 @@ fn check_times(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) {
             message,
         ));
     }
-    if spec.jwks.min_interval.get() < Duration::from_secs(1) {
+    if spec.min_interval.get() < Duration::from_secs(1) {
         let message = "less than a second between fetches lets anybody flood the issuer";
         findings.push(Diagnostic::error(
             Code::InvalidValue,
@@ -131,9 +139,9 @@ fn check_times(spec: &IssuerSpec, at: &ConfigPath, findings: &mut Findings) {
             message,
         ));
     }
-    if spec.jwks.timeout.get().is_zero() || spec.jwks.max_bytes == 0 {
+    if spec.timeout.get().is_zero() || spec.max_bytes == 0 {
         let message = "`timeout` and `maxBytes` must be more than zero";
-        findings.push(Diagnostic::error(Code::InvalidValue, &jwks, message));
+        findings.push(Diagnostic::error(Code::InvalidValue, jwks, message));
     }
 }
 
@@ -185,26 +193,43 @@ fn key_source(
     if let Some(secret) = &spec.secret {
         return shared_secret(secret, &at.key("secret"), findings);
     }
-    if let Some(text) = &spec.jwks.keys {
-        let keys = KeySet::parse(text, spec.profile.requirements().purpose);
-        let at = jwks.key("keys");
-        return fixed(keys, &at, findings);
+    let purpose = spec.profile.requirements().purpose;
+    published_keys(&spec.issuer, &spec.jwks, purpose, stores, at, findings)
+}
+
+/// The public keys of `issuer`, as `spec` under `at` says where they are.
+pub(crate) fn published_keys(
+    issuer: &str,
+    spec: &JwksSpec,
+    purpose: Purpose,
+    stores: &KeyStores,
+    at: &ConfigPath,
+    findings: &mut Findings,
+) -> Option<KeySource> {
+    let jwks = at.key("jwks");
+    if spec.keys.is_some() && spec.uri.is_some() {
+        let message = "`jwks.keys` and `jwks.uri` exclude each other";
+        findings.push(Diagnostic::error(Code::Conflict, &jwks, message));
+        return None;
     }
-    let source = match &spec.jwks.uri {
+    if let Some(text) = &spec.keys {
+        return fixed(KeySet::parse(text, purpose), &jwks.key("keys"), findings);
+    }
+    let source = match &spec.uri {
         Some(uri) => Source::Address(callable(uri, &jwks.key("uri"), findings)?),
         None => Source::Metadata {
-            issuer: callable(&spec.issuer, &at.key("issuer"), findings)?,
-            name: spec.issuer.clone(),
-            origins: origins(&spec.jwks.origins, &jwks.key("origins"), findings)?,
+            issuer: callable(issuer, &at.key("issuer"), findings)?,
+            name: issuer.to_owned(),
+            origins: origins(&spec.origins, &jwks.key("origins"), findings)?,
         },
     };
     let rotation = Rotation {
-        purpose: spec.profile.requirements().purpose,
-        refresh: spec.jwks.refresh.get(),
-        min_interval: spec.jwks.min_interval.get(),
-        max_stale: spec.jwks.max_stale.get(),
-        timeout: spec.jwks.timeout.get(),
-        max_bytes: spec.jwks.max_bytes,
+        purpose,
+        refresh: spec.refresh.get(),
+        min_interval: spec.min_interval.get(),
+        max_stale: spec.max_stale.get(),
+        timeout: spec.timeout.get(),
+        max_bytes: spec.max_bytes,
     };
     Some(KeySource::Remote(stores.open(source, rotation)))
 }

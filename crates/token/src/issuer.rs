@@ -9,6 +9,7 @@ use crate::algorithm::AlgorithmSet;
 use crate::binding::Confirmation;
 use crate::claims::Claims;
 use crate::header::Header;
+use crate::jws::Compact;
 use crate::key::KeySet;
 use crate::profile::Profile;
 use crate::refusal::Refusal;
@@ -47,6 +48,28 @@ pub(crate) enum KeySource {
     Remote(Arc<RemoteKeys>),
 }
 
+impl KeySource {
+    /// The keys to verify with now. Never waits.
+    pub(crate) fn current(&self) -> Result<Arc<KeySet>, Refusal> {
+        match self {
+            Self::Fixed(keys) => Ok(Arc::clone(keys)),
+            Self::Remote(keys) => keys.current().ok_or(Refusal::KeysUnavailable),
+        }
+    }
+
+    /// Whether keys were fetched that may include the one of `token`.
+    pub(crate) async fn learn(&self, token: &str) -> bool {
+        let Self::Remote(keys) = self else {
+            return false;
+        };
+        let header = Compact::split(token, token.len()).and_then(|compact| compact.header());
+        match header {
+            Ok(header) => keys.learn(header.key_id()).await,
+            Err(_) => false,
+        }
+    }
+}
+
 impl Issuer {
     pub(crate) const fn new(name: Arc<str>, rules: Rules, keys: KeySource) -> Self {
         Self { name, rules, keys }
@@ -75,10 +98,7 @@ impl Issuer {
 
     /// The keys to verify with now. Never waits.
     pub(crate) fn keys(&self) -> Result<Arc<KeySet>, Refusal> {
-        match &self.keys {
-            KeySource::Fixed(keys) => Ok(Arc::clone(keys)),
-            KeySource::Remote(keys) => keys.current().ok_or(Refusal::KeysUnavailable),
-        }
+        self.keys.current()
     }
 
     /// Whether a token with these claims says that it is of this issuer.

@@ -46,7 +46,7 @@ pub(crate) struct Rotation {
 /// fetches nothing anew.
 #[derive(Debug)]
 pub struct KeyStores {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     clock: Arc<dyn Clock>,
     open: Mutex<Vec<Weak<RemoteKeys>>>,
 }

@@ -50,6 +50,14 @@ pub struct Assertion {
 }
 
 impl Authentication {
+    /// The client id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Basic { id, .. } => id,
+            Self::Assertion(assertion) => &assertion.client_id,
+        }
+    }
+
     /// Adds what shows who we are to `form`.
     pub(crate) fn sign(&self, form: &mut Form, now: Timestamp) -> Result<(), SignerError> {
         match self {

@@ -36,6 +36,11 @@ impl Form {
         self.body = fields.append_pair(name, value).finish();
     }
 
+    /// Asks for an answer of another form than JSON.
+    pub(crate) fn accept(&mut self, form: HeaderValue) {
+        self.call.headers.insert(ACCEPT, form);
+    }
+
     pub(crate) fn authorize(&mut self, mut credentials: HeaderValue) {
         credentials.set_sensitive(true);
         self.call.headers.insert(AUTHORIZATION, credentials);

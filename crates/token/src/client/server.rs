@@ -14,7 +14,7 @@ use crate::client::spec::ClientIdentitySpec;
 use crate::compile::{callable, origins};
 
 /// Longest wait for a server that may be configured.
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What every section says that speaks of an authorization server.
 #[derive(Clone, Copy)]
