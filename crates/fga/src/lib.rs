@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod limits;
+mod names;
+mod tuple;
+
+pub use error::{Error, ErrorCode};
+pub use limits::Limits;
+pub use names::is_plain_object_id;
+pub use tuple::{Fields, Tuple, TupleCondition};

@@ -1,0 +1,124 @@
+//! How types, relations, objects and users are written. Bytes are compared as they are.
+
+use crate::error::Error;
+
+/// Longest name of a type, in bytes.
+const MAX_TYPE: usize = 254;
+/// Longest name of a relation or condition, in bytes.
+const MAX_RELATION: usize = 50;
+/// Longest object, `type:id`, in bytes.
+const MAX_OBJECT: usize = 256;
+/// Longest user, in bytes.
+const MAX_USER: usize = 512;
+/// The id that stands for every object of a type.
+pub(crate) const WILDCARD: &str = "*";
+
+/// Whether `name` can name a type.
+pub(crate) fn is_type_name(name: &str) -> bool {
+    is_name(name, MAX_TYPE)
+}
+
+/// Whether `name` can name a relation or a condition.
+pub(crate) fn is_relation_name(name: &str) -> bool {
+    is_name(name, MAX_RELATION)
+}
+
+/// Whether `id` is one that the editors of model and tuple files accept. Stores accept more.
+pub fn is_plain_object_id(id: &str) -> bool {
+    let mut characters = id.chars();
+    let first = characters.next();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_|*@.+/-".contains(c);
+    first.is_some_and(|c| c != '*' && c != '#' && c != ':' && !c.is_whitespace())
+        && characters.all(allowed)
+}
+
+fn is_name(name: &str, max: usize) -> bool {
+    let forbidden = |c: char| matches!(c, ':' | '#' | '@') || c.is_whitespace() || c.is_control();
+    !name.is_empty() && name.len() <= max && !name.contains(forbidden)
+}
+
+/// An object: a type and an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ObjectName<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) id: &'a str,
+}
+
+impl<'a> ObjectName<'a> {
+    /// Splits `type:id` at its first colon.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
+        let wrong = || Error::validation(format!("invalid `object` field format: `{text}`"));
+        let (kind, id) = text.split_once(':').ok_or_else(wrong)?;
+        let broken = id.contains([':', '#']) || !is_clean(text) || id.is_empty();
+        if broken || text.len() > MAX_OBJECT || !is_type_name(kind) {
+            return Err(wrong());
+        }
+        Ok(Self { kind, id })
+    }
+
+    /// Whether it stands for every object of its type.
+    pub(crate) fn is_wildcard(self) -> bool {
+        self.id == WILDCARD
+    }
+}
+
+/// A user: an object, every object of a type, or those who have a relation to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UserName<'a> {
+    pub(crate) object: ObjectName<'a>,
+    pub(crate) relation: Option<&'a str>,
+}
+
+impl<'a> UserName<'a> {
+    /// Splits `type:id`, `type:*` or `type:id#relation`.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
+        let wrong = || Error::validation(format!("the `user` field is malformed: `{text}`"));
+        if text.len() > MAX_USER {
+            return Err(wrong());
+        }
+        let (object, relation) = match text.rsplit_once('#') {
+            Some((object, relation)) => (object, Some(relation)),
+            None => (text, None),
+        };
+        let object = ObjectName::parse(object).map_err(|_| wrong())?;
+        let is_broken = relation
+            .is_some_and(|relation| !is_relation_name(relation) || object.id.contains('*'));
+        if is_broken {
+            return Err(wrong());
+        }
+        Ok(Self { object, relation })
+    }
+}
+
+fn is_clean(text: &str) -> bool {
+    !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects() {
+        for good in ["doc:1", "doc:a*b", "a/b.c-d:x@y|z", "doc:\u{e9}"] {
+            assert!(ObjectName::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "doc", ":1", "doc:", "doc:a b", "doc:a#b", "a:b:c", "doc:a\u{7}", "d c:1",
+        ] {
+            assert!(ObjectName::parse(bad).is_err(), "{bad}");
+        }
+        let long = format!("doc:{}", "x".repeat(253));
+        assert!(ObjectName::parse(&long).is_err());
+    }
+
+    #[test]
+    fn users() {
+        let set = UserName::parse("group:eng#member").unwrap();
+        assert_eq!((set.object.id, set.relation), ("eng", Some("member")));
+        assert!(UserName::parse("user:*").unwrap().object.is_wildcard());
+        for bad in ["*", "jon", "group:*#member", "group:e*g#member", "group:x#", "a:b:c", "g:x#a#b"] {
+            assert!(UserName::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
