@@ -1,7 +1,8 @@
 //! What the log says of a decision.
 
 use ztag_types::{
-    BackendReport, Participation, Record, RuleReport, StageName, StageReport, Timestamp,
+    BackendReport, ForwardReport, Participation, Record, RuleReport, StageName, StageReport,
+    Timestamp,
 };
 
 use crate::handles::is_from_cache;
@@ -32,7 +33,26 @@ pub(crate) fn write_decision(out: &mut Vec<u8>, format: LogFormat, record: &Reco
         line.words(key!("credentials"), &record.credentials);
     }
     line.number(key!("generation"), record.generation);
+    if let Some(report) = &record.forwarded {
+        write_forward(&mut line, report);
+    }
     line.end();
+}
+
+fn write_forward(line: &mut Line<'_>, report: &ForwardReport) {
+    line.text_if_any(key!("route"), &report.route);
+    line.text_if_any(key!("upstream"), &report.upstream);
+    line.text_if_any(key!("target"), &report.target);
+    if report.status != 0 {
+        line.number(key!("upstream_status"), report.status.into());
+    }
+    if report.attempts > 0 {
+        line.number(key!("attempts"), report.attempts.into());
+        line.millis(key!("upstream_ms"), report.latency);
+    }
+    if let Some(error) = report.error {
+        line.word(key!("upstream_error"), error);
+    }
 }
 
 /// Writes the lines of its stages, rules and backend calls.

@@ -14,7 +14,7 @@ use crate::metric;
 use crate::registry::Registry;
 
 /// Name under which everything is counted that no plan knows.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 // INVARIANT: in the order of the variants, whose number is the index.
 const OUTCOMES: [Outcome; 3] = [Outcome::Pass, Outcome::Fail, Outcome::Error];
 /// What a cache operation can end in; a bypass is none.
@@ -68,7 +68,7 @@ struct EndpointHandles {
     name: Box<str>,
     requests: Slots<(Outcome, u16, bool), Counter, 32>,
     durations: [Histogram; 3],
-    admission: Slots<ReasonCode, Counter, 8>,
+    admission: Slots<ReasonCode, Counter, 12>,
     cache: [Counter; 5],
     rules: HashMap<RuleName, RuleHandles, RandomState>,
     unknown: RuleHandles,
@@ -192,6 +192,9 @@ const fn is_admission(reason: ReasonCode) -> bool {
             | ReasonCode::RequestAmbiguous
             | ReasonCode::RequestMalformed
             | ReasonCode::RequestTooLarge
+            | ReasonCode::TokenRefused
+            | ReasonCode::TokenUndecided
+            | ReasonCode::CertificateRefused
     )
 }
 
@@ -225,14 +228,14 @@ fn backend_result(backend: &BackendReport) -> usize {
 /// A few handles made at their first use and found by looking along them. What no longer fits is
 /// looked up in the registry each time.
 #[derive(Debug)]
-struct Slots<K, H, const N: usize>([OnceLock<(K, H)>; N]);
+pub(crate) struct Slots<K, H, const N: usize>([OnceLock<(K, H)>; N]);
 
 impl<K: Copy + Eq, H, const N: usize> Slots<K, H, N> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(std::array::from_fn(|_| OnceLock::new()))
     }
 
-    fn with(&self, key: K, register: impl Fn() -> H, count: impl FnOnce(&H)) {
+    pub(crate) fn with(&self, key: K, register: impl Fn() -> H, count: impl FnOnce(&H)) {
         for slot in &self.0 {
             let (own, handle) = slot.get_or_init(|| (key, register()));
             if *own == key {

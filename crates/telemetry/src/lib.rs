@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod edge;
 mod error;
+mod gauges;
 mod handles;
 mod layer;
 mod line;
 mod metric;
 mod process;
+mod refusals;
 mod registry;
 mod sink;
 mod spec;
@@ -14,7 +17,8 @@ mod telemetry;
 mod time;
 
 pub use error::TelemetryError;
+pub use gauges::{FetchGauges, TargetGauges, TokenGauges};
 pub use layer::LogLayer;
 pub use metric::{METRICS, Metric, MetricKind};
 pub use spec::{LogFormat, LogLevel, LoggingSpec, check_logging};
-pub use telemetry::{CacheGauges, Published, Telemetry, init};
+pub use telemetry::{CacheGauges, Published, PublishedEdge, Telemetry, init};

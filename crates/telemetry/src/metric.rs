@@ -100,6 +100,34 @@ metrics! {
         [], "Verdicts dropped to make room for others.";
     CACHE_AVAILABLE = "ztag_cache_available", MetricKind::Gauge,
         [], "1 while the cache can be asked, else 0.";
+    HTTP_REQUESTS = "ztag_http_requests_total", MetricKind::Counter,
+        ["route", "status_code"],
+        "Requests that a gateway answered, by the status replied. Not by method: a client chooses it.";
+    HTTP_DURATION = "ztag_http_request_duration_seconds", REQUEST_SECONDS,
+        ["route"], "Time from the arrival of a request at a gateway to the head of its response.";
+    UPSTREAM_REQUESTS = "ztag_upstream_requests_total", MetricKind::Counter,
+        ["upstream", "result"],
+        "Requests meant for an upstream group, by class of the final status or `error`.";
+    UPSTREAM_DURATION = "ztag_upstream_request_duration_seconds", REQUEST_SECONDS,
+        ["upstream"], "Time from the permit to the head of the upstream's response, retries included.";
+    UPSTREAM_ATTEMPTS = "ztag_upstream_attempts_total", MetricKind::Counter,
+        ["upstream"], "Requests sent to an upstream group, retries included.";
+    UPSTREAM_TARGETS = "ztag_upstream_targets", MetricKind::Gauge,
+        ["upstream", "state"], "Targets of an upstream group, by state.";
+    AUTH_CACHE_HIT_RATIO = "ztag_auth_cache_hit_ratio", MetricKind::Gauge,
+        [], "Share of the tokens that were remembered since the start, from 0 to 1.";
+    TOKEN_CACHE_HITS = "ztag_token_cache_hits_total", MetricKind::Counter,
+        [], "Tokens that were remembered.";
+    TOKEN_CACHE_MISSES = "ztag_token_cache_misses_total", MetricKind::Counter,
+        [], "Tokens that were not remembered.";
+    TOKEN_CACHE_ENTRIES = "ztag_token_cache_entries", MetricKind::Gauge,
+        [], "Accepted tokens in memory.";
+    TOKEN_CACHE_BYTES = "ztag_token_cache_bytes", MetricKind::Gauge,
+        [], "Bytes accounted for accepted tokens in memory.";
+    TOKENS_REFUSED = "ztag_tokens_refused_total", MetricKind::Counter,
+        ["reason"], "Requests whose token or certificate was not accepted, by reason.";
+    JWKS_FETCHES = "ztag_jwks_fetches_total", MetricKind::Counter,
+        ["issuer", "result"], "Attempts to fetch the keys of an issuer: `success` or `failure`.";
     CONFIG_RELOADS = "ztag_config_reloads_total", MetricKind::Counter,
         ["result"], "Attempts to load a changed configuration: `success` or `failure`.";
     CONFIG_LAST_RELOAD_SUCCESS = "ztag_config_last_reload_success", MetricKind::Gauge,
@@ -107,7 +135,7 @@ metrics! {
     CONFIG_GENERATION = "ztag_config_generation", MetricKind::Gauge,
         [], "Generation of the plan that decides.";
     QUARANTINED = "ztag_quarantined", MetricKind::Gauge,
-        ["kind"], "Broken definitions that are not served: `endpoint` or `rule`.";
+        ["kind"], "Broken definitions that are not served, such as an `endpoint`, a `rule` or a `route`.";
     CONNECTIONS = "ztag_connections", MetricKind::Gauge,
         ["listener"], "Connections open.";
     LOG_LINES_DROPPED = "ztag_log_lines_dropped_total", MetricKind::Counter,

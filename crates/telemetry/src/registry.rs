@@ -66,6 +66,13 @@ impl Registry {
         self.register_histogram(&self.key(name, values), &METADATA)
     }
 
+    /// Forgets every series of `name`; whoever holds a handle counts for nobody from then on.
+    pub(crate) fn clear(&self, name: &str) {
+        if let Some(family) = self.family(name) {
+            family.series.lock().clear();
+        }
+    }
+
     /// Everything counted, as Prometheus text.
     pub(crate) fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);

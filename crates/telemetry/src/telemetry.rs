@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -10,9 +10,12 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use ztag_types::{EndpointName, Record, RuleName};
 
+use crate::edge::EdgeHandles;
 use crate::error::TelemetryError;
+use crate::gauges::{FetchGauges, Gauges, TargetGauges, TokenGauges, rounded};
 use crate::handles::Handles;
 use crate::layer::LogLayer;
+use crate::refusals::{Refusals, is_about_credentials};
 use crate::registry::Registry;
 use crate::sink::Drain;
 use crate::spec::{LogFormat, LogLevel, LoggingSpec};
@@ -30,11 +33,10 @@ struct Inner {
     drain: Drain,
     level: LogLevel,
     format: LogFormat,
-    connections: Mutex<Vec<(&'static str, Count)>>,
+    edge: ArcSwap<EdgeHandles>,
+    refusals: OnceLock<Refusals>,
+    gauges: Mutex<Gauges>,
 }
-
-/// Counts something at the moment.
-type Count = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// A plan that decides from now on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +49,19 @@ pub struct Published<'a> {
     pub quarantined_endpoints: usize,
     /// How many rules are broken.
     pub quarantined_rules: usize,
+}
+
+/// Routes and upstream groups that a gateway serves from now on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PublishedEdge<'a> {
+    /// Names of its routes, quarantined ones included.
+    pub routes: &'a [&'a str],
+    /// Names of its upstream groups, quarantined ones included.
+    pub upstreams: &'a [&'a str],
+    /// How many routes are broken.
+    pub quarantined_routes: usize,
+    /// How many upstream groups are broken.
+    pub quarantined_upstreams: usize,
 }
 
 /// The result cache in numbers; `None` where the backend does not tell.
@@ -103,6 +118,7 @@ impl Telemetry {
             .gauge(metric::CONFIG_LAST_RELOAD_SUCCESS, &[])
             .set(1.0);
         let handles = Handles::new(&registry, &[]);
+        let edge = EdgeHandles::new(&registry, &[], &[]);
         Ok(Self {
             inner: Arc::new(Inner {
                 registry,
@@ -110,7 +126,9 @@ impl Telemetry {
                 drain: Drain::start(Box::new(output))?,
                 level: spec.level,
                 format: spec.format,
-                connections: Mutex::default(),
+                edge: ArcSwap::from_pointee(edge),
+                refusals: OnceLock::new(),
+                gauges: Mutex::default(),
             }),
         })
     }
@@ -120,17 +138,27 @@ impl Telemetry {
         LogLayer::new(self.inner.drain.sink().clone(), self.inner.format)
     }
 
-    /// Counts and logs a finished decision. Call it once per decision.
+    /// Counts and logs a finished decision. Call it once per decision: a gateway does so when the
+    /// head of the response is sent, and not when its body ends.
     pub fn observe(&self, record: &Record) {
         let Inner {
             registry,
             handles,
+            edge,
+            refusals,
             drain,
             level,
             format,
             ..
         } = &*self.inner;
         handles.load().count(registry, record);
+        if let Some(report) = &record.forwarded {
+            edge.load().count(registry, record, report);
+        }
+        if is_about_credentials(record.reason.code()) {
+            let refusals = refusals.get_or_init(|| Refusals::new(registry, &[]));
+            refusals.count(record.reason.detail());
+        }
         if *level < LogLevel::Info {
             return;
         }
@@ -161,6 +189,30 @@ impl Telemetry {
             let count = u64::try_from(count).unwrap_or(u64::MAX);
             gauge(metric::QUARANTINED, &[kind], rounded(count));
         }
+    }
+
+    /// Makes the handles of a gateway's routes and upstream groups, and tells of its quarantines.
+    pub fn edge_published(&self, edge: &PublishedEdge<'_>) {
+        let registry = &self.inner.registry;
+        let handles = EdgeHandles::new(registry, edge.routes, edge.upstreams);
+        self.inner.edge.store(Arc::new(handles));
+        for (kind, count) in [
+            ("route", edge.quarantined_routes),
+            ("upstream", edge.quarantined_upstreams),
+        ] {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            registry
+                .gauge(metric::QUARANTINED, &[kind])
+                .set(rounded(count));
+        }
+    }
+
+    /// Tells why tokens can be refused: the details of such reasons that are counted by name, the
+    /// rest being `other`. Call it once, before the first decision.
+    pub fn name_refusals(&self, names: &[&'static str]) {
+        let refusals = Refusals::new(&self.inner.registry, names);
+        // Somebody else named them before: what was counted stays.
+        let _ = self.inner.refusals.set(refusals);
     }
 
     /// Counts an attempt to load a changed configuration.
@@ -197,22 +249,35 @@ impl Telemetry {
         listener: &'static str,
         open: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.inner
-            .connections
-            .lock()
-            .push((listener, Box::new(open)));
+        let mut gauges = self.inner.gauges.lock();
+        gauges.connections.push((listener, Box::new(open)));
+    }
+
+    /// Has `ask` asked about the memory of accepted tokens whenever metrics are rendered.
+    pub fn count_tokens(&self, ask: impl Fn() -> TokenGauges + Send + Sync + 'static) {
+        self.inner.gauges.lock().tokens = Some(Box::new(ask));
+    }
+
+    /// Has `ask` asked how the keys of issuers were fetched whenever metrics are rendered.
+    pub fn count_fetches(&self, ask: impl Fn() -> Vec<FetchGauges> + Send + Sync + 'static) {
+        self.inner.gauges.lock().fetches = Some(Box::new(ask));
+    }
+
+    /// Has `ask` asked how the targets of upstream groups are whenever metrics are rendered.
+    pub fn count_targets(&self, ask: impl Fn() -> Vec<TargetGauges> + Send + Sync + 'static) {
+        self.inner.gauges.lock().targets = Some(Box::new(ask));
     }
 
     /// All metrics in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
         let registry = &self.inner.registry;
-        for (listener, open) in &*self.inner.connections.lock() {
-            let gauge = registry.gauge(metric::CONNECTIONS, &[listener]);
-            gauge.set(rounded(open()));
-        }
+        // Held to the end: what is read anew is not forgotten meanwhile.
+        let gauges = self.inner.gauges.lock();
+        gauges.read(registry);
         let dropped = registry.counter(metric::LOG_LINES_DROPPED, &[]);
         dropped.absolute(self.inner.drain.sink().dropped());
         let mut text = registry.render();
+        drop(gauges);
         process::render(&mut text);
         text
     }
@@ -239,13 +304,4 @@ const fn level_filter(level: LogLevel) -> LevelFilter {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     }
-}
-
-/// A gauge is a float: above 2^53 it is the nearest one.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge may be off by one in 2^53"
-)]
-const fn rounded(value: u64) -> f64 {
-    value as f64
 }

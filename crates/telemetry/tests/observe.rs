@@ -9,8 +9,13 @@ use log::{record, telemetry};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
-use ztag_telemetry::{CacheGauges, LogFormat, LogLevel, METRICS, Published, Telemetry};
-use ztag_types::{EndpointName, Outcome, Participation, ReasonCode, Record, RuleName};
+use ztag_telemetry::{
+    CacheGauges, FetchGauges, LogFormat, LogLevel, METRICS, Published, PublishedEdge, TargetGauges,
+    Telemetry, TokenGauges,
+};
+use ztag_types::{
+    EndpointName, ForwardReport, Outcome, Participation, Reason, ReasonCode, Record, RuleName,
+};
 
 fn publish(telemetry: &Telemetry) {
     let endpoints = [(
@@ -255,6 +260,11 @@ fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     let mut denied = record();
     denied.reason = ReasonCode::ProxyUntrusted.into();
     telemetry.observe(&denied);
+    telemetry.observe(&forwarded("shop", "web", 200, None));
+    telemetry.name_refusals(&["expired"]);
+    telemetry.count_tokens(TokenGauges::default);
+    telemetry.count_fetches(|| vec![FetchGauges::default()]);
+    telemetry.count_targets(|| vec![TargetGauges::default()]);
     has(&telemetry.render(), "ztag_config_last_reload_success 1");
     telemetry.reload(true);
     telemetry.reload(false);
@@ -371,4 +381,148 @@ fn the_last_clone_dropped_writes_what_waits() {
     other.observe(&record());
     drop((telemetry, other));
     assert_eq!(log.objects().len(), 1);
+}
+
+fn forwarded(route: &str, upstream: &str, status: u16, error: Option<&'static str>) -> Record {
+    Record {
+        status: if status == 0 { 502 } else { status },
+        forwarded: Some(Box::new(ForwardReport {
+            route: route.into(),
+            upstream: upstream.into(),
+            target: "10.0.0.1:80".into(),
+            status,
+            attempts: 2,
+            latency: Duration::from_micros(800),
+            error,
+        })),
+        ..record()
+    }
+}
+
+#[test]
+fn what_was_forwarded_is_logged() {
+    let (telemetry, log) = telemetry(LogLevel::Info, LogFormat::Json);
+    telemetry.observe(&forwarded("shop", "web", 0, Some("connect")));
+    let mut denied = forwarded("shop", "", 0, None);
+    denied.forwarded.as_mut().unwrap().attempts = 0;
+    denied.forwarded.as_mut().unwrap().target = "".into();
+    telemetry.observe(&denied);
+    telemetry.flush();
+    let [line, denied] = &log.objects()[..] else {
+        panic!("{}", log.text());
+    };
+    for (key, expected) in [
+        ("route", json!("shop")),
+        ("upstream", json!("web")),
+        ("target", json!("10.0.0.1:80")),
+        ("attempts", json!(2)),
+        ("upstream_ms", json!(0.8)),
+        ("upstream_error", json!("connect")),
+    ] {
+        assert_eq!(line.0[key], expected);
+        assert_eq!(denied.0.contains_key(key), key == "route", "{key}");
+    }
+    assert!(!line.0.contains_key("upstream_status"));
+}
+
+#[test]
+fn what_was_forwarded_is_counted_by_route_and_upstream() {
+    let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
+    assert!(!telemetry.render().contains("ztag_http_requests_total{"));
+    telemetry.edge_published(&PublishedEdge {
+        routes: &["shop"],
+        upstreams: &["web"],
+        quarantined_routes: 1,
+        quarantined_upstreams: 0,
+    });
+    telemetry.observe(&forwarded("shop", "web", 204, None));
+    telemetry.observe(&forwarded("shop", "web", 0, Some("timeout")));
+    telemetry.observe(&forwarded("poison", "poison", 200, None));
+    let text = telemetry.render();
+    for line in [
+        "ztag_http_requests_total{route=\"shop\",status_code=\"204\"} 1",
+        "ztag_http_requests_total{route=\"shop\",status_code=\"502\"} 1",
+        "ztag_http_requests_total{route=\"unknown\",status_code=\"200\"} 1",
+        "ztag_http_request_duration_seconds_count{route=\"shop\"} 2",
+        "ztag_upstream_requests_total{upstream=\"web\",result=\"2xx\"} 1",
+        "ztag_upstream_requests_total{upstream=\"web\",result=\"error\"} 1",
+        "ztag_upstream_attempts_total{upstream=\"web\"} 4",
+        "ztag_upstream_request_duration_seconds_count{upstream=\"web\"} 2",
+        "ztag_quarantined{kind=\"route\"} 1",
+    ] {
+        has(&text, line);
+    }
+    assert!(!text.contains("poison"));
+}
+
+#[test]
+fn numbers_of_others_are_asked_for_when_rendered() {
+    let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
+    telemetry.count_tokens(|| TokenGauges {
+        hits: 3,
+        misses: 1,
+        entries: 7,
+        bytes: 4_096,
+    });
+    let calls = std::sync::atomic::AtomicU64::new(0);
+    telemetry.count_targets(move || {
+        let first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let upstream = if first { "old" } else { "new" };
+        let state = |state, count| TargetGauges {
+            upstream: upstream.to_owned(),
+            state,
+            count,
+        };
+        vec![state("healthy", 2), state("ejected", 1)]
+    });
+    telemetry.count_fetches(|| {
+        vec![FetchGauges {
+            issuer: "https://idp.example/".to_owned(),
+            fetched: 5,
+            failed: 2,
+        }]
+    });
+    let text = telemetry.render();
+    has(&text, "ztag_auth_cache_hit_ratio 0.75");
+    has(
+        &text,
+        "ztag_upstream_targets{upstream=\"old\",state=\"ejected\"} 1",
+    );
+    // What is gone is not told any more, and nothing is counted twice.
+    let text = telemetry.render();
+    assert!(!text.contains("upstream=\"old\""));
+    for line in [
+        "ztag_token_cache_hits_total 3",
+        "ztag_token_cache_misses_total 1",
+        "ztag_token_cache_entries 7",
+        "ztag_token_cache_bytes 4096",
+        "ztag_upstream_targets{upstream=\"new\",state=\"healthy\"} 2",
+        "ztag_jwks_fetches_total{issuer=\"https://idp.example/\",result=\"success\"} 5",
+        "ztag_jwks_fetches_total{issuer=\"https://idp.example/\",result=\"failure\"} 2",
+    ] {
+        has(&text, line);
+    }
+}
+
+#[test]
+fn refused_tokens_are_counted_by_reason() {
+    let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
+    telemetry.name_refusals(&["expired", "keys_unavailable"]);
+    for (code, detail) in [
+        (ReasonCode::TokenRefused, "expired"),
+        (ReasonCode::TokenUndecided, "keys_unavailable"),
+        (ReasonCode::TokenRefused, "poison"),
+        (ReasonCode::FailCondition, "expired"),
+    ] {
+        telemetry.observe(&Record {
+            reason: Reason::with_detail(code, detail),
+            ..record()
+        });
+    }
+    let text = telemetry.render();
+    for reason in ["expired", "keys_unavailable", "other"] {
+        let line = format!("ztag_tokens_refused_total{{reason=\"{reason}\"}} 1");
+        has(&text, &line);
+    }
+    assert!(!text.contains("poison"));
 }
