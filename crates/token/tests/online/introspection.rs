@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use url::Url;
 use ztag_backend::{Client, ClientSpec, TlsMaterial};
 use ztag_token::client::Authentication;
 use ztag_token::{Introspection, Introspector, Refusal};
@@ -16,7 +17,9 @@ fn introspector(idp: &Idp, gate: &Gate) -> Arc<Introspector> {
     let client = Client::new(&ClientSpec::default(), TlsMaterial::none()).unwrap();
     let policy = Introspection {
         issuer: ISSUER.into(),
-        endpoint: format!("{}/introspect", idp.origin).parse().unwrap(),
+        address: Url::parse(&format!("{}/introspect", idp.origin))
+            .unwrap()
+            .into(),
         audiences: vec![AUDIENCE.into()],
         allow_no_audience: false,
         authentication: Authentication::Basic {
