@@ -46,7 +46,9 @@ pub use profile::Profile;
 pub use refusal::Refusal;
 pub use remote::{FetchCounts, KeyStores, Metadata, RemoteKeys, discover};
 pub use replay::ReplayStore;
-pub use revocation::{Revocation, Revocations, RevocationsFull};
+pub use revocation::{
+    Revocation, RevocationError, RevocationRequest, Revocations, RevocationsFull,
+};
 pub use spec::{IssuerSpec, JwksSpec, SharedSecretSpec, TokenCacheSpec};
 pub use step_up::StepUp;
 pub use verify::{MAX_TOKEN_BYTES, Places, Verifier};

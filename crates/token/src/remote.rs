@@ -61,6 +61,15 @@ impl KeyStores {
         }
     }
 
+    /// How the fetches of every issuer in use went, by the issuer or, where that is configured,
+    /// the address of its keys.
+    pub fn counts(&self) -> Vec<(String, FetchCounts)> {
+        let open = self.open.lock();
+        let keys = open.iter().filter_map(Weak::upgrade);
+        keys.map(|keys| (keys.source.name().to_owned(), keys.counts()))
+            .collect()
+    }
+
     /// The keys of `source`, those of an earlier configuration if it asked for the same.
     pub(crate) fn open(&self, source: Source, rotation: Rotation) -> Arc<RemoteKeys> {
         let mut open = self.open.lock();

@@ -1,5 +1,7 @@
 //! Tokens that their issuers would still vouch for and that are refused all the same.
 
+mod request;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use parking_lot::RwLock;
 use ztag_types::{Clock, Timestamp};
 
 use crate::accepted::AcceptedToken;
+
+pub use request::{RevocationError, RevocationRequest};
 
 /// What is revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +79,17 @@ impl Revocations {
         keep: Duration,
         clock: &dyn Clock,
     ) -> Result<(), RevocationsFull> {
+        self.revoke_before(what, clock.now(), keep, clock)
+    }
+
+    /// Revokes what was issued until `before`. An entry that goes further is not taken back.
+    fn revoke_before(
+        &self,
+        what: Revocation,
+        before: Timestamp,
+        keep: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), RevocationsFull> {
         let now = clock.now();
         let mut entries = self.entries.write();
         if entries.len() >= self.capacity && !entries.contains_key(&what) {
@@ -83,11 +98,13 @@ impl Revocations {
                 return Err(RevocationsFull);
             }
         }
-        let entry = Entry {
-            issued_before: now,
-            until: now.plus(keep),
-        };
-        entries.insert(what, entry);
+        let until = now.plus(keep);
+        let entry = entries.entry(what).or_insert(Entry {
+            issued_before: before,
+            until,
+        });
+        entry.issued_before = entry.issued_before.max(before);
+        entry.until = entry.until.max(until);
         Ok(())
     }
 

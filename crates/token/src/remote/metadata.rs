@@ -25,6 +25,16 @@ pub(crate) enum Source {
     },
 }
 
+impl Source {
+    /// What it is called: the issuer or the address, as configured.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Address(address) => address.as_str(),
+            Self::Metadata { name, .. } => name,
+        }
+    }
+}
+
 /// What an issuer publishes about itself, as far as it is used here.
 #[derive(Clone, Debug)]
 pub struct Metadata {
