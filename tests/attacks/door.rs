@@ -1,0 +1,108 @@
+//! The doors of the same house: what a client of each sends, gets, and makes arrive behind it.
+
+mod asked;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use ztag_test_support::{
+    Connection, Failure, Headers, Process, Recorded, Response, free_port, workspace,
+};
+
+pub(crate) use asked::Asked;
+
+/// What a client sends, as bytes.
+#[derive(Clone)]
+pub(crate) struct Knock {
+    /// The method.
+    pub(crate) method: String,
+    /// The request target.
+    pub(crate) target: Vec<u8>,
+    /// The hosts asked for; more than one is an attack.
+    pub(crate) hosts: Vec<Vec<u8>>,
+    /// The other header lines.
+    pub(crate) lines: Vec<Vec<u8>>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// The status; `None` when the connection ended without a reply.
+    pub(crate) status: Option<u16>,
+    /// The reason in the access log; `None` when the HTTP parser answered.
+    pub(crate) reason: Option<String>,
+    /// The fields that say to the upstream who asks.
+    pub(crate) identity: Headers,
+    /// What reached the upstream, at a door that forwards.
+    pub(crate) arrived: Option<Vec<Recorded>>,
+}
+
+/// A way into the house.
+pub(crate) trait Door {
+    /// Its name in messages and in `cases.yaml`.
+    fn name(&self) -> &'static str;
+    /// The process behind it.
+    fn process(&self) -> &Process;
+    /// A new connection to it.
+    fn open(&self) -> io::Result<Connection>;
+    /// The request of a client that shows `token`, as this door is asked about it, without the
+    /// empty line that ends its head.
+    fn head(&self, method: &str, target: &str, token: &str) -> String;
+    /// Whether it forwards what passes.
+    fn forwards(&self) -> bool;
+    /// What reached the upstream since the last question, at a door that forwards.
+    fn arrived(&self) -> Option<Vec<Recorded>>;
+    /// Sends one request on a connection of its own.
+    fn knock(&self, knock: &Knock) -> Result<Observed, Failure>;
+}
+
+/// Every door, behind `policy`: the sections of the configuration that they share.
+pub(crate) fn doors(policy: &str) -> Result<Vec<Box<dyn Door>>, Failure> {
+    Ok(vec![Box::new(Asked::open(policy)?)])
+}
+
+/// The policy of `cases.yaml`.
+pub(crate) fn policy() -> Result<String, Failure> {
+    let path = workspace().join("tests/attacks/policy.yaml");
+    Ok(fs::read_to_string(path)?)
+}
+
+/// A configuration on disk: a policy with listeners.
+struct Written {
+    folder: TempDir,
+    config: PathBuf,
+    port: u16,
+}
+
+impl Written {
+    /// Writes `policy` below a `server` section with free ports and little patience.
+    fn new(policy: &str) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let (port, admin) = (free_port()?, free_port()?);
+        let config = folder.path().join("config.yaml");
+        let server = format!(
+            "server:\n  listen: {{address: 127.0.0.1, port: {port}}}\n  admin: {{port: {admin}}}\n  \
+             limits: {{headerTimeout: 1s, bodyTimeout: 1s, workers: 1}}\n"
+        );
+        fs::write(&config, server + policy)?;
+        Ok(Self {
+            folder,
+            config,
+            port,
+        })
+    }
+}
+
+/// Why the access log says that the request of this reply ended as it did.
+fn reason(process: &Process, reply: Option<&Response>) -> Result<Option<String>, Failure> {
+    let Some(id) = reply.and_then(|reply| reply.headers.value("x-request-id")) else {
+        return Ok(None);
+    };
+    let line = process.wait_for_line(|line| line.contains(&id) && line.contains("\"reason\""))?;
+    let line: Json =
+        serde_json::from_str(&line).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(line.get("reason").and_then(Json::as_str).map(str::to_owned))
+}
