@@ -12,7 +12,7 @@ use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, 
 use ztag_config::{compile, load};
 use ztag_pipeline::{AdminService, Pipeline, PlanHandle};
 use ztag_result_cache::ResultCache;
-use ztag_server::{Answer, LimitsSpec, Server, Shutdown};
+use ztag_server::{Answer, LimitsSpec, Listen, Server, Shutdown};
 use ztag_telemetry::Telemetry;
 use ztag_types::{Clock, SystemClock};
 
@@ -146,8 +146,10 @@ fn serving(loaded: &Loaded, compiled: &Compiled) -> Result<ServerSpec, Stop> {
 fn listen(serving: Serving, door: impl Door) -> Result<Server, Stop> {
     let address = serving.server.listen.socket();
     let (limits, shutdown) = (serving.server.limits.clone(), serving.shutdown.clone());
-    Server::start(address, &limits, &shutdown, move || door.answer(&serving))
-        .map_err(failed(&format!("cannot listen on {address}")))
+    Server::start(Listen::plain(address, limits), &shutdown, move || {
+        door.answer(&serving)
+    })
+    .map_err(failed(&format!("cannot listen on {address}")))
 }
 
 fn administer(
@@ -166,7 +168,7 @@ fn administer(
     };
     let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
     let answer = move || AdminService::new(pipeline.clone(), Arc::clone(&cache));
-    Server::start(address, &limits, shutdown, answer)
+    Server::start(Listen::plain(address, limits), shutdown, answer)
         .map(Some)
         .map_err(failed(&format!("cannot listen on {address}")))
 }

@@ -1,13 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 mod connection;
+mod listen;
+mod peer;
+mod progress;
+mod proxy_protocol;
 mod serve;
 mod shutdown;
 mod socket;
 mod spec;
 mod sweep;
+mod tls;
+mod worker;
 
 pub use hyper::body::Incoming;
-pub use serve::{Answer, Connections, Peer, Server};
+pub use listen::{Listen, Tls};
+pub use peer::{Peer, TlsSession};
+pub use proxy_protocol::ProxyProtocol;
+pub use serve::{Answer, Connections, Server};
 pub use shutdown::Shutdown;
-pub use spec::{AdminSpec, LimitsSpec, ListenSpec};
+pub use spec::{
+    AdminSpec, CertificateSpec, ClientAuthMode, ClientAuthSpec, Http2Spec, LimitsSpec, ListenSpec,
+    ListenTlsSpec, ListenTlsVersion, ProxyProtocolSpec,
+};
+pub use tls::{CertificateStore, Certificates, TlsMaterial};

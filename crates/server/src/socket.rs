@@ -15,6 +15,15 @@ pub(crate) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListe
     std::iter::once(Ok(first)).chain(others).collect()
 }
 
+/// Sockets that listen already, at least `count` of them: those that are missing share the queue
+/// of another one. None is left out, or whoever waits in its queue would wait in vain.
+pub(crate) fn share(sockets: Vec<TcpListener>, count: usize) -> io::Result<Vec<TcpListener>> {
+    let missing = count.saturating_sub(sockets.len());
+    let more = sockets.iter().cycle().take(missing);
+    let more: Vec<_> = more.map(TcpListener::try_clone).collect::<Result<_, _>>()?;
+    Ok(sockets.into_iter().chain(more).collect())
+}
+
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),

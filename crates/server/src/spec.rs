@@ -1,5 +1,12 @@
 //! Listeners and limits as written in the configuration.
 
+mod listen;
+
+pub use listen::{
+    CertificateSpec, ClientAuthMode, ClientAuthSpec, Http2Spec, ListenSpec, ListenTlsSpec,
+    ListenTlsVersion, ProxyProtocolSpec,
+};
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -8,32 +15,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ztag_types::DurationSpec;
-
-/// The public listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ListenSpec {
-    /// Address to bind.
-    pub address: IpAddr,
-    /// Port to bind; 0 lets the system choose.
-    pub port: u16,
-}
-
-impl ListenSpec {
-    /// Address and port.
-    pub const fn socket(&self) -> SocketAddr {
-        SocketAddr::new(self.address, self.port)
-    }
-}
-
-impl Default for ListenSpec {
-    fn default() -> Self {
-        Self {
-            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            port: 8080,
-        }
-    }
-}
 
 /// The admin listener: metrics, explanations, detailed health.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,107 +1,52 @@
-//! Closes connections that take too long, without a timer on the path of a request.
-//!
-//! Each connection keeps one atomic word: what it waits for, and since which tick. A sweep once a
-//! second looks at all of them.
+//! Looks after connections without a timer on the path of a request: once a second it closes
+//! those that take too long and parks those that are silent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
-use ztag_types::DurationSpec;
 
+use crate::progress::{Drain, Phase, Progress, Pulse};
 use crate::spec::LimitsSpec;
 
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// The first byte of a request.
-    Idle = 0,
-    /// The rest of a request head.
-    Head = 1,
-    /// Our own answer.
-    Answer = 2,
-    /// The client, to take the reply.
-    Reply = 3,
-}
-
-impl Phase {
-    const fn from_bits(bits: u64) -> Self {
-        match bits {
-            0 => Self::Idle,
-            1 => Self::Head,
-            2 => Self::Answer,
-            _ => Self::Reply,
-        }
-    }
-}
-
-/// Seconds since the worker started, advanced by its sweep.
-#[derive(Debug, Default)]
-pub(crate) struct Ticks(AtomicU32);
-
-/// Phase of one connection and the tick it began.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    word: AtomicU64,
-    ticks: Arc<Ticks>,
-}
-
-impl Progress {
-    pub(crate) fn new(ticks: Arc<Ticks>) -> Arc<Self> {
-        let progress = Self {
-            word: AtomicU64::new(0),
-            ticks,
-        };
-        // A fresh connection owes its first request head.
-        progress.enter(Phase::Head);
-        Arc::new(progress)
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        Phase::from_bits(self.word.load(Ordering::Relaxed) >> 32)
-    }
-
-    /// Begins `phase` now.
-    pub(crate) fn enter(&self, phase: Phase) {
-        let tick = u64::from(self.ticks.0.load(Ordering::Relaxed));
-        self.word
-            .store((phase as u64) << 32 | tick, Ordering::Relaxed);
-    }
-
-    fn age(&self, now: u32) -> u32 {
-        let since = u32::try_from(self.word.load(Ordering::Relaxed) & u64::from(u32::MAX));
-        now.saturating_sub(since.unwrap_or(now))
-    }
-}
+/// Seconds of silence after which a connection gives up its buffers.
+const PARK_AFTER: u32 = 2;
 
 /// Whole seconds each phase may last.
 #[derive(Clone, Copy, Debug)]
 struct Allowed {
     idle: u32,
+    greeting: u32,
     head: u32,
     reply: u32,
 }
 
 impl Allowed {
-    fn new(limits: &LimitsSpec) -> Self {
-        let seconds = |spec: DurationSpec| {
-            let duration = spec.get().max(Duration::from_secs(1));
+    fn new(limits: &LimitsSpec, greeting: Duration) -> Self {
+        let seconds = |duration: Duration| {
+            let duration = duration.max(Duration::from_secs(1));
             u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
         };
         Self {
-            idle: seconds(limits.idle_timeout),
-            head: seconds(limits.header_timeout),
-            reply: seconds(limits.write_timeout),
+            idle: seconds(limits.idle_timeout.get()),
+            greeting: seconds(greeting),
+            head: seconds(limits.header_timeout.get()),
+            reply: seconds(limits.write_timeout.get()),
         }
     }
 
     fn is_overdue(self, progress: &Progress, now: u32) -> bool {
+        if progress.refused_for(now) > self.reply {
+            return true;
+        }
+        if progress.is_multiplexed() && progress.open() > 0 {
+            return false;
+        }
         let age = progress.age(now);
         match progress.phase() {
-            Phase::Idle => age > self.idle,
+            Phase::Idle | Phase::Parked => age > self.idle,
+            Phase::Greeting => age > self.greeting,
             Phase::Head => age > self.head,
             Phase::Reply => age > self.reply,
             Phase::Answer => false,
@@ -112,19 +57,24 @@ impl Allowed {
 /// The connections of one worker.
 #[derive(Debug)]
 pub(crate) struct Sweep {
-    pub(crate) ticks: Arc<Ticks>,
+    pulse: Arc<Pulse>,
     allowed: Allowed,
     watched: Mutex<Vec<(Arc<Progress>, AbortHandle)>>,
 }
 
 impl Sweep {
-    pub(crate) fn new(limits: &LimitsSpec) -> Arc<Self> {
-        let allowed = Allowed::new(limits);
+    /// `greeting` is how long what comes before the first request may take.
+    pub(crate) fn new(limits: &LimitsSpec, greeting: Duration) -> Arc<Self> {
         Arc::new(Self {
-            ticks: Arc::default(),
-            allowed,
+            pulse: Arc::default(),
+            allowed: Allowed::new(limits, greeting),
             watched: Mutex::default(),
         })
+    }
+
+    /// The progress of a connection that was just accepted.
+    pub(crate) fn begin(&self) -> Arc<Progress> {
+        Progress::new(Arc::clone(&self.pulse))
     }
 
     /// Watches a connection until it ends.
@@ -141,12 +91,22 @@ impl Sweep {
         }
     }
 
-    /// Lets one second pass: forgets ended connections and closes overdue ones.
+    /// Ends connections in the way of `drain`.
+    pub(crate) fn drain(&self, drain: Drain) {
+        self.pulse.begin(drain);
+        for (progress, _) in self.watched.lock().iter() {
+            progress.wake();
+        }
+    }
+
+    /// Lets one second pass: forgets ended connections, closes overdue ones, parks silent ones.
     fn advance(&self) {
-        let now = self.ticks.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = self.pulse.beat();
         self.watched.lock().retain(|(progress, task)| {
             if self.allowed.is_overdue(progress, now) {
                 task.abort();
+            } else if progress.age(now) >= PARK_AFTER && progress.is_parkable() {
+                progress.ask_to_park();
             }
             !task.is_finished()
         });
@@ -156,17 +116,31 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Exchange;
 
-    #[test]
-    fn each_phase_has_its_own_patience() {
-        let limits = LimitsSpec {
+    fn limits() -> LimitsSpec {
+        LimitsSpec {
             idle_timeout: "120s".parse().unwrap(),
             header_timeout: "10s".parse().unwrap(),
             write_timeout: "30s".parse().unwrap(),
             ..LimitsSpec::default()
-        };
-        let allowed = Allowed::new(&limits);
-        for (phase, seconds) in [(Phase::Idle, 120), (Phase::Head, 10), (Phase::Reply, 30)] {
+        }
+    }
+
+    fn allowed() -> Allowed {
+        Allowed::new(&limits(), Duration::from_secs(5))
+    }
+
+    #[test]
+    fn each_phase_has_its_own_patience() {
+        let allowed = allowed();
+        for (phase, seconds) in [
+            (Phase::Idle, 120),
+            (Phase::Parked, 120),
+            (Phase::Greeting, 5),
+            (Phase::Head, 10),
+            (Phase::Reply, 30),
+        ] {
             let progress = Progress::new(Arc::default());
             progress.enter(phase);
             assert!(!allowed.is_overdue(&progress, seconds), "{phase:?}");
@@ -177,14 +151,32 @@ mod tests {
         assert!(!allowed.is_overdue(&progress, u32::MAX));
     }
 
+    #[test]
+    fn attack_25_a_stream_is_overdue_only_while_its_client_takes_nothing() {
+        let allowed = allowed();
+        let progress = Progress::new(Arc::default());
+        progress.multiplex();
+        let mut exchange = Exchange::begin(&progress, true);
+        assert!(!allowed.is_overdue(&progress, u32::MAX), "waits for us");
+        exchange.give();
+        assert!(!allowed.is_overdue(&progress, 30));
+        assert!(allowed.is_overdue(&progress, 31), "waits for the client");
+        exchange.take();
+        assert!(!allowed.is_overdue(&progress, u32::MAX), "waits for more");
+        progress.block(true);
+        assert!(allowed.is_overdue(&progress, 31), "takes no bytes at all");
+        progress.block(false);
+        drop(exchange);
+        assert_eq!((progress.open(), progress.cut()), (0, 1));
+        assert!(!allowed.is_overdue(&progress, 120), "idle");
+        assert!(allowed.is_overdue(&progress, 121), "idle for too long");
+    }
+
     #[tokio::test]
     async fn attack_25_a_head_that_never_ends_is_cut_off() {
-        let limits = LimitsSpec {
-            header_timeout: "10s".parse().unwrap(),
-            ..LimitsSpec::default()
-        };
-        let sweep = Sweep::new(&limits);
-        let progress = Progress::new(sweep.ticks.clone());
+        let sweep = Sweep::new(&limits(), Duration::from_secs(5));
+        let progress = sweep.begin();
+        progress.enter(Phase::Head);
         let task = tokio::spawn(std::future::pending::<()>());
         sweep.watch(progress, task.abort_handle());
         for _ in 0..10 {
@@ -195,5 +187,24 @@ mod tests {
         assert!(task.await.unwrap_err().is_cancelled());
         sweep.advance();
         assert!(sweep.watched.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn silence_asks_a_connection_to_be_parked_and_nothing_else_does() {
+        let sweep = Sweep::new(&limits(), Duration::from_secs(5));
+        let (idle, busy, body) = (sweep.begin(), sweep.begin(), sweep.begin());
+        let task = tokio::spawn(std::future::pending::<()>());
+        for (progress, bodiless) in [(&idle, true), (&busy, true), (&body, false)] {
+            drop(Exchange::begin(progress, bodiless));
+            progress.enter(Phase::Idle);
+            sweep.watch(Arc::clone(progress), task.abort_handle());
+        }
+        let _under_way = Exchange::begin(&busy, true);
+        sweep.advance();
+        assert!(!idle.is_asked_to_park());
+        sweep.advance();
+        assert!(idle.is_asked_to_park());
+        assert!(!idle.is_asked_to_park(), "told once");
+        assert!(!busy.is_asked_to_park() && !body.is_asked_to_park());
     }
 }

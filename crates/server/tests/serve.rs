@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Server, Shutdown};
+use ztag_server::{Answer, Incoming, LimitsSpec, Listen, Peer, Server, Shutdown};
 
 struct Echo;
 
@@ -21,7 +21,8 @@ impl Answer for Echo {
 
 fn start(limits: &LimitsSpec) -> (Server, SocketAddr, Shutdown) {
     let shutdown = Shutdown::new();
-    let server = Server::start("127.0.0.1:0".parse().unwrap(), limits, &shutdown, || Echo).unwrap();
+    let listen = Listen::plain("127.0.0.1:0".parse().unwrap(), limits.clone());
+    let server = Server::start(listen, &shutdown, || Echo).unwrap();
     let address = server.address();
     (server, address, shutdown)
 }
@@ -124,8 +125,12 @@ fn attack_21_nothing_behind_an_upgrade_is_taken_for_granted() {
 }
 
 #[test]
-fn attack_24_http_2_is_not_spoken() {
-    let (server, address, shutdown) = start(&LimitsSpec::default());
+fn attack_24_http_2_is_not_spoken_where_it_is_disabled() {
+    let shutdown = Shutdown::new();
+    let mut listen = Listen::plain("127.0.0.1:0".parse().unwrap(), LimitsSpec::default());
+    listen.http2.enabled = false;
+    let server = Server::start(listen, &shutdown, || Echo).unwrap();
+    let address = server.address();
     let mut client = TcpStream::connect(address).unwrap();
     let _ = client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
     let mut reply = Vec::new();

@@ -1,0 +1,95 @@
+//! A listener, ready to be started.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use ztag_types::{ConfigPath, Findings};
+
+use crate::proxy_protocol::ProxyProtocol;
+use crate::spec::{Http2Spec, LimitsSpec, ListenSpec};
+use crate::tls::{CertificateStore, Certificates, TlsMaterial};
+
+/// What a server listens to, and how.
+#[derive(Debug)]
+pub struct Listen {
+    /// Address and port to bind.
+    pub address: SocketAddr,
+    /// What clients may take.
+    pub limits: LimitsSpec,
+    /// TLS; `None` for plain connections.
+    pub tls: Option<Tls>,
+    /// Who must announce for whom they connect; `None` when nobody does.
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// HTTP/2.
+    pub http2: Http2Spec,
+    /// Listening sockets of a running process, served instead of binding `address`: one worker
+    /// each. Empty to bind.
+    pub inherited: Vec<TcpListener>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificates; whoever keeps a clone may replace them.
+    pub certificates: CertificateStore,
+    /// How long a handshake may take, in whole seconds.
+    pub handshake_timeout: Duration,
+}
+
+impl Listen {
+    /// Plain connections on `address`, HTTP/2 with its default limits.
+    pub fn plain(address: SocketAddr, limits: LimitsSpec) -> Self {
+        Self {
+            address,
+            limits,
+            tls: None,
+            proxy_protocol: None,
+            http2: Http2Spec::default(),
+            inherited: Vec::new(),
+        }
+    }
+
+    /// How long what comes before the first request may take.
+    pub(crate) fn greeting_timeout(&self) -> Duration {
+        let header_timeout = self.limits.header_timeout.get();
+        self.tls
+            .as_ref()
+            .map_or(header_timeout, |tls| tls.handshake_timeout)
+    }
+
+    /// Compiles `spec`, standing at `at`, with the files that its `tls` names. `None` when
+    /// something is wrong, with findings.
+    pub fn compile(
+        spec: &ListenSpec,
+        limits: &LimitsSpec,
+        material: &TlsMaterial,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let tls = match &spec.tls {
+            None => Some(None),
+            Some(tls) => {
+                let at = at.key("tls");
+                let compiled = Certificates::compile(tls, &spec.http2, material, &at, findings);
+                compiled.map(|certificates| {
+                    Some(Tls {
+                        certificates: CertificateStore::new(certificates),
+                        handshake_timeout: tls.handshake_timeout.get(),
+                    })
+                })
+            }
+        };
+        let proxy_protocol = match &spec.proxy_protocol {
+            None => Some(None),
+            Some(proxy) => {
+                ProxyProtocol::compile(proxy, &at.key("proxyProtocol"), findings).map(Some)
+            }
+        };
+        Some(Self {
+            tls: tls?,
+            proxy_protocol: proxy_protocol?,
+            http2: spec.http2.clone(),
+            ..Self::plain(spec.socket(), limits.clone())
+        })
+    }
+}
