@@ -24,6 +24,11 @@ impl Canon {
         self.piece(b's', text.as_bytes());
     }
 
+    /// Adds bytes, such as another digest.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.piece(b'r', bytes);
+    }
+
     /// Adds a value with everything below it; the order of keys does not matter.
     pub(crate) fn node(&mut self, node: &Node) {
         match &node.content {

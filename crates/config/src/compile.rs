@@ -1,20 +1,22 @@
 //! Compiling: from what was loaded to a plan, without any I/O.
 
 mod endpoint;
+mod ledger;
 mod rules;
+mod server;
 mod stages;
+mod tokens;
 
 use ztag_pipeline::{EndpointState, Plan};
-use ztag_result_cache::check_server_cache;
-use ztag_telemetry::check_logging;
 use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 
 use self::endpoint::Workshop;
-use crate::diagnose::{self, Judged};
+use self::ledger::{Ledger, is_fatal};
+use self::tokens::Tokens;
+use crate::diagnose;
 use crate::kind::Kind;
 use crate::load::Loaded;
 use crate::report::Report;
-use crate::spec::ServerSpec;
 use crate::stores::Stores;
 
 /// What compiling makes of a configuration.
@@ -36,8 +38,9 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     let Some(server) = loaded.server() else {
         return refused(loaded, judged);
     };
-    check_server(server, &mut judged);
-    let workshop = Workshop::new(loaded, server, stores);
+    server::check(server, &mut judged);
+    let tokens = Tokens::compile(loaded, server, &stores.tokens, &mut judged);
+    let workshop = Workshop::new(loaded, server, stores, &tokens);
     let mut states = Vec::with_capacity(loaded.endpoints.len());
     for (name, definition) in &loaded.endpoints {
         states.push(workshop.endpoint(name, definition, &mut judged));
@@ -81,41 +84,6 @@ fn quarantined(state: &EndpointState) -> Option<EndpointName> {
     }
 }
 
-fn check_server(server: &ServerSpec, judged: &mut Ledger) {
-    let at = ConfigPath::root().key("server");
-    let cache = check_server_cache(&server.cache, &at.key("cache"));
-    let logging = check_logging(&server.logging, &at.key("logging"));
-    let exposed = check_listeners(server, &at);
-    for diagnostic in cache.into_iter().chain(logging).chain(exposed) {
-        judged.add(diagnostic, None);
-    }
-}
-
-/// The admin listener shows the compiled policy to whoever reaches it.
-fn check_listeners(server: &ServerSpec, at: &ConfigPath) -> Option<Diagnostic> {
-    let admin = &server.admin;
-    if !admin.enabled {
-        return None;
-    }
-    let clash = admin.port != 0
-        && admin.port == server.listen.port
-        && (admin.address == server.listen.address || server.listen.address.is_unspecified());
-    if clash {
-        let message = format!("port `{}` is that of `server.listen`, too", admin.port);
-        return Some(Diagnostic::error(
-            Code::Conflict,
-            &at.key("admin").key("port"),
-            message,
-        ));
-    }
-    if !admin.address.is_loopback() {
-        let message = "whoever reaches the admin listener may read the compiled policy";
-        let at = at.key("admin").key("address");
-        return Some(Diagnostic::warning(Code::Unsafe, &at, message));
-    }
-    None
-}
-
 fn no_endpoint(loaded: &Loaded) -> Diagnostic {
     let at = ConfigPath::root().key(Kind::Endpoint.section());
     if loaded.endpoints.is_empty() {
@@ -125,42 +93,6 @@ fn no_endpoint(loaded: &Loaded) -> Diagnostic {
     }
     let message = "no endpoint is usable: each is quarantined";
     Diagnostic::error(Code::NoEndpoint, &at, message)
-}
-
-/// Whether an error concerns everything, so that nothing may be published.
-fn is_fatal(diagnostic: &Diagnostic) -> bool {
-    diagnostic.is_error() && diagnose::is_general(&diagnostic.path)
-}
-
-/// Diagnostics of compiling, each once, with those in whose service it was found.
-#[derive(Debug, Default)]
-struct Ledger {
-    found: Vec<Judged>,
-}
-
-impl Ledger {
-    fn add(&mut self, diagnostic: Diagnostic, user: Option<&str>) {
-        let user = user.map(str::to_owned);
-        match self
-            .found
-            .iter_mut()
-            .find(|judged| judged.diagnostic == diagnostic)
-        {
-            Some(judged) => judged.users.extend(user),
-            None => self.found.push(Judged {
-                diagnostic,
-                users: user.into_iter().collect(),
-            }),
-        }
-    }
-
-    fn is_broken(&self) -> bool {
-        self.found.iter().any(|judged| is_fatal(&judged.diagnostic))
-    }
-
-    fn into_vec(self) -> Vec<Judged> {
-        self.found
-    }
 }
 
 #[cfg(test)]

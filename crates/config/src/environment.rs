@@ -3,9 +3,12 @@
 //! Every scalar key can be set. Parts are separated by two underscores and compared without
 //! letter case, `-` and `_`; list items go by their number, the next free number adds one.
 
+mod short;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ztag_types::{Code, ConfigPath, Diagnostic};
 
@@ -16,6 +19,8 @@ use crate::place::{Archive, Origin, Place};
 use crate::schema::{Others, Schema, Shape};
 use crate::stale;
 
+pub(crate) use self::short::Short;
+
 const PREFIX: &str = "ZTAG_";
 
 /// The sections that variables may name.
@@ -23,16 +28,18 @@ fn sections() -> Vec<&'static str> {
     [&["server"], &*Kind::sections()].concat()
 }
 
-/// Sets in `root` what the variables name whose first part is one of `sections`.
+/// Sets in `root` what the variables name whose first part is one of `sections`: the short ones
+/// first, so that a full name wins.
 pub(crate) fn overlay(
     root: &mut Node,
     schema: &Schema,
-    environment: &BTreeMap<String, String>,
+    (environment, short): (&BTreeMap<String, String>, &Short<'_>),
     sections: &[&str],
     archive: &mut Archive,
     notes: &mut Vec<Note>,
 ) {
-    for variable in in_list_order(environment) {
+    let full = in_list_order(environment);
+    for variable in short.variables.iter().chain(&full) {
         if !variable
             .segments
             .first()
@@ -41,11 +48,11 @@ pub(crate) fn overlay(
             continue;
         }
         let origin = Origin::Environment(variable.name.to_owned());
-        let source = archive.add(origin, variable.value.to_owned());
+        let source = archive.add(origin, variable.value.to_string());
         let place = Place::new(source, 0..variable.value.len());
         let mut walk = Walk {
             place,
-            text: variable.value,
+            text: &variable.value,
             path: ConfigPath::root(),
         };
         if let Err(miss) = walk.set(root, &schema.shape(), &variable.segments) {
@@ -102,10 +109,17 @@ fn warning(message: String) -> Diagnostic {
     Diagnostic::warning(Code::UnknownEnvironment, &ConfigPath::root(), message)
 }
 
+/// A variable and the key it names. `Debug` shows no value, which may be secret.
 struct Variable<'e> {
     name: &'e str,
-    value: &'e str,
+    value: Cow<'e, str>,
     segments: Vec<&'e str>,
+}
+
+impl fmt::Debug for Variable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// The variables with our prefix; list items in the order of their numbers.
@@ -114,7 +128,7 @@ fn in_list_order(environment: &BTreeMap<String, String>) -> Vec<Variable<'_>> {
         let segments: Vec<_> = name.strip_prefix(PREFIX)?.split("__").collect();
         (segments.len() > 1).then_some(Variable {
             name,
-            value,
+            value: Cow::Borrowed(value),
             segments,
         })
     });

@@ -13,7 +13,7 @@ const MAX_FILES: usize = 4_096;
 /// Most levels of folders looked at.
 const MAX_LEVELS: usize = 16;
 
-/// The state of all inputs; equal states mean that nothing changed.
+/// The state of files; equal states mean that nothing changed.
 pub(crate) type State = [u8; 32];
 
 /// The files and folders that the configuration is read from.
@@ -21,6 +21,8 @@ pub(crate) type State = [u8; 32];
 pub(crate) struct Inputs {
     files: Vec<PathBuf>,
     trees: Vec<PathBuf>,
+    /// Certificates and keys that the documents name.
+    named: BTreeSet<PathBuf>,
 }
 
 impl Inputs {
@@ -40,12 +42,52 @@ impl Inputs {
         Self {
             files,
             trees: trees.into_iter().flatten().collect(),
+            named: BTreeSet::new(),
         }
+    }
+
+    /// The same with the files that the documents turned out to name.
+    pub(crate) fn naming(mut self, named: BTreeSet<PathBuf>) -> Self {
+        self.named = named;
+        self
+    }
+
+    /// What the documents hold now.
+    pub(crate) fn documents(&self) -> State {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            add(&mut hasher, file);
+        }
+        for tree in &self.trees {
+            let mut walk = Walk::default();
+            walk.folder(tree, 0);
+            walk.files.sort();
+            // A folder that is gone is another thing than an empty one.
+            hasher.update(&(walk.folders.len() as u64).to_be_bytes());
+            hasher.update(&(walk.files.len() as u64).to_be_bytes());
+            walk.files.iter().for_each(|file| add(&mut hasher, file));
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// What the files that documents name hold now.
+    pub(crate) fn named(&self) -> State {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.named {
+            add(&mut hasher, file);
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// What all of it holds now.
+    pub(crate) fn state(&self) -> (State, State) {
+        (self.documents(), self.named())
     }
 
     /// Every folder whose entries matter.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        let parents = self.files.iter().filter_map(|file| file.parent());
+        let files = self.files.iter().chain(&self.named);
+        let parents = files.filter_map(|file| file.parent());
         let here = |parent: &Path| {
             if parent.as_os_str().is_empty() {
                 PathBuf::from(".")
@@ -61,24 +103,6 @@ impl Inputs {
         }
         folders.into_iter().collect()
     }
-}
-
-/// The state of `inputs` now.
-pub(crate) fn state(inputs: &Inputs) -> State {
-    let mut hasher = blake3::Hasher::new();
-    for file in &inputs.files {
-        add(&mut hasher, file);
-    }
-    for tree in &inputs.trees {
-        let mut walk = Walk::default();
-        walk.folder(tree, 0);
-        walk.files.sort();
-        // A folder that is gone is another thing than an empty one.
-        hasher.update(&(walk.folders.len() as u64).to_be_bytes());
-        hasher.update(&(walk.files.len() as u64).to_be_bytes());
-        walk.files.iter().for_each(|file| add(&mut hasher, file));
-    }
-    *hasher.finalize().as_bytes()
 }
 
 fn add(hasher: &mut blake3::Hasher, path: &Path) {

@@ -8,11 +8,17 @@ pub(crate) enum Kind {
     Endpoint,
     Rule,
     Issuer,
+    Introspection,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: &'static [Self] = &[Self::Endpoint, Self::Rule, Self::Issuer];
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::Endpoint,
+        Self::Rule,
+        Self::Issuer,
+        Self::Introspection,
+    ];
 
     /// The section of the document.
     pub(crate) const fn section(self) -> &'static str {
@@ -20,6 +26,7 @@ impl Kind {
             Self::Endpoint => "endpoints",
             Self::Rule => "rules",
             Self::Issuer => "issuers",
+            Self::Introspection => "introspection",
         }
     }
 
@@ -29,6 +36,7 @@ impl Kind {
             Self::Endpoint => "endpoint",
             Self::Rule => "rule",
             Self::Issuer => "issuer",
+            Self::Introspection => "introspection",
         }
     }
 
@@ -38,6 +46,7 @@ impl Kind {
             Self::Endpoint => "an endpoint",
             Self::Rule => "a rule",
             Self::Issuer => "an issuer",
+            Self::Introspection => "an introspection",
         }
     }
 

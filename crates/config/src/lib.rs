@@ -29,12 +29,12 @@ mod watch;
 
 pub use compile::{Compiled, compile};
 pub use describe::describe_request;
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Program, Sources, load};
 pub use report::{Finding, Report};
 pub use schema::{rules_schema, schema};
 pub use spec::{
-    DocumentSpec, EndpointSpec, RuleReferenceSpec, RuleSourcesSpec, RulesDocumentSpec, ServerSpec,
-    TemplatesSpec, VariablesSpec,
+    DocumentSpec, EndpointSpec, NoncesSpec, ProofsSpec, RuleReferenceSpec, RuleSourcesSpec,
+    RulesDocumentSpec, ServerSpec, TemplatesSpec, TokensSpec, VariablesSpec,
 };
-pub use stores::Stores;
+pub use stores::{Stores, TokenPlaces};
 pub use watch::{ReloadOutcome, Watcher};

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
 use ztag_rule_chain::RuleSpec;
-use ztag_token::IssuerSpec;
+use ztag_token::client::KeyFiles;
+use ztag_token::{IntrospectionSpec, IssuerSpec};
 use ztag_types::{Code, ConfigPath, Diagnostic, Globals};
 
 use crate::document::{Content, Entry, Node};
-use crate::environment;
-use crate::inputs::{self, Inputs, State};
+use crate::environment::{self, Short};
+use crate::inputs::{Inputs, State};
 use crate::kind::Kind;
 use crate::merge::Collection;
 use crate::note::Note;
@@ -26,7 +27,7 @@ use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
 pub(crate) use self::definitions::{Definition, Named};
-pub use self::sources::Sources;
+pub use self::sources::{Program, Sources};
 
 /// A configuration as read: what is sound is typed, what is not is noted.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Loaded {
     pub(crate) endpoints: Named<EndpointSpec>,
     pub(crate) rules: Named<RuleSpec>,
     pub(crate) issuers: Named<IssuerSpec>,
+    pub(crate) introspection: Named<IntrospectionSpec>,
     pub(crate) globals: Arc<Globals>,
     pub(crate) templates: TemplateFiles,
     /// Certificates and keys towards backends; none when they cannot be read.
@@ -48,8 +50,12 @@ pub struct Loaded {
     pub(crate) notes: Vec<Note>,
     /// Where secrets stand in the texts, so that no excerpt shows them.
     pub(crate) secrets: Vec<Place>,
-    /// What the input files held just before they were read.
-    pub(crate) state: State,
+    /// The keys that we show ourselves with to authorization servers.
+    pub(crate) key_files: KeyFiles,
+    /// Every file that was read.
+    pub(crate) inputs: Arc<Inputs>,
+    /// What they held just before: the documents, and the files that those name.
+    pub(crate) state: (State, State),
     /// The server section, to notice changes that need a restart.
     pub(crate) server_node: Node,
 }
@@ -57,8 +63,8 @@ pub struct Loaded {
 impl Loaded {
     /// Whether the input files still hold what they held when they were read. A file that is
     /// being written may read as a sound one with its end missing.
-    pub(crate) fn is_settled(&self, inputs: &Inputs) -> bool {
-        inputs::state(inputs) == self.state
+    pub(crate) fn is_settled(&self) -> bool {
+        self.inputs.state() == self.state
     }
 
     /// Notes that the files changed under the reader's hands.
@@ -96,8 +102,19 @@ struct Loading<'s> {
     archive: Archive,
     notes: Vec<Note>,
     secrets: Vec<Place>,
-    state: State,
     collection: Collection,
+    short: Short<'s>,
+}
+
+/// What was read before the definitions are settled.
+struct Read {
+    main: SourceId,
+    server: Option<ServerSpec>,
+    server_node: Node,
+    globals: Arc<Globals>,
+    templates: TemplateFiles,
+    inputs: Inputs,
+    documents: State,
 }
 
 impl<'s> Loading<'s> {
@@ -108,13 +125,17 @@ impl<'s> Loading<'s> {
             archive: Archive::default(),
             notes: Vec::new(),
             secrets: Vec::new(),
-            state: State::default(),
             collection: Collection::new(),
+            short: Short::default(),
         }
     }
 
     fn run(mut self, running: Option<&Loaded>) -> Loaded {
         let (main, mut root) = self.main_document();
+        if self.sources.program == Program::Gateway {
+            let environment = &self.sources.environment;
+            self.short = Short::read(environment, &mut self.archive, &mut self.notes);
+        }
         environment::unclaimed(&self.sources.environment, &mut self.notes);
         self.overlay(&mut root, &["server"]);
         let mut server_node = take(&mut root, "server", main);
@@ -140,32 +161,41 @@ impl<'s> Loading<'s> {
             self.sources,
             running.map_or(&server_node, |running| &running.server_node),
         );
-        self.state = inputs::state(&inputs);
+        let documents = inputs.documents();
         self.rule_documents(&settings);
         let globals = self.globals(&settings);
         let templates = self.templates(&settings.templates);
-        self.finish(main, server, server_node, globals, templates)
+        let read = Read {
+            main,
+            server,
+            server_node,
+            globals,
+            templates,
+            inputs,
+            documents,
+        };
+        self.finish(read)
     }
 
     fn overlay(&mut self, root: &mut Node, sections: &[&str]) {
         environment::overlay(
             root,
             &self.schema,
-            &self.sources.environment,
+            (&self.sources.environment, &self.short),
             sections,
             &mut self.archive,
             &mut self.notes,
         );
     }
 
-    fn finish(
-        mut self,
-        main: SourceId,
-        server: Option<ServerSpec>,
-        server_node: Node,
-        globals: Arc<Globals>,
-        templates: TemplateFiles,
-    ) -> Loaded {
+    fn finish(mut self, read: Read) -> Loaded {
+        let Read {
+            main,
+            server,
+            server_node,
+            ..
+        } = read;
+        self.collection.add_missing(&mut self.short.definitions);
         let collection = std::mem::replace(&mut self.collection, Collection::new());
         let settled = collection.settle(main, &self.archive, &mut self.notes);
         let mut tree = Node::empty(main);
@@ -176,19 +206,26 @@ impl<'s> Loading<'s> {
             twice.push((kind.kind, kind.twice));
         }
         tree.content = Content::Map(sections);
+        self.short.clear(&mut tree);
         self.overlay(&mut tree, &Kind::sections());
         let endpoints = self.definitions(&mut tree, Kind::Endpoint, &twice);
         let rules = self.definitions(&mut tree, Kind::Rule, &twice);
         let issuers = self.definitions(&mut tree, Kind::Issuer, &twice);
+        let introspection = self.definitions(&mut tree, Kind::Introspection, &twice);
+        let named = self.files_named(server.as_ref(), &rules, &introspection);
+        let inputs = read.inputs.naming(named);
+        let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
         let rule_tls = self.rule_certificates(&rules);
+        let key_files = self.key_files(server.as_ref(), &introspection);
         Loaded {
             server,
             endpoints,
             rules,
             issuers,
-            globals,
-            templates,
+            introspection,
+            globals: read.globals,
+            templates: read.templates,
             backend_tls,
             rule_tls,
             redis_roots,
@@ -196,7 +233,9 @@ impl<'s> Loading<'s> {
             archive: self.archive,
             notes: self.notes,
             secrets: self.secrets,
-            state: self.state,
+            key_files,
+            inputs: Arc::new(inputs),
+            state,
             server_node,
         }
     }

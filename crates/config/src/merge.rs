@@ -46,19 +46,17 @@ impl Collection {
         }
     }
 
-    /// Takes definitions out of a document for the names that nobody defines.
-    pub(crate) fn add_missing(&mut self, document: &mut Node) {
-        for definitions in &mut self.0 {
-            let section = document.take(definitions.kind.section());
-            let Some(Content::Map(entries)) = section.map(|entry| entry.node.content) else {
+    /// Takes definitions out of `sections` for the names that no document defines.
+    pub(crate) fn add_missing(&mut self, sections: &mut Vec<Entry>) {
+        for section in sections.drain(..) {
+            let mut kinds = self.0.iter_mut();
+            let own = kinds.find(|own| own.kind.section() == section.key);
+            let (Some(own), Content::Map(entries)) = (own, section.node.content) else {
                 continue;
             };
             for entry in entries {
-                let name = definitions.kind.fold(&entry.key);
-                definitions
-                    .by_name
-                    .entry(name)
-                    .or_insert_with(|| vec![entry]);
+                let name = own.kind.fold(&entry.key);
+                own.by_name.entry(name).or_insert_with(|| vec![entry]);
             }
         }
     }

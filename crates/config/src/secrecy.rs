@@ -2,6 +2,8 @@
 
 use ztag_types::{ConfigPath, Diagnostic, Segment};
 
+use crate::kind::Kind;
+
 /// Parts of key names whose values are taken for secrets, compared without `-`, `_` and case.
 const TELLING: &[&str] = &[
     "password",
@@ -14,6 +16,9 @@ const TELLING: &[&str] = &[
     "apikey",
     "privatekey",
 ];
+
+/// Keys that speak of secrets and hold none.
+const HARMLESS: &[&str] = &["tokens", "tokenEndpoint"];
 
 /// Keys of a matcher, and the key above it, whose values may be shown. All others may be a misspelt
 /// `value` or `password`.
@@ -29,15 +34,19 @@ pub(crate) fn is_secret(path: &ConfigPath) -> bool {
         Segment::Index(_) => None,
     });
     let keys: Vec<_> = keys.collect();
+    let telling = |key: &&str| !HARMLESS.contains(key) && is_telling(key);
     match keys.as_slice() {
-        // Names of endpoints, rules, variables and secret files are no secrets.
-        ["endpoints" | "rules", _] | ["server", "variables", ..] => false,
-        [section @ ("endpoints" | "rules"), _, rest @ ..] => {
+        // Names of definitions, variables and secret files are no secrets.
+        [section, _] if Kind::of(section).is_some() => false,
+        ["server", "variables", ..] => false,
+        // Private keys of ours, and what else may be meant by a key of a few letters.
+        [.., "clientAuth" | "client", key] if key.len() <= 3 => true,
+        [section, _, rest @ ..] if Kind::of(section).is_some() => {
             let matched = *section == "rules" && rest.contains(&"match");
             let shown = |key: &&str| HARMLESS_IN_MATCH.contains(key);
-            rest.iter().any(|key| is_telling(key)) || matched && !rest.last().is_some_and(shown)
+            rest.iter().any(telling) || matched && !rest.last().is_some_and(shown)
         }
-        other => other.iter().any(|key| is_telling(key)),
+        other => other.iter().any(telling),
     }
 }
 
@@ -75,6 +84,14 @@ mod tests {
         check(&["server", "cache", "redis", "password"], true);
         check(&["server", "cache", "keySalt"], true);
         check(&["server", "listen", "port"], false);
+        check(&["server", "tokens", "maxRevocations"], false);
+        check(&["server", "tokens", "proofs", "nonces", "secret"], true);
+        check(&["server", "clientAuth", "key"], true);
+        check(&["server", "clientAuth", "keyFile"], false);
+        check(&["server", "clientAuth", "clientId"], false);
+        check(&["issuers", "secret-service", "issuer"], false);
+        check(&["issuers", "a", "secret", "value"], true);
+        check(&["introspection", "a", "client", "key"], true);
         check(&["server", "variables", "secrets", "db-password"], false);
         check(&["rules", "introspect-token"], false);
         check(&["rules", "introspect-token", "description"], false);

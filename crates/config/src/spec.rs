@@ -1,6 +1,7 @@
 //! The configuration as written.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +14,9 @@ use ztag_result_cache::{CacheSpec, EndpointCacheSpec};
 use ztag_rule_chain::RuleSpec;
 use ztag_server::{AdminSpec, LimitsSpec, ListenSpec};
 use ztag_telemetry::LoggingSpec;
-use ztag_token::IssuerSpec;
+use ztag_token::client::ClientIdentitySpec;
+use ztag_token::{IntrospectionSpec, IssuerSpec, TokenCacheSpec};
+use ztag_types::{DurationSpec, Secret};
 
 /// The main document: how the server runs, which endpoints decide, by which rules.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -28,6 +31,8 @@ pub struct DocumentSpec {
     pub rules: BTreeMap<String, RuleSpec>,
     /// The issuers whose tokens endpoints may accept, by name.
     pub issuers: BTreeMap<String, IssuerSpec>,
+    /// The issuers that are asked about opaque tokens, by name.
+    pub introspection: BTreeMap<String, IntrospectionSpec>,
 }
 
 /// A document of the rules folder: every section of the main document but `server`.
@@ -41,6 +46,8 @@ pub struct RulesDocumentSpec {
     pub rules: BTreeMap<String, RuleSpec>,
     /// The issuers whose tokens endpoints may accept, by name.
     pub issuers: BTreeMap<String, IssuerSpec>,
+    /// The issuers that are asked about opaque tokens, by name.
+    pub introspection: BTreeMap<String, IntrospectionSpec>,
 }
 
 /// How the server runs.
@@ -65,6 +72,10 @@ pub struct ServerSpec {
     pub cache: CacheSpec,
     /// How backends are called.
     pub backend: ClientSpec,
+    /// What is remembered of tokens.
+    pub tokens: TokensSpec,
+    /// Who we are to authorization servers, where nothing else is said.
+    pub client_auth: Option<ClientIdentitySpec>,
 }
 
 /// Where endpoints and rules are read from, beside the main document. Relative paths start at
@@ -108,6 +119,74 @@ impl Default for VariablesSpec {
             environment: BTreeMap::new(),
             secrets: BTreeMap::new(),
             secrets_folder: String::from("/run/secrets"),
+        }
+    }
+}
+
+/// What is remembered of tokens. All of it outlives reloads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TokensSpec {
+    /// Accepted tokens.
+    pub cache: TokenCacheSpec,
+    /// Most entries of the revocation list; a full list refuses further ones.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_revocations: usize,
+    /// `DPoP` proofs (RFC 9449).
+    pub proofs: ProofsSpec,
+}
+
+impl Default for TokensSpec {
+    fn default() -> Self {
+        Self {
+            cache: TokenCacheSpec::default(),
+            max_revocations: 100_000,
+            proofs: ProofsSpec::default(),
+        }
+    }
+}
+
+/// Which `DPoP` proofs (RFC 9449) are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ProofsSpec {
+    /// Oldest proof accepted, between 1 second and 5 minutes.
+    pub max_age: DurationSpec,
+    /// Difference between clocks that is forgiven, at most 1 minute.
+    pub clock_skew: DurationSpec,
+    /// Most proofs remembered, so that none is used twice; when there is no room, proofs are refused. 32 bytes each.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_remembered: usize,
+    /// Nonces that proofs must hold. Without it, none is asked for.
+    pub nonces: Option<NoncesSpec>,
+}
+
+impl Default for ProofsSpec {
+    fn default() -> Self {
+        Self {
+            max_age: DurationSpec::new(Duration::from_mins(1)),
+            clock_skew: DurationSpec::new(Duration::from_secs(10)),
+            max_remembered: 200_000,
+            nonces: None,
+        }
+    }
+}
+
+/// Nonces that `DPoP` proofs must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NoncesSpec {
+    /// How long a nonce is good, between 1 second and 1 hour.
+    pub lifetime: DurationSpec,
+    /// Seals nonces, at least 32 bytes. Replicas that share it know the nonces of each other. Without it, a random one of this process.
+    pub secret: Option<Secret<String>>,
+}
+
+impl Default for NoncesSpec {
+    fn default() -> Self {
+        Self {
+            lifetime: DurationSpec::new(Duration::from_mins(5)),
+            secret: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The long-lived places that plans point to: they outlive every reload.
 
+mod tokens;
+
 use std::sync::Arc;
 
 use ztag_backend::Client;
@@ -10,6 +12,9 @@ use crate::diagnose::{self, Judged};
 use crate::load::Loaded;
 use crate::report::Report;
 
+pub(crate) use self::tokens::Fingerprint;
+pub use self::tokens::TokenPlaces;
+
 /// The long-lived places that plans point to.
 #[derive(Clone, Debug)]
 pub struct Stores {
@@ -17,6 +22,8 @@ pub struct Stores {
     pub cache: Arc<ResultCache>,
     /// What calls backends.
     pub client: Arc<Client>,
+    /// What is known of tokens.
+    pub tokens: Arc<TokenPlaces>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,20 +62,27 @@ impl Stores {
         open: impl FnOnce(&Loaded, Arc<dyn Clock>, &mut Findings) -> Option<ResultCache>,
     ) -> Result<Self, Report> {
         let mut findings = Findings::new();
-        let at = ConfigPath::root().key("server").key("backend");
-        let client = loaded
-            .server
-            .as_ref()
-            .zip(loaded.backend_tls.clone())
-            .and_then(|(server, tls)| Client::compile(&server.backend, tls, &at, &mut findings));
+        let client = client(loaded, &mut findings).map(Arc::new);
         let cache = open(loaded, Arc::clone(&clock), &mut findings);
-        match (client, cache) {
-            (Some(client), Some(cache)) => Ok(Self {
+        let tokens = client.as_ref().zip(loaded.server.as_ref());
+        let tokens = tokens.and_then(|(client, server)| {
+            let at = ConfigPath::root().key("server").key("tokens");
+            TokenPlaces::open(&server.tokens, client, &clock, &at, &mut findings)
+        });
+        match (client, cache, tokens) {
+            (Some(client), Some(cache), Some(tokens)) => Ok(Self {
                 cache: Arc::new(cache),
-                client: Arc::new(client),
+                client,
+                tokens: Arc::new(tokens),
                 clock,
             }),
             _ => Err(diagnose::report(loaded, &Judged::general(findings))),
         }
     }
+}
+
+fn client(loaded: &Loaded, findings: &mut Findings) -> Option<Client> {
+    let at = ConfigPath::root().key("server").key("backend");
+    let (server, tls) = (loaded.server.as_ref()?, loaded.backend_tls.clone()?);
+    Client::compile(&server.backend, tls, &at, findings)
 }

@@ -49,6 +49,11 @@ fn names(endpoint: &Node, kind: Kind, name: &str) -> bool {
             rule.get("name").is_some_and(item)
         }),
         Kind::Issuer => any(endpoint, &["authentication", "allow", "jwt"], item),
+        Kind::Introspection => any(
+            endpoint,
+            &["authentication", "allow", "introspection"],
+            item,
+        ),
     }
 }
 

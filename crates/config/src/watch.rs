@@ -15,7 +15,7 @@ use ztag_types::EndpointName;
 
 use self::changes::Changes;
 use crate::compile::compile;
-use crate::inputs::{self, Inputs, State};
+use crate::inputs::{Inputs, State};
 use crate::load::{Loaded, Sources, reload};
 use crate::report::Report;
 use crate::stores::Stores;
@@ -53,12 +53,27 @@ struct Shared {
     plan: PlanHandle,
     /// What the server started with.
     running: Loaded,
-    /// What the files held when they were last read. Held while a reload is under way: one at a
-    /// time.
-    seen: Mutex<State>,
+    /// The files that were last read, and what they held. Held while a reload is under way: one
+    /// at a time.
+    seen: Mutex<Seen>,
     outcomes: watch::Sender<ReloadOutcome>,
     /// Whether changes are noticed.
     watching: watch::Sender<bool>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    inputs: Arc<Inputs>,
+    state: (State, State),
+}
+
+impl Seen {
+    fn of(loaded: &Loaded) -> Self {
+        Self {
+            inputs: Arc::clone(&loaded.inputs),
+            state: loaded.state,
+        }
+    }
 }
 
 impl Watcher {
@@ -75,7 +90,7 @@ impl Watcher {
                 sources,
                 stores,
                 plan,
-                seen: Mutex::new(loaded.state),
+                seen: Mutex::new(Seen::of(&loaded)),
                 running: loaded,
                 outcomes: watch::Sender::new(none),
                 watching: watch::Sender::new(false),
@@ -89,23 +104,23 @@ impl Watcher {
         let shared = Arc::clone(&self.shared);
         let work = tokio::task::spawn_blocking(move || {
             let mut loaded = reload(&shared.sources, &shared.running);
-            if !loaded.is_settled(&shared.inputs()) {
+            if !loaded.is_settled() {
                 loaded.note_unsettled();
             }
             let compiled = compile(&loaded, &shared.stores);
             let published = compiled.plan.map(|plan| shared.plan.publish(plan));
             (
-                loaded.state,
+                Seen::of(&loaded),
                 published,
                 compiled.report,
                 compiled.quarantined,
             )
         });
-        let (state, published, report, quarantined) = work.await.unwrap_or_else(|error| {
+        let (now, published, report, quarantined) = work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the configuration could not be read");
-            (*seen, None, Report::default(), Vec::new())
+            (seen.clone(), None, Report::default(), Vec::new())
         });
-        *seen = state;
+        *seen = now;
         let outcome = ReloadOutcome {
             attempt: self.shared.outcomes.borrow().attempt + 1,
             published,
@@ -157,34 +172,31 @@ impl Watcher {
     }
 
     /// Whether the files hold something else than when they were last read.
-    async fn differs(&self, now: Option<State>) -> bool {
-        let seen = *self.shared.seen.lock().await;
-        now.is_some_and(|now| now != seen)
+    async fn differs(&self, now: Option<(State, State)>) -> bool {
+        let seen = self.shared.seen.lock().await;
+        now.is_some_and(|now| now != seen.state)
     }
 
     /// What every file holds now; new folders are put under watch first, so that nothing happens
     /// unnoticed between the two.
-    async fn look(&self, changes: &mut Changes) -> Option<State> {
+    async fn look(&self, changes: &mut Changes) -> Option<(State, State)> {
         let folders = self.off_thread(Inputs::folders).await?;
         changes.watch(&folders);
-        self.off_thread(inputs::state).await
+        self.off_thread(Inputs::state).await
     }
 
     async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inputs) -> T + Send + 'static,
     ) -> Option<T> {
-        let shared = Arc::clone(&self.shared);
-        let work = move || work(&shared.inputs());
-        tokio::task::spawn_blocking(work).await.ok()
+        let inputs = Arc::clone(&self.shared.seen.lock().await.inputs);
+        tokio::task::spawn_blocking(move || work(&inputs))
+            .await
+            .ok()
     }
 }
 
 impl Shared {
-    fn inputs(&self) -> Inputs {
-        Inputs::of(&self.sources, &self.running.server_node)
-    }
-
     fn announce(&self, outcome: &ReloadOutcome) {
         let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
         if let Some(generation) = outcome.published {

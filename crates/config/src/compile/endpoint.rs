@@ -7,23 +7,24 @@ use http::HeaderName;
 use ztag_pipeline::{DecisionCache, Endpoint, EndpointState, Quarantine, Uncacheable};
 use ztag_result_cache::{Fingerprint, Namespace, ceiled};
 use ztag_rule_chain::RuleSpec;
-use ztag_types::{
-    Code, ConfigPath, Diagnostic, EndpointName, Findings, Object, Reads, RuleName, Segment,
-};
+use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName, Findings, Object, Reads, RuleName};
 
-use super::Ledger;
+use super::ledger::Ledger;
+use super::tokens::Tokens;
 use crate::canon::Canon;
 use crate::diagnose;
 use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
 use crate::spec::{EndpointSpec, ServerSpec};
 use crate::stores::Stores;
+use crate::users::users_of;
 
 /// Everything that endpoints are made with.
 pub(super) struct Workshop<'a> {
     pub(super) loaded: &'a Loaded,
     pub(super) server: &'a ServerSpec,
     pub(super) stores: &'a Stores,
+    pub(super) tokens: &'a Tokens<'a>,
     pub(super) environment: BTreeSet<String>,
     pub(super) secrets: BTreeSet<String>,
     pub(super) correlation: Option<HeaderName>,
@@ -39,12 +40,18 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Workshop<'a> {
-    pub(super) fn new(loaded: &'a Loaded, server: &'a ServerSpec, stores: &'a Stores) -> Self {
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        server: &'a ServerSpec,
+        stores: &'a Stores,
+        tokens: &'a Tokens<'a>,
+    ) -> Self {
         let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Self {
             loaded,
             server,
             stores,
+            tokens,
             environment: names(loaded.globals.environment.names()),
             secrets: names(loaded.globals.secrets.names()),
             correlation: server.logging.correlation_header.parse().ok(),
@@ -59,14 +66,10 @@ impl<'a> Workshop<'a> {
         definition: &Definition<EndpointSpec>,
         ledger: &mut Ledger,
     ) -> EndpointState {
-        let (spec, serves) = match definition {
-            Definition::Sound(spec) => (spec, true),
-            Definition::Flawed(spec) => (spec, false),
-            Definition::Broken => {
-                return EndpointState::Quarantined(self.quarantine(name, &[], Vec::new()));
-            }
+        let Some((spec, serves)) = definition.read() else {
+            return EndpointState::Quarantined(self.quarantine(name, Vec::new()));
         };
-        let at = ConfigPath::root().key(Kind::Endpoint.section()).key(name);
+        let at = Kind::Endpoint.path(name);
         let mut bench = Bench {
             name,
             spec,
@@ -79,29 +82,23 @@ impl<'a> Workshop<'a> {
         // What seems to be missing may stand under the key that does not exist.
         found.retain(|diagnostic| serves || diagnostic.code != Code::NoCredentialSource);
         for diagnostic in &found {
-            ledger.add(diagnostic.clone(), Some(name));
+            ledger.add(diagnostic.clone(), [name]);
         }
         if let Some(endpoint) = built.filter(|_| sound) {
             return EndpointState::Ready(Box::new(endpoint));
         }
-        let rules: Vec<_> = spec.rules.iter().map(|rule| rule.name.as_str()).collect();
-        EndpointState::Quarantined(self.quarantine(name, &rules, found))
+        EndpointState::Quarantined(self.quarantine(name, found))
     }
 
-    /// Why an endpoint is closed: what was noted about it and its rules, and what was found.
-    fn quarantine(&self, name: &str, rules: &[&str], found: Vec<Diagnostic>) -> Quarantine {
-        let concerns = |diagnostic: &Diagnostic| match diagnostic.path.segments() {
-            [Segment::Key(section), Segment::Key(own), ..] => {
-                section == "endpoints" && Kind::Endpoint.fold(own) == Kind::Endpoint.fold(name)
-                    || section == "rules" && rules.contains(&own.as_str())
-            }
-            _ => false,
+    /// Why an endpoint is closed: what was noted about it and all it names, and what was found.
+    fn quarantine(&self, name: &str, found: Vec<Diagnostic>) -> Quarantine {
+        let own = Kind::Endpoint.fold(name);
+        let concerns = |diagnostic: &Diagnostic| {
+            let users = users_of(&diagnostic.path, &self.loaded.tree);
+            users.iter().any(|user| Kind::Endpoint.fold(user) == own)
         };
-        let noted = self
-            .loaded
-            .notes
-            .iter()
-            .filter(|note| note.diagnostic.is_error());
+        let noted = self.loaded.notes.iter();
+        let noted = noted.filter(|note| note.diagnostic.is_error());
         let noted: Vec<_> = noted.filter(|note| concerns(&note.diagnostic)).collect();
         let found = found.into_iter().filter(Diagnostic::is_error);
         let found: Vec<_> = found.collect();

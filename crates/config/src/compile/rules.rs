@@ -11,8 +11,8 @@ use ztag_rule_chain::{
 };
 use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, Outcome, Reads, RuleName};
 
-use super::Ledger;
 use super::endpoint::{Bench, Workshop};
+use super::ledger::Ledger;
 use super::stages::Stages;
 use crate::kind::Kind;
 use crate::load::Definition;

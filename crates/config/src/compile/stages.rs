@@ -1,6 +1,6 @@
 //! The stages before the rules, and the replies.
 
-use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, CapturePolicy, NoTokens};
+use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, CapturePolicy};
 use ztag_endpoint_vars::{EndpointVars, VarsDeps};
 use ztag_forward_policy::ForwardPolicy;
 use ztag_response_policy::{ExportNames, ReplyDeps, ResponsePolicy};
@@ -84,7 +84,7 @@ impl Workshop<'_> {
         let deps = AdmissionDeps {
             endpoint: &endpoint,
             files: &self.loaded.templates,
-            tokens: &NoTokens,
+            tokens: self.tokens,
         };
         match Admission::compile(&spec, &bench.at, deps) {
             Ok(compiled) => {

@@ -240,7 +240,9 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
         }
         let loaded = load(&Sources::file(folder.path().join("gateway.yaml")));
         let stores = Stores::offline(&loaded, Arc::new(ManualClock::new())).unwrap();
-        let workshop = Workshop::new(&loaded, loaded.server().unwrap(), &stores);
+        let server = loaded.server().unwrap();
+        let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut Ledger::default());
+        let workshop = Workshop::new(&loaded, server, &stores, &tokens);
         let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {
             panic!("`r` is broken");
         };

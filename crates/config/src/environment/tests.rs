@@ -27,7 +27,7 @@ fn applied(variables: &[(&str, &str)]) -> (Node, Vec<Diagnostic>) {
     overlay(
         &mut root,
         &schema,
-        &environment,
+        (&environment, &Short::default()),
         &sections(),
         &mut archive,
         &mut notes,

@@ -37,6 +37,15 @@ impl<T> Definition<T> {
         }
     }
 
+    /// What can be compiled, and whether it may serve.
+    pub(crate) const fn read(&self) -> Option<(&T, bool)> {
+        match self {
+            Self::Sound(spec) => Some((spec, true)),
+            Self::Flawed(spec) => Some((spec, false)),
+            Self::Broken => None,
+        }
+    }
+
     pub(super) fn into_sound(self) -> Option<T> {
         match self {
             Self::Sound(spec) => Some(spec),

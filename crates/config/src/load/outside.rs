@@ -1,16 +1,19 @@
 //! What the configuration names outside of documents: variables, secrets, templates, certificates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
 use ztag_result_cache::CacheBackend;
 use ztag_rule_chain::RuleSpec;
+use ztag_token::IntrospectionSpec;
+use ztag_token::client::KeyFiles;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
 
-use super::{Definition, Loading, configured};
+use super::{Definition, Loading, Named, configured};
 use crate::note::Note;
 use crate::spec::{ServerSpec, TemplatesSpec};
 use crate::{files, variables};
@@ -85,9 +88,33 @@ impl Loading<'_> {
         (tls, roots)
     }
 
+    /// The files named by what can change without a restart.
+    pub(super) fn files_named(
+        &self,
+        server: Option<&ServerSpec>,
+        rules: &Named<RuleSpec>,
+        introspection: &Named<IntrospectionSpec>,
+    ) -> BTreeSet<PathBuf> {
+        let rules = rules.values().filter_map(Definition::sound);
+        let tls = rules.filter_map(|rule| rule.backend_api.tls.as_ref());
+        let tls = tls.flat_map(|tls| [&tls.ca_file, &tls.cert_file, &tls.key_file]);
+        let tls = tls.flatten().map(PathBuf::as_path);
+        tls.chain(key_paths(server, introspection))
+            .map(|path| self.sources.resolve(path))
+            .collect()
+    }
+
+    pub(super) fn key_files(
+        &self,
+        server: Option<&ServerSpec>,
+        introspection: &Named<IntrospectionSpec>,
+    ) -> KeyFiles {
+        KeyFiles::load(key_paths(server, introspection), &self.sources.base())
+    }
+
     pub(super) fn rule_certificates(
         &mut self,
-        rules: &BTreeMap<String, Definition<RuleSpec>>,
+        rules: &Named<RuleSpec>,
     ) -> BTreeMap<String, TlsMaterial> {
         let mut findings = Findings::new();
         let mut materials = BTreeMap::new();
@@ -110,4 +137,16 @@ impl Loading<'_> {
             .extend(findings.into_vec().into_iter().map(Note::anywhere));
         materials
     }
+}
+
+/// The files of our private keys, as written.
+fn key_paths<'a>(
+    server: Option<&'a ServerSpec>,
+    introspection: &'a Named<IntrospectionSpec>,
+) -> impl Iterator<Item = &'a Path> {
+    let client = server.and_then(|server| server.client_auth.as_ref());
+    let own = client.and_then(|client| client.key_file.as_deref());
+    let introspection = introspection.values().filter_map(Definition::sound);
+    own.into_iter()
+        .chain(introspection.filter_map(IntrospectionSpec::key_file))
 }

@@ -13,11 +13,24 @@ pub struct Sources {
     /// Environment variables: those with the prefix `ZTAG_` override keys, the others can be read
     /// through `server.variables.environment`.
     pub environment: BTreeMap<String, String>,
+    /// Who reads it.
+    pub program: Program,
+}
+
+/// A program that is configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// Answers the questions of proxies. Routes are checked and not served.
+    #[default]
+    ForwardAuth,
+    /// Proxies itself. Reads the short variables, such as `ZTAG_PORT`, too.
+    Gateway,
 }
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sources")
+            .field("program", &self.program)
             .field("file", &self.file)
             .field("environment", &self.environment.keys())
             .finish()
@@ -29,7 +42,7 @@ impl Sources {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
             file: Some(path.into()),
-            environment: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -40,6 +53,13 @@ impl Sources {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         self.environment.extend(variables);
+        self
+    }
+
+    /// The same for this program.
+    #[must_use]
+    pub const fn read_by(mut self, program: Program) -> Self {
+        self.program = program;
         self
     }
 

@@ -215,11 +215,11 @@ async fn changes_without_events_are_found_by_looking() {
 async fn a_folder_that_goes_is_another_change_than_its_last_file() {
     let main = format!("{MAIN}{}", endpoint("one"));
     let fixture = Fixture::new(&[("gateway.yaml", &main), ("rules/a.yaml", &endpoint("two"))]);
-    let inputs = fixture.watcher.shared.inputs();
+    let inputs = Arc::clone(&fixture.watcher.shared.seen.lock().await.inputs);
     fs::remove_file(fixture.path("rules/a.yaml")).unwrap();
-    let empty = inputs::state(&inputs);
+    let empty = inputs.state();
     fs::remove_dir(fixture.path("rules")).unwrap();
-    assert_ne!(inputs::state(&inputs), empty);
+    assert_ne!(inputs.state(), empty);
     assert!(fixture.watcher.reload_now().await.published.is_none());
     assert!(fixture.serves("two"));
 }
@@ -229,9 +229,9 @@ async fn attack_60_files_that_change_while_they_are_read_publish_nothing() {
     let fixture = Fixture::new(&[("gateway.yaml", MAIN), ("rules/a.yaml", &endpoint("one"))]);
     let shared = &fixture.watcher.shared;
     let mut loaded = reload(&shared.sources, &shared.running);
-    assert!(loaded.is_settled(&shared.inputs()));
+    assert!(loaded.is_settled());
     write(&fixture.path("rules/a.yaml"), &endpoint("two"));
-    assert!(!loaded.is_settled(&shared.inputs()));
+    assert!(!loaded.is_settled());
     loaded.note_unsettled();
     assert!(compile(&loaded, &shared.stores).plan.is_none());
 }
