@@ -48,9 +48,11 @@ pub struct RouteSpec {
     pub host: HostHeader,
     /// Longest wait for the head of the response, shorter than that of the upstream.
     pub timeout: Option<DurationSpec>,
-    /// Protocols that a connection may be switched to (RFC 9110, section 7.8). Requests to switch to
-    /// any other are refused.
+    /// Protocols that a connection may be switched to (RFC 9110, section 7.8). A WebSocket handshake
+    /// is refused unless it is listed; what else a client offers to switch to is ignored.
     pub upgrade: Vec<Upgrade>,
+    /// Longest silence of both sides of a switched connection; ten minutes unless set.
+    pub upgrade_idle_timeout: Option<DurationSpec>,
     /// Most bytes of a request body. Bodies are streamed, so that large ones take no memory; without
     /// a limit, the upstream has to know its own.
     pub max_body_bytes: Option<u64>,

@@ -1,0 +1,89 @@
+//! Kinds of header fields, by their lower-case names.
+
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName};
+
+/// Whether a field concerns one connection only (RFC 9110 section 7.6.1), whatever `Connection`
+/// says.
+pub(super) fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authentication-info"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Whether a field is said by proxies about earlier hops. Whoever is not a proxy lies with it, and
+/// what trusted ones said is written anew.
+pub(super) fn speaks_for_a_proxy(name: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "x-ztag-"];
+    matches!(
+        name,
+        "client-cert"
+            | "client-cert-chain"
+            | "forwarded"
+            | "true-client-ip"
+            | "x-real-ip"
+            | "x-rewrite-url"
+    ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a field is a control word between this gateway and its own kind.
+pub(super) fn is_internal(name: &str) -> bool {
+    name.starts_with("x-ztag-")
+}
+
+/// Whether every reader sees the same name. Many applications read `X_User` and `X.User` as
+/// `X-User`; such names are not what any rule saw, and go no further.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// Whether a field frames or addresses the message, which is nobody's but the sender's.
+pub(super) fn frames(name: &str) -> bool {
+    matches!(name, "content-length" | "expect" | "host" | "trailer")
+}
+
+/// The fields that `Connection` names: they concern its connection only as well.
+pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let values = headers.get_all(CONNECTION).into_iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim_matches([' ', '\t']).parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_has_its_kind() {
+        for (name, hop, proxy, plain) in [
+            ("connection", true, false, true),
+            ("transfer-encoding", true, false, true),
+            ("proxy-connection", true, false, true),
+            ("x-forwarded-prefix", false, true, true),
+            ("x-forwarded", false, true, true),
+            ("x-original-uri", false, true, true),
+            ("x-envoy-original-path", false, true, true),
+            ("client-cert", false, true, true),
+            ("x_user", false, false, false),
+            ("x.user", false, false, false),
+            ("x-request-id", false, false, true),
+            ("cookie", false, false, true),
+        ] {
+            assert_eq!(is_hop_by_hop(name), hop, "{name}");
+            assert_eq!(speaks_for_a_proxy(name), proxy, "{name}");
+            assert_eq!(is_plain(name), plain, "{name}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A route, compiled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use ztag_admission::CapturePolicy;
+use ztag_pipeline::{EndpointState, PublicAccess};
+use ztag_types::{EndpointName, SmolStr};
+
+use super::spec::HostHeader;
+use crate::headers::HeaderPolicy;
+use crate::upstream::Upstream;
+
+/// A route as configured: serving, or broken and closed.
+#[derive(Debug)]
+pub enum RouteState {
+    /// It serves.
+    Ready(Box<Route>),
+    /// It keeps its place and answers 503.
+    Closed(ClosedRoute),
+}
+
+impl RouteState {
+    /// Its name.
+    pub const fn name(&self) -> &SmolStr {
+        match self {
+            Self::Ready(route) => &route.name,
+            Self::Closed(closed) => &closed.name,
+        }
+    }
+}
+
+/// Why a route does not serve.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ClosedRoute {
+    /// Its name.
+    pub name: SmolStr,
+    /// What is wrong with it, for operators.
+    pub reason: SmolStr,
+}
+
+/// A route that serves.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// Its name.
+    pub name: SmolStr,
+    /// Who may pass.
+    pub access: Access,
+    /// Where requests go.
+    pub upstream: Arc<Upstream>,
+    /// Fields that the upstream never sees as the client sent them: credentials, and what the
+    /// endpoint's reply to a pass sets.
+    pub(crate) withheld: Box<[HeaderName]>,
+    pub(crate) request: HeaderPolicy,
+    pub(crate) response: HeaderPolicy,
+    pub(crate) host: HostHeader,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) websocket: bool,
+    pub(crate) tunnel_idle: Duration,
+    pub(crate) max_body: Option<u64>,
+    /// The field that carries the correlation id, in requests and responses.
+    pub(crate) correlation: Option<HeaderName>,
+}
+
+/// Who may pass on a route.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Whoever this endpoint lets pass.
+    Endpoint(EndpointName),
+    /// Everybody.
+    Public(Arc<PublicAccess>),
+}
+
+/// What routes must know of an endpoint.
+#[derive(Clone, Debug)]
+pub struct RouteEndpoint {
+    /// Its name.
+    pub(super) name: EndpointName,
+    /// Whether it decides: it is not broken.
+    pub(super) ready: bool,
+    /// Whether it judges requests as they arrive, and nobody's words about them.
+    pub(super) direct: bool,
+    /// What its reply to a pass sets.
+    pub(super) identity: Vec<HeaderName>,
+    /// The fields in which it accepts credentials.
+    pub(super) credentials: Vec<HeaderName>,
+}
+
+impl RouteEndpoint {
+    /// What routes must know of `state`.
+    pub fn of(state: &EndpointState) -> Self {
+        match state {
+            EndpointState::Ready(endpoint) => {
+                let names = endpoint.admission.credential_names();
+                let credentials = names.headers.iter();
+                Self {
+                    name: endpoint.name.clone(),
+                    ready: true,
+                    direct: is_direct(&endpoint.capture),
+                    identity: endpoint.response.pass_headers().cloned().collect(),
+                    credentials: credentials.filter_map(|name| name.parse().ok()).collect(),
+                }
+            }
+            EndpointState::Quarantined(quarantine) => Self {
+                name: quarantine.name.clone(),
+                ready: false,
+                direct: true,
+                identity: Vec::new(),
+                credentials: Vec::new(),
+            },
+        }
+    }
+}
+
+pub(super) fn is_direct(capture: &CapturePolicy) -> bool {
+    capture.dialect() == ztag_admission::Dialect::Direct
+}
