@@ -7,6 +7,7 @@ mod ci;
 mod command;
 mod demo;
 mod fuzz;
+mod oracle;
 mod setup;
 mod test;
 

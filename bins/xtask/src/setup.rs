@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use ztag_test_support::{Failure, locate, tools_folder};
 
 use crate::command::{cargo, execute};
+use crate::oracle;
 
 /// Programs that Debian packages, with the package.
 const PACKAGED: [(&str, &str); 7] = [
@@ -44,6 +45,7 @@ pub(crate) fn install() -> Result<(), Failure> {
     if !wheels.is_empty() && !can_make_venv() {
         packages.push("python3-venv");
     }
+    packages.extend(oracle::missing());
     if !packages.is_empty() {
         install_packages(&packages)?;
     }
