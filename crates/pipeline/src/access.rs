@@ -19,7 +19,7 @@ use ztag_types::{EndpointName, ReasonCode, Reply};
 use crate::decide::Pipeline;
 use crate::judge::Permitted;
 use crate::plan::{Endpoint, EndpointState, Plan, Selection};
-use crate::service::respond_as;
+use crate::service::respond;
 use crate::unjudged::Unjudged;
 
 /// Bytes of a request body that a rule reads.
@@ -118,7 +118,7 @@ where
         Box::pin(async move {
             match gate.ask(request).await {
                 Ok(permitted) => inner.call(permitted).await,
-                Err(reply) => Ok(respond_as(reply)),
+                Err(reply) => Ok(respond(reply)),
             }
         })
     }

@@ -1,7 +1,5 @@
 //! A request judged where it shall go on from: it comes back only with its permit.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use ztag_admission::{CapturePolicy, Hop, Refused, capture};
 use ztag_types::{
@@ -109,7 +107,7 @@ impl Pipeline {
     /// Lets everybody pass whose request can be read in one way only.
     pub fn judge_public<B>(
         &self,
-        access: &Arc<PublicAccess>,
+        access: &PublicAccess,
         generation: u64,
         hop: Hop,
         body: B,

@@ -1,16 +1,15 @@
 //! The public face of forward-auth: routes a proxy's question to its endpoint.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
+use std::net::SocketAddr;
 use ztag_admission::{Hop, Refused};
 use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
 use ztag_types::{ReasonCode, Reply};
 
 use crate::decide::Pipeline;
+use crate::intake::Intake;
 use crate::plan::{Endpoint, EndpointState, Selection};
 use crate::route::{Route, route};
 use crate::unjudged::Unjudged;
@@ -20,8 +19,7 @@ use crate::unjudged::Unjudged;
 pub struct DecisionService {
     pipeline: Pipeline,
     correlation: Option<HeaderName>,
-    max_body: usize,
-    body_timeout: Duration,
+    intake: Intake,
     shutdown: Shutdown,
 }
 
@@ -34,12 +32,10 @@ impl DecisionService {
         limits: &LimitsSpec,
         shutdown: Shutdown,
     ) -> Self {
-        let (max_body, body_timeout) = (limits.max_body_bytes, limits.body_timeout.get());
         Self {
             pipeline,
             correlation,
-            max_body,
-            body_timeout,
+            intake: Intake::new(limits),
             shutdown,
         }
     }
@@ -90,7 +86,7 @@ impl DecisionService {
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let body = if endpoint.capture.reads_body() {
-            self.read(body).await
+            self.intake.read(body).await
         } else {
             Some(Bytes::new())
         };
@@ -113,16 +109,6 @@ impl DecisionService {
         };
         self.pipeline.telemetry().observe(&decided.record);
         decided.decision.into_reply()
-    }
-
-    /// The body, unless it is too large or too slow.
-    async fn read(&self, body: Incoming) -> Option<Bytes> {
-        let collected = Limited::new(body, self.max_body).collect();
-        let collected = tokio::time::timeout(self.body_timeout, collected)
-            .await
-            .ok()?
-            .ok()?;
-        Some(collected.to_bytes())
     }
 
     /// Whether the last configuration read is the one in force, and nothing is draining.
@@ -173,12 +159,8 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
     }
 }
 
-pub(crate) fn respond(reply: Reply) -> Response<Full<Bytes>> {
-    respond_as(reply)
-}
-
-/// `reply` as a response with any body that can be made of bytes.
-pub(crate) fn respond_as<B: From<Bytes>>(reply: Reply) -> Response<B> {
+/// `reply` as a response.
+pub fn respond<B: From<Bytes>>(reply: Reply) -> Response<B> {
     let mut response = Response::new(B::from(reply.body));
     *response.status_mut() = reply.status;
     response.headers_mut().reserve(reply.headers.len() + 1);

@@ -1,0 +1,34 @@
+//! Reading the request bodies that rules read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use ztag_server::{Incoming, LimitsSpec};
+
+/// How much of a body is taken in, and how long that may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Intake {
+    max_bytes: usize,
+    timeout: Duration,
+}
+
+impl Intake {
+    /// As `limits` say.
+    pub fn new(limits: &LimitsSpec) -> Self {
+        Self {
+            max_bytes: limits.max_body_bytes,
+            timeout: limits.body_timeout.get(),
+        }
+    }
+
+    /// The body, unless it is too large or too slow.
+    pub async fn read(self, body: Incoming) -> Option<Bytes> {
+        let collected = Limited::new(body, self.max_bytes).collect();
+        let collected = tokio::time::timeout(self.timeout, collected)
+            .await
+            .ok()?
+            .ok()?;
+        Some(collected.to_bytes())
+    }
+}
