@@ -1,23 +1,26 @@
 //! The stage: who asks, or the answer that tells them to say so.
 
-use std::borrow::Cow;
-use std::future::{Future, ready};
+mod refusals;
 
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use smallvec::SmallVec;
 use ztag_expr::TemplateFiles;
+use ztag_token::Refusal;
 use ztag_types::{
-    Admitted, ConfigPath, Diagnostic, EndpointName, Halt, Outcome, Reads, Reason, ReasonCode,
-    Snapshot, Stage, StageName, Trace,
+    Admitted, ConfigPath, Credential, Diagnostic, EndpointName, Halt, Outcome, Reads, Reason,
+    ReasonCode, Snapshot, Stage, StageName, Trace,
 };
 
 use crate::answer::Answer;
+use crate::certificates::Unaccepted;
 use crate::compile;
-use crate::credentials::{Malformed, Sources};
+use crate::credentials::Sources;
 use crate::error::Refused;
 use crate::policy::CapturePolicy;
 use crate::spec::AdmissionSpec;
 use crate::token_sources::TokenSources;
+use crate::tokens::{PROOF, Presented, Scheme, Tokens};
 
 /// The compiled admission of one endpoint.
 #[derive(Debug)]
@@ -44,7 +47,8 @@ pub struct AdmissionDeps<'a> {
 /// Names of the credentials an endpoint accepts: to be stripped and redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CredentialNames {
-    /// Header fields, lower case, `authorization` included where a scheme of it is accepted.
+    /// Header fields, lower case, `authorization` included where a scheme of it is accepted, and
+    /// `dpop` where tokens are.
     pub headers: Vec<Box<str>>,
     /// Query parameters.
     pub queries: Vec<Box<str>>,
@@ -75,14 +79,10 @@ impl Admission {
             CapturePolicy::compile(&spec.forward_proxy_policy, &proxies, &mut findings);
         let path = path.key("authentication");
         let authentication = &spec.authentication;
-        let sources = compile::sources(&authentication.allow, &path.key("allow"), &mut findings);
-        let answer = compile::answer(
-            authentication,
-            &path,
-            deps.endpoint,
-            deps.files,
-            &mut findings,
-        );
+        let allow = path.key("allow");
+        let sources = compile::sources(&authentication.allow, &allow, deps.tokens, &mut findings);
+        let tokens = sources.tokens.as_ref();
+        let answer = compile::answer(authentication, &path, deps, tokens, &mut findings);
         let Some(answer) = answer.filter(|_| !findings.iter().any(Diagnostic::is_error)) else {
             return Err(findings);
         };
@@ -129,24 +129,120 @@ impl Admission {
         &self.reads
     }
 
-    /// Who asks, or the answer that asks for credentials.
+    /// Identifiers of the issuers whose signed tokens are accepted.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        let verifier = self
+            .sources
+            .tokens
+            .iter()
+            .filter_map(|own| own.verifier.as_ref());
+        verifier
+            .flat_map(|own| own.issuers())
+            .map(|issuer| &**issuer.name())
+    }
+
+    /// Identifiers of the issuers that are asked about tokens.
+    pub fn introspected_issuers(&self) -> impl Iterator<Item = &str> {
+        let asked = self
+            .sources
+            .tokens
+            .iter()
+            .flat_map(|own| &own.introspectors);
+        asked.map(|introspector| introspector.issuer())
+    }
+
+    /// Whether client certificates are accepted.
+    pub const fn accepts_certificates(&self) -> bool {
+        self.sources.certificates.is_some()
+    }
+
+    /// Who asks, or the answer that asks for credentials, by what is known now: where keys would
+    /// have to be fetched or an issuer be asked, the request is turned away undecided. The stage
+    /// waits for them instead.
     ///
     /// A credential that is there but cannot be read is no credential, and nobody is taken for
     /// anonymous who meant to be somebody: it halts where anonymous requests would pass, too.
     pub fn admit(&self, snapshot: &Snapshot) -> Result<Admitted, Halt> {
-        let stripped = snapshot.client.proxy_stripped;
-        let credentials = match self.sources.collect(snapshot) {
-            Ok(credentials) => credentials,
-            Err(Malformed(what)) => {
-                let reason = Reason::with_detail(ReasonCode::CredentialsMalformed, what);
-                return Err(self.turn_away(snapshot, reason, what.into()));
+        match self.begin(snapshot)? {
+            Begun::Admitted(admitted) => Ok(admitted),
+            Begun::Waits(waiting) => {
+                let scheme = waiting.presented.scheme;
+                Err(self.refuse_token(snapshot, scheme, Refusal::KeysUnavailable))
+            }
+        }
+    }
+
+    fn begin<'a>(&'a self, snapshot: &'a Snapshot) -> Result<Begun<'a>, Halt> {
+        let credentials = self.sources.collect(snapshot);
+        let credentials = credentials.map_err(|malformed| self.malformed(snapshot, malformed))?;
+        let presented = match &self.sources.tokens {
+            None => None,
+            Some(tokens) => {
+                let found = tokens.find(snapshot);
+                let found = found.map_err(|unfit| self.unfit(snapshot, unfit))?;
+                found.map(|presented| (tokens, presented))
             }
         };
+        let Some((tokens, presented)) = presented else {
+            return self.conclude(snapshot, credentials).map(Begun::Admitted);
+        };
+        match tokens.check(presented, snapshot) {
+            Some(judged) => self
+                .finish(snapshot, credentials, presented.scheme, judged)
+                .map(Begun::Admitted),
+            None => Ok(Begun::Waits(Waiting {
+                tokens,
+                presented,
+                credentials,
+            })),
+        }
+    }
+
+    async fn wait(&self, snapshot: &Snapshot, waiting: Waiting<'_>) -> Result<Admitted, Halt> {
+        let Waiting {
+            tokens,
+            presented,
+            credentials,
+        } = waiting;
+        let judged = tokens.ask(presented, snapshot).await;
+        self.finish(snapshot, credentials, presented.scheme, judged)
+    }
+
+    fn finish(
+        &self,
+        snapshot: &Snapshot,
+        mut credentials: Credentials,
+        scheme: Scheme,
+        judged: Result<Credential, Refusal>,
+    ) -> Result<Admitted, Halt> {
+        let judged = judged.map_err(|refusal| self.refuse_token(snapshot, scheme, refusal));
+        credentials.push(judged?);
+        self.conclude(snapshot, credentials)
+    }
+
+    /// The last credential is the certificate. One that is not accepted is overlooked beside
+    /// another credential: clients send the certificate they have.
+    fn conclude(
+        &self,
+        snapshot: &Snapshot,
+        mut credentials: Credentials,
+    ) -> Result<Admitted, Halt> {
+        if let Some(certificates) = &self.sources.certificates {
+            match certificates.find(snapshot) {
+                Ok(found) => credentials.extend(found),
+                Err(Unaccepted(what)) if credentials.is_empty() => {
+                    let reason = Reason::with_detail(ReasonCode::CertificateRefused, what);
+                    return Err(self.turn_away(snapshot, reason, what));
+                }
+                Err(_) => {}
+            }
+        }
+        let stripped = snapshot.client.proxy_stripped;
         let authenticated = !credentials.is_empty();
         if !authenticated && self.required && !self.none {
             let what = noted(stripped, MISSING);
             let reason = Reason::with_detail(ReasonCode::CredentialsMissing, what);
-            return Err(self.turn_away(snapshot, reason, what.into()));
+            return Err(self.turn_away(snapshot, reason, what));
         }
         let reason = match (authenticated, self.none) {
             (true, _) => SATISFIED,
@@ -172,19 +268,6 @@ impl Admission {
             reply: Box::new(reply),
         }
     }
-
-    fn turn_away(&self, snapshot: &Snapshot, reason: Reason, told: Cow<'static, str>) -> Halt {
-        let denied = Admitted {
-            credentials: SmallVec::new(),
-            authenticated: false,
-            reason: told,
-        };
-        Halt {
-            outcome: Outcome::Fail,
-            reason,
-            reply: Box::new(self.answer.challenge(snapshot, &denied)),
-        }
-    }
 }
 
 impl Stage for Admission {
@@ -192,14 +275,29 @@ impl Stage for Admission {
     type Input<'a> = &'a Snapshot;
     type Output = Admitted;
 
-    fn run<'a>(
-        &'a self,
-        input: &'a Snapshot,
-        _trace: &mut Trace,
-    ) -> impl Future<Output = Result<Admitted, Halt>> + Send {
-        ready(self.admit(input))
+    async fn run<'a>(&'a self, input: &'a Snapshot, _trace: &mut Trace) -> Result<Admitted, Halt> {
+        match self.begin(input)? {
+            Begun::Admitted(admitted) => Ok(admitted),
+            // Boxed: a request whose token is known shall not pay for the size of a fetch.
+            Begun::Waits(waiting) => Box::pin(self.wait(input, waiting)).await,
+        }
     }
 }
+
+/// How far admission comes without waiting.
+enum Begun<'a> {
+    Admitted(Admitted),
+    Waits(Waiting<'a>),
+}
+
+/// A request whose token somebody else must be asked about.
+struct Waiting<'a> {
+    tokens: &'a Tokens,
+    presented: Presented<'a>,
+    credentials: Credentials,
+}
+
+type Credentials = SmallVec<[Credential; 2]>;
 
 /// A sentence, and the same with the note that forwarding headers were dropped.
 type Noted = [&'static str; 2];
@@ -226,13 +324,23 @@ const fn noted(stripped: bool, [plain, noted]: Noted) -> &'static str {
 }
 
 fn names(sources: &Sources) -> CredentialNames {
-    let authorization = (sources.basic || sources.bearer).then_some(AUTHORIZATION);
-    let headers = authorization.iter().chain(&sources.headers);
+    let tokens = sources.tokens.is_some();
+    let authorization = sources.basic || sources.bearer || tokens;
+    let authorization = authorization.then_some(AUTHORIZATION.as_str());
+    let headers = sources.headers.iter().map(HeaderName::as_str);
+    let headers = authorization
+        .into_iter()
+        .chain(tokens.then_some(PROOF))
+        .chain(headers);
     CredentialNames {
-        headers: headers.map(|name| name.as_str().into()).collect(),
+        headers: headers.map(Into::into).collect(),
         queries: sources.queries.clone(),
     }
 }
 
 #[cfg(test)]
+mod mint;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

@@ -9,6 +9,8 @@ use ztag_types::{
     Snapshot, Timestamp, View,
 };
 
+use crate::challenge::Challenges;
+
 const UNAUTHENTICATED: &str = "authentication required";
 const REFUSED: &str = "request refused";
 
@@ -19,6 +21,9 @@ pub(crate) struct Answer {
     /// Challenge, configured fields, content type: each name once, ready to send.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Option<Template>,
+    /// Challenges of tokens, where they are taken and the configuration does not write the
+    /// challenge itself.
+    pub(crate) challenges: Option<Challenges>,
     pub(crate) endpoint: EndpointName,
 }
 
@@ -39,6 +44,25 @@ impl Answer {
             headers: self.headers.clone(),
             body: self.body(&slots, UNAUTHENTICATED),
         }
+    }
+
+    /// To a request whose token does not admit it: the same with another challenge, and perhaps
+    /// another status.
+    pub(crate) fn refused(&self, snapshot: &Snapshot, denied: &Admitted, said: Said) -> Reply {
+        let mut reply = self.challenge(snapshot, denied);
+        reply.status = said.status.unwrap_or(reply.status);
+        if self.challenges.is_some() {
+            reply.headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
+            let challenge = said.challenge.map(|value| (WWW_AUTHENTICATE, value));
+            reply.headers.extend(challenge);
+        }
+        let nonce = said
+            .nonce
+            .and_then(|nonce| HeaderValue::try_from(nonce).ok());
+        reply
+            .headers
+            .extend(nonce.map(|value| (DPOP_NONCE.clone(), value)));
+        reply
     }
 
     /// To a request that must not be read: no challenge and no redirect, since no credential would
@@ -84,6 +108,17 @@ impl Answer {
         }
     }
 }
+
+/// What is said of a token beside the configured answer.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) challenge: Option<HeaderValue>,
+    /// The nonce that the next proof must hold (RFC 9449 section 9).
+    pub(crate) nonce: Option<String>,
+}
+
+static DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// The `admission` root of a request that was not admitted.
 struct Denied<'a>(AdmissionView<'a>);

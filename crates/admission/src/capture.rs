@@ -63,8 +63,8 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
     let metadata = screen::screen(&hop.headers, policy)?;
     screen::unify(&mut hop.headers, policy)?;
     let (line, query, client) = match original(&hop, policy, metadata) {
-        Err(fault) if policy.development_mode() && fault.is_about_proxies() => {
-            screen::strip(&mut hop.headers);
+        Err(fault) if policy.forgives(fault) => {
+            screen::strip(&mut hop.headers, policy);
             let (line, query) = canonical_line(own_words(&hop)?, policy)?;
             let client = Client {
                 proxy_stripped: metadata,
@@ -74,6 +74,7 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
         }
         other => other?,
     };
+    screen::strip_certificates(&mut hop.headers, policy);
     check_single(&line, &query, policy)?;
     let own_query = own_query(&hop, policy, &query)?;
     let body = if policy.reads_body() {
@@ -161,6 +162,7 @@ fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> 
         return match policy.dialect() {
             Dialect::Direct => Ok(Client {
                 trusted_proxy: true,
+                certificate: passed_on(hop, policy)?,
                 ..peer_alone(hop)
             }),
             _ => Err(Fault::forwarded("forwarded chain missing client hop")),
@@ -189,9 +191,16 @@ fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> 
         } else {
             SmolStr::default()
         },
-        // The peer is a proxy: its own certificate is not that of the client.
-        certificate: None,
+        certificate: passed_on(hop, policy)?,
     })
+}
+
+/// The certificate that the trusted peer passes on. Its own is not that of the client.
+fn passed_on(hop: &Hop, policy: &CapturePolicy) -> Result<Option<Arc<ClientCertificate>>, Fault> {
+    match policy.certificate_header() {
+        None => Ok(None),
+        Some(header) => Ok(header.read(&hop.headers)?.map(Arc::new)),
+    }
 }
 
 fn joined(

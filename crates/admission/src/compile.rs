@@ -1,5 +1,7 @@
 //! From the specs to the compiled admission, with everything that is wrong.
 
+mod tokens;
+
 use std::collections::BTreeSet;
 
 use http::header::{
@@ -9,17 +11,30 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use ztag_expr::{Shape, Template, TemplateFiles, Vocabulary};
 use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName, Headers, Root};
 
+use self::tokens::tokens;
+use crate::admission::AdmissionDeps;
 use crate::answer::{Answer, plain_text};
+use crate::certificates::Certificates;
+use crate::challenge::Challenges;
 use crate::credentials::Sources;
 use crate::spec::{AdmissionResponseSpec, AllowSpec, AuthenticationSpec, ChallengeSpec};
+use crate::token_sources::TokenSources;
+use crate::tokens::Tokens;
 
 /// Compiles where credentials may stand.
 pub(crate) fn sources(
     spec: &AllowSpec,
     path: &ConfigPath,
+    judges: &dyn TokenSources,
     findings: &mut Vec<Diagnostic>,
 ) -> Sources {
-    let mut sources = Sources::default();
+    let certificates = spec.client_certificate.as_ref();
+    let mut sources = Sources {
+        tokens: tokens(spec, path, judges, findings),
+        certificates: certificates
+            .map(|own| Certificates::compile(own, &path.key("clientCertificate"), findings)),
+        ..Sources::default()
+    };
     schemes(spec, &path.key("authorization"), &mut sources, findings);
     let headers = path.key("header");
     for (index, name) in spec.header.iter().enumerate() {
@@ -42,11 +57,16 @@ pub(crate) fn sources(
             sources.queries.push(name.into());
         }
     }
-    let named = !(spec.authorization.is_empty() && spec.header.is_empty() && spec.query.is_empty());
-    if !named && !spec.none {
+    if !names_source(spec) && !spec.none {
         findings.push(no_source(path));
     }
     sources
+}
+
+const fn names_source(spec: &AllowSpec) -> bool {
+    let verified =
+        !spec.jwt.is_empty() || !spec.introspection.is_empty() || spec.client_certificate.is_some();
+    verified || !spec.authorization.is_empty() || !spec.header.is_empty() || !spec.query.is_empty()
 }
 
 fn schemes(
@@ -130,24 +150,41 @@ fn unsupported(word: &str, supported: &[&str], path: &ConfigPath) -> Diagnostic 
 pub(crate) fn answer(
     spec: &AuthenticationSpec,
     path: &ConfigPath,
-    endpoint: &EndpointName,
-    files: &TemplateFiles,
+    deps: AdmissionDeps<'_>,
+    tokens: Option<&Tokens>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Answer> {
     let challenge = spec
         .challenge
         .as_ref()
         .and_then(|spec| challenge(spec, &path.key("challenge"), findings));
+    let challenges = tokens.map(|tokens| challenges(spec, deps.endpoint, tokens));
+    let challenge = challenge.or_else(|| challenges.as_ref()?.plain());
     let path = path.key("response");
     let status = status(&spec.response, &path.key("status"), findings);
     let headers = headers(&spec.response, challenge, &path.key("headers"), findings);
-    let body = body(&spec.response, &path, files, findings);
+    let body = body(&spec.response, &path, deps.files, findings);
     Some(Answer {
         status: status?,
         headers,
         body,
-        endpoint: endpoint.clone(),
+        challenges: challenges.filter(|_| !writes_challenge(&spec.response)),
+        endpoint: deps.endpoint.clone(),
     })
+}
+
+/// Challenges in the realm of the configured one, else in one of the endpoint's name.
+fn challenges(spec: &AuthenticationSpec, endpoint: &EndpointName, tokens: &Tokens) -> Challenges {
+    let configured = spec.challenge.as_ref().map(|own| own.realm.as_str());
+    let mut realm = String::new();
+    push_quoted(&mut realm, configured.unwrap_or(endpoint.as_str()));
+    Challenges::new(realm, tokens.proofs.as_deref())
+}
+
+/// Whether the configuration sends a challenge of its own making.
+fn writes_challenge(spec: &AdmissionResponseSpec) -> bool {
+    let mut names = spec.headers.keys();
+    names.any(|name| name.trim().eq_ignore_ascii_case(WWW_AUTHENTICATE.as_str()))
 }
 
 /// The value of `WWW-Authenticate`.

@@ -7,7 +7,9 @@ use http::header::AUTHORIZATION;
 use smallvec::SmallVec;
 use ztag_types::{Credential, Secret, Snapshot};
 
+use crate::certificates::Certificates;
 use crate::forwarded::text;
+use crate::tokens::Tokens;
 
 /// The places where an endpoint looks for credentials.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub(crate) struct Sources {
     pub(crate) bearer: bool,
     pub(crate) headers: Vec<HeaderName>,
     pub(crate) queries: Vec<Box<str>>,
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) certificates: Option<Certificates>,
 }
 
 /// An allowed credential is there and cannot be read.
@@ -23,7 +27,8 @@ pub(crate) struct Sources {
 pub(crate) struct Malformed(pub(crate) &'static str);
 
 impl Sources {
-    /// The credentials presented, in the order basic, bearer, headers, query.
+    /// The credentials presented that nobody else vouches for, in the order basic, bearer, headers,
+    /// query.
     ///
     /// A header value is taken whole, without surrounding blanks; an empty one is none.
     pub(crate) fn collect(

@@ -1,6 +1,7 @@
 //! What a proxy says about the original request, one dialect per endpoint.
 
 mod caddy;
+mod certificate;
 mod chain;
 pub(crate) mod direct;
 mod envoy;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::capture::Hop;
 use crate::error::Fault;
 
+pub use certificate::CertificateFormat;
+pub(crate) use certificate::CertificateHeader;
 pub use chain::{Chain, MAX_HOPS, x_forwarded_for};
 pub use rfc7239::forwarded;
 
@@ -103,8 +106,14 @@ pub(crate) fn own_words(hop: &Hop) -> Result<Words<'_>, Fault> {
 
 /// Whether a header field of this name speaks about an earlier hop, true or not.
 pub(crate) fn is_metadata(name: &str) -> bool {
-    name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("x-original-")
+    name == "forwarded"
+        || name.starts_with("x-forwarded-")
+        || name.starts_with("x-original-")
+        || CLIENT_CERTIFICATE.contains(&name)
 }
+
+/// The fields of RFC 9440, which only the proxy that terminates TLS may send (section 2.4).
+pub(crate) const CLIENT_CERTIFICATE: [&str; 2] = ["client-cert", "client-cert-chain"];
 
 /// The chain that `X-Forwarded-For` and `Forwarded` agree on; `None` when neither is there.
 pub(crate) fn agreed_chain(headers: &HeaderMap) -> Result<Option<Chain>, Fault> {

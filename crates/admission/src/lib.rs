@@ -6,6 +6,8 @@ mod answer;
 mod body;
 pub mod canonical;
 mod capture;
+mod certificates;
+mod challenge;
 mod compile;
 mod correlation;
 mod credentials;
@@ -17,6 +19,7 @@ mod screen;
 mod spec;
 mod text;
 mod token_sources;
+mod tokens;
 mod trust;
 
 pub use adapt::adapt;
@@ -24,11 +27,11 @@ pub use admission::{Admission, AdmissionDeps, Compiled, CredentialNames};
 pub use capture::{Hop, capture};
 pub use correlation::correlation;
 pub use error::{Fault, Refused};
-pub use forwarded::Dialect;
+pub use forwarded::{CertificateFormat, Dialect};
 pub use policy::CapturePolicy;
 pub use route_target::RouteTarget;
 pub use spec::{
-    AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, ChallengeSpec,
-    ForwardProxySpec,
+    AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, CertificateHeaderSpec,
+    ChallengeSpec, ClientCertificateSpec, ForwardProxySpec, Untrusted,
 };
 pub use token_sources::{NoTokens, TokenSources};

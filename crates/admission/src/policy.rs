@@ -3,11 +3,12 @@
 use std::num::NonZeroU8;
 
 use http::HeaderName;
-use ztag_types::{Code, ConfigPath, Diagnostic, Reads};
+use ztag_types::{Code, ConfigPath, Diagnostic, Reads, ReasonCode};
 
 use crate::canonical::PathRules;
-use crate::forwarded::Dialect;
-use crate::spec::ForwardProxySpec;
+use crate::error::Fault;
+use crate::forwarded::{CertificateHeader, Dialect};
+use crate::spec::{ForwardProxySpec, Untrusted};
 use crate::trust::TrustedProxies;
 
 /// The compiled [`ForwardProxySpec`], and what the endpoint's expressions read.
@@ -16,6 +17,8 @@ pub struct CapturePolicy {
     dialect: Dialect,
     trusted: TrustedProxies,
     development_mode: bool,
+    drops_untrusted: bool,
+    certificate: Option<CertificateHeader>,
     hops: Option<NonZeroU8>,
     path_rules: PathRules,
     allow_method_override: bool,
@@ -59,6 +62,16 @@ impl CapturePolicy {
         if spec.dialect != Dialect::Direct && spec.trusted_proxy_ips.is_empty() {
             findings.push(lonely_dialect(spec, path));
         }
+        if spec.untrusted == Untrusted::Drop && spec.dialect != Dialect::Direct {
+            findings.push(mute_dialect(spec, path));
+        }
+        let certificate = spec.client_certificate.as_ref().and_then(|own| {
+            let path = path.key("clientCertificate");
+            if spec.trusted_proxy_ips.is_empty() {
+                findings.push(unheard_certificate(&path));
+            }
+            CertificateHeader::compile(own, &path, findings)
+        });
         if spec.development_mode {
             let message = "development mode lets requests of untrusted proxies in";
             let path = path.key("developmentMode");
@@ -68,6 +81,8 @@ impl CapturePolicy {
             dialect: spec.dialect,
             trusted,
             development_mode: spec.development_mode,
+            drops_untrusted: spec.untrusted == Untrusted::Drop,
+            certificate,
             hops: spec.hops,
             path_rules: PathRules {
                 parameters: spec.allow_path_parameters,
@@ -167,8 +182,21 @@ impl CapturePolicy {
         &self.trusted
     }
 
-    pub(crate) const fn development_mode(&self) -> bool {
-        self.development_mode
+    /// Whether the words that caused `fault` are dropped instead of refused.
+    pub(crate) fn forgives(&self, fault: Fault) -> bool {
+        self.development_mode && fault.is_about_proxies()
+            || self.drops_untrusted && fault.code() == ReasonCode::ProxyUntrusted
+    }
+
+    /// Where a trusted proxy passes the client's certificate on.
+    pub(crate) const fn certificate_header(&self) -> Option<&CertificateHeader> {
+        self.certificate.as_ref()
+    }
+
+    pub(crate) fn is_certificate_header(&self, name: &str) -> bool {
+        self.certificate
+            .as_ref()
+            .is_some_and(|own| own.name() == name)
     }
 
     pub(crate) const fn hops(&self) -> Option<NonZeroU8> {
@@ -213,4 +241,20 @@ fn lonely_dialect(spec: &ForwardProxySpec, path: &ConfigPath) -> Diagnostic {
     } else {
         Diagnostic::error(Code::MissingKey, &path, message).hint(hint)
     }
+}
+
+/// Where every request is a question of the proxy, what a stranger asks is nobody's request.
+fn mute_dialect(spec: &ForwardProxySpec, path: &ConfigPath) -> Diagnostic {
+    let message = format!(
+        "`drop` leaves nothing of a request in dialect `{}`",
+        spec.dialect.as_str()
+    );
+    let hint = "drop words of proxies where clients come themselves: dialect `direct`";
+    Diagnostic::error(Code::Conflict, &path.key("untrusted"), message).hint(hint)
+}
+
+fn unheard_certificate(path: &ConfigPath) -> Diagnostic {
+    let message = "certificates are believed from trusted proxies only, and none is listed";
+    let hint = "list the proxy that terminates TLS under `trustedProxyIPs`";
+    Diagnostic::error(Code::MissingKey, path, message).hint(hint)
 }

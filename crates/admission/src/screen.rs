@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ztag_types::Headers;
 
 use crate::error::Fault;
-use crate::forwarded::{is_metadata, text};
+use crate::forwarded::{CLIENT_CERTIFICATE, is_metadata, text};
 use crate::policy::CapturePolicy;
 
 /// Refuses what nobody may read, and says whether words of a proxy are present.
@@ -21,6 +21,7 @@ pub(crate) fn screen(headers: &HeaderMap, policy: &CapturePolicy) -> Result<bool
                 "a header passes for one that the reply sets",
             ));
         }
+        metadata |= policy.is_certificate_header(name);
         match name.as_bytes().first() {
             Some(b'x' | b'f') => {
                 metadata |= is_metadata(name);
@@ -29,6 +30,7 @@ pub(crate) fn screen(headers: &HeaderMap, policy: &CapturePolicy) -> Result<bool
                 }
             }
             Some(b'c') if name == CONNECTION.as_str() => check_connection(text(value))?,
+            Some(b'c') => metadata |= is_metadata(name),
             _ => {}
         }
     }
@@ -65,14 +67,24 @@ pub(crate) fn unify(headers: &mut HeaderMap, policy: &CapturePolicy) -> Result<(
 }
 
 /// Drops every word of a proxy.
-pub(crate) fn strip(headers: &mut HeaderMap) {
+pub(crate) fn strip(headers: &mut HeaderMap, policy: &CapturePolicy) {
     let spoken: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_metadata(name.as_str()))
+        .filter(|name| is_metadata(name.as_str()) || policy.is_certificate_header(name.as_str()))
         .cloned()
         .collect();
     for name in spoken {
         headers.remove(name);
+    }
+}
+
+/// Drops the certificate that a proxy passed on: it is read, and nobody else shall read it again.
+pub(crate) fn strip_certificates(headers: &mut HeaderMap, policy: &CapturePolicy) {
+    for name in CLIENT_CERTIFICATE {
+        headers.remove(name);
+    }
+    if let Some(own) = policy.certificate_header() {
+        headers.remove(own.name());
     }
 }
 

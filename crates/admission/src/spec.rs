@@ -6,7 +6,7 @@ use std::num::NonZeroU8;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::forwarded::Dialect;
+use crate::forwarded::{CertificateFormat, Dialect};
 
 /// What [`crate::Admission::compile`] takes: two sections of an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,8 +55,34 @@ pub struct AllowSpec {
     /// Names of query parameters that are credentials. Case counts. A query ends up in logs:
     /// prefer a header.
     pub query: Vec<String>,
+    /// Issuers, by their names under `issuers`, whose signed tokens (RFC 7519) are accepted as
+    /// `Authorization: Bearer` or, bound to a proof key (RFC 9449), as `Authorization: DPoP`. Each
+    /// is verified; one that is refused turns the request away.
+    pub jwt: Vec<String>,
+    /// Names under `introspection`: these are asked, in order, about tokens that no issuer under
+    /// `jwt` has signed (RFC 7662).
+    pub introspection: Vec<String>,
+    /// TLS client certificates that are a credential.
+    pub client_certificate: Option<ClientCertificateSpec>,
     /// Whether anonymous requests are admitted. Rules of such an endpoint cache nothing.
     pub none: bool,
+}
+
+/// Which client certificates are a credential: one entry of every list given must fit. Entries are
+/// exact texts, or `/regex/` for the whole text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClientCertificateSpec {
+    /// SPIFFE ids, such as `spiffe://example.org/ns/prod/sa/billing`.
+    pub spiffe_ids: Vec<String>,
+    /// DNS names of the certificate, lower case; one of them must fit.
+    pub dns: Vec<String>,
+    /// Subjects as RFC 4514 writes them, such as `CN=billing,O=Example`.
+    pub subjects: Vec<String>,
+    /// SHA-256 fingerprints: hexadecimal, with or without colons, or base64url (`x5t#S256`).
+    pub fingerprints: Vec<String>,
+    /// Whether every certificate that the listener or the trusted proxy verified will do.
+    pub any: bool,
 }
 
 /// A challenge telling the client how to authenticate.
@@ -106,9 +132,39 @@ pub struct ForwardProxySpec {
     /// Whether a path may hold `;` parameters (RFC 3986, section 3.3), which servers read in
     /// different ways.
     pub allow_path_parameters: bool,
+    /// What becomes of a request with words of a proxy, such as `X-Forwarded-For`, from a peer that
+    /// is not trusted: `refuse` it, or `drop` the words. To drop is for a gateway that faces
+    /// clients (dialect `direct`).
+    pub untrusted: Untrusted,
+    /// Where a trusted proxy that terminates TLS says which certificate its client proved to hold.
+    pub client_certificate: Option<CertificateHeaderSpec>,
     /// Whether `X-HTTP-Method-Override` and the like are let through to the backend, where they
     /// may change the method that was judged.
     pub allow_method_override: bool,
+}
+
+/// What becomes of words of a proxy that is not trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Untrusted {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// The words are dropped, the request is judged as its peer's own.
+    Drop,
+}
+
+/// The header field in which a trusted proxy passes the client's certificate on. Nobody else may
+/// send it, and neither rules nor backends see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CertificateHeaderSpec {
+    /// Name of the field, such as `client-cert`.
+    pub header: String,
+    /// How the certificate is written: `client-cert` (RFC 9440), `pem-urlencoded` (nginx
+    /// `$ssl_client_escaped_cert`, Traefik `X-Forwarded-Tls-Client-Cert`) or `xfcc` (the `Cert` of
+    /// Envoy's `X-Forwarded-Client-Cert`).
+    pub format: CertificateFormat,
 }
 
 const SCHEMES: [&str; 2] = ["basic", "bearer"];

@@ -8,6 +8,7 @@ mod expression;
 mod hybrid;
 mod shape;
 mod template;
+mod text_pattern;
 mod vocabulary;
 
 pub use condition::Condition;
@@ -16,4 +17,5 @@ pub use expression::Expression;
 pub use hybrid::Hybrid;
 pub use shape::Shape;
 pub use template::{Template, TemplateFiles};
+pub use text_pattern::TextPattern;
 pub use vocabulary::Vocabulary;

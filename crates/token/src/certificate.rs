@@ -10,6 +10,7 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 use ztag_types::{ClientCertificate, SmolStr, Timestamp, Value};
 
 use crate::binding::certificate_thumbprint;
+use crate::encoding;
 use crate::refusal::Refusal;
 
 /// Largest certificate read, in bytes.
@@ -45,6 +46,16 @@ pub fn read(der: &[u8]) -> Result<ClientCertificate, Refusal> {
         emails: names.emails,
         expires: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
     })
+}
+
+/// The SHA-256 fingerprint that `text` writes, 64 hexadecimal digits with or without colons or 43
+/// letters of base64url, in the spelling of [`ClientCertificate::fingerprint`].
+pub fn fingerprint(text: &str) -> Option<String> {
+    if encoding::decode(text).is_some_and(|hash| hash.len() == 32) {
+        return Some(text.to_owned());
+    }
+    let bytes = hex::decode(text.replace(':', "")).ok()?;
+    (bytes.len() == 32).then(|| encoding::encode(bytes))
 }
 
 fn invalid<E>(_: E) -> Refusal {
@@ -127,16 +138,7 @@ fn serial(raw: &[u8]) -> SmolStr {
         [0, rest @ ..] if !rest.is_empty() => rest,
         whole => whole,
     };
-    let mut text = String::with_capacity(2 * digits.len());
-    push_hex(&mut text, digits);
-    text.into()
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        // Writing into memory cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    hex::encode(digits).into()
 }
 
 /// A name as RFC 4514 writes it: last part first, special characters escaped, so that no value
@@ -181,7 +183,7 @@ fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) {
         _ => {
             // RFC 4514 section 2.4: the encoding, where there is no agreed text.
             text.push('#');
-            push_hex(text, attribute.as_slice());
+            text.push_str(&hex::encode(attribute.as_slice()));
         }
     }
 }
@@ -198,6 +200,7 @@ fn push_escaped(text: &mut String, value: &str) {
         if letter.is_control() {
             let mut bytes = [0; 4];
             for byte in letter.encode_utf8(&mut bytes).bytes() {
+                // Writing into memory cannot fail.
                 let _ = write!(text, "\\{byte:02x}");
             }
             continue;
@@ -300,6 +303,24 @@ mod tests {
             "https://example.org/a",
         ] {
             assert!(!is_spiffe_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_have_one_spelling() {
+        let own = certificate_thumbprint(b"certificate");
+        let bytes = encoding::decode(&own).unwrap();
+        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        for spelling in [
+            own.clone(),
+            hex.concat(),
+            hex.join(":"),
+            hex.concat().to_lowercase(),
+        ] {
+            assert_eq!(fingerprint(&spelling).as_ref(), Some(&own), "{spelling}");
+        }
+        for bad in ["", "ab", &hex[1..].concat(), "zz"] {
+            assert_eq!(fingerprint(bad), None, "{bad}");
         }
     }
 

@@ -105,6 +105,11 @@ impl Introspector {
         })
     }
 
+    /// The issuer that is asked.
+    pub fn issuer(&self) -> &str {
+        &self.policy.issuer
+    }
+
     /// Judges `token`. Needs a tokio runtime.
     ///
     /// # Errors

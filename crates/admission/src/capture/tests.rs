@@ -631,3 +631,153 @@ fn the_body_is_read_only_where_a_rule_reads_it() {
     let unread = capture(ask("{"), &reading(&[])).unwrap();
     assert_eq!(unread.body.json, Value::Null);
 }
+
+mod certificates {
+    use rcgen::{CertificateParams, KeyPair};
+    use ztag_types::ClientCertificate;
+
+    use super::*;
+    use crate::spec::{CertificateHeaderSpec, Untrusted};
+
+    fn pem_header(spec: &mut ForwardProxySpec) {
+        spec.client_certificate = Some(CertificateHeaderSpec {
+            header: "X-Ssl-Cert".to_owned(),
+            format: crate::CertificateFormat::PemUrlencoded,
+        });
+    }
+
+    fn passed_on() -> (String, String) {
+        let params = CertificateParams::new(vec!["billing.example".to_owned()]).unwrap();
+        let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let pem = made.pem();
+        let escaped =
+            percent_encoding::utf8_percent_encode(&pem, percent_encoding::NON_ALPHANUMERIC);
+        let fingerprint = ztag_token::certificate_thumbprint(made.der());
+        (escaped.to_string(), fingerprint)
+    }
+
+    #[test]
+    fn a_trusted_proxy_passes_the_certificate_on_and_nobody_else_reads_it() {
+        let policy = adjusted(Dialect::Traefik, pem_header);
+        let (value, fingerprint) = passed_on();
+        let hop = traefik(&[("x-ssl-cert", &value), ("client-cert", ":AAAA:")]);
+        let snapshot = capture(hop, &policy).unwrap();
+        let certificate = snapshot.client.certificate.as_ref().unwrap();
+        assert_eq!(certificate.fingerprint, fingerprint);
+        for name in ["x-ssl-cert", "client-cert"] {
+            assert!(snapshot.headers().raw().get(name).is_none(), "{name}");
+        }
+        let without = capture(traefik(&[]), &policy).unwrap();
+        assert!(without.client.certificate.is_none());
+    }
+
+    #[test]
+    fn attack_11_nobody_else_passes_a_certificate_on() {
+        let (value, _) = passed_on();
+        for (dialect, name) in [
+            (Dialect::Direct, "x-ssl-cert"),
+            (Dialect::Direct, "client-cert"),
+            (Dialect::Direct, "client-cert-chain"),
+            (Dialect::Direct, "x-forwarded-client-cert"),
+            (Dialect::Direct, "x-forwarded-tls-client-cert"),
+            (Dialect::Traefik, "x-ssl-cert"),
+        ] {
+            let policy = adjusted(dialect, pem_header);
+            let hop = hop(STRANGER, "/a", &[("host", "a"), (name, &value)]);
+            assert_eq!(refusal(hop, &policy), UNTRUSTED, "{name}");
+        }
+    }
+
+    #[test]
+    fn attack_11_words_of_strangers_are_dropped_where_that_is_asked_for() {
+        let policy = adjusted(Dialect::Direct, |spec| {
+            pem_header(spec);
+            spec.untrusted = Untrusted::Drop;
+        });
+        let (value, _) = passed_on();
+        let fields = [
+            ("host", "a"),
+            ("x-ssl-cert", value.as_str()),
+            ("client-cert", ":AAAA:"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=192.0.2.1"),
+            ("x-original-url", "/admin"),
+        ];
+        let snapshot = capture(hop(STRANGER, "/a", &fields), &policy).unwrap();
+        let names: Vec<_> = snapshot.headers().raw().keys().collect();
+        assert_eq!(names, ["host"]);
+        let client = &snapshot.client;
+        assert!(client.proxy_stripped && !client.trusted_proxy && client.certificate.is_none());
+        assert_eq!(
+            (&*client.address_text, snapshot.line.scheme),
+            ("203.0.113.7", "http")
+        );
+        // What a trusted proxy says wrongly is refused as ever.
+        let broken = [("host", "a"), ("x-forwarded-for", "nonsense")];
+        let refused = capture(hop(PROXY, "/a", &broken), &policy).unwrap_err();
+        assert_eq!(refused.fault.code(), ReasonCode::ForwardedInvalid);
+    }
+
+    #[test]
+    fn attack_51_the_certificate_of_a_proxy_is_not_that_of_its_client() {
+        let policy = adjusted(Dialect::Direct, |_| {});
+        let own = Some(Arc::new(ClientCertificate::default()));
+        let of = |peer: &str, fields: &[(&str, &str)]| {
+            let mut hop = hop(peer, "/a", fields);
+            hop.certificate = own.clone();
+            capture(hop, &policy).unwrap().client.certificate
+        };
+        let host = ("host", "a");
+        assert_eq!(of(STRANGER, &[host]), own);
+        assert_eq!(of(PROXY, &[host, ("x-forwarded-for", "192.0.2.1")]), None);
+        assert_eq!(of(PROXY, &[host, ("x-forwarded-proto", "https")]), None);
+    }
+
+    #[test]
+    fn what_cannot_work_is_told() {
+        let check = |adjust: fn(&mut ForwardProxySpec), expected: &str| {
+            let mut spec = ForwardProxySpec {
+                trusted_proxy_ips: vec!["10.0.0.0/8".to_owned()],
+                ..ForwardProxySpec::default()
+            };
+            adjust(&mut spec);
+            let mut findings = Vec::new();
+            CapturePolicy::compile(&spec, &ConfigPath::root(), &mut findings);
+            let shown: Vec<_> = findings
+                .iter()
+                .map(|own| format!("{} {}", own.code, own.path))
+                .collect();
+            assert_eq!(shown, [expected], "{findings:?}");
+        };
+        check(
+            |spec| {
+                spec.dialect = Dialect::Nginx;
+                spec.untrusted = Untrusted::Drop;
+            },
+            "C007 untrusted",
+        );
+        check(
+            |spec| {
+                pem_header(spec);
+                spec.trusted_proxy_ips.clear();
+            },
+            "C005 clientCertificate",
+        );
+        check(
+            |spec| spec.client_certificate = Some(CertificateHeaderSpec::default()),
+            "C005 clientCertificate.header",
+        );
+        for name in ["Authorization", "a b"] {
+            let spec = CertificateHeaderSpec {
+                header: name.to_owned(),
+                ..CertificateHeaderSpec::default()
+            };
+            let mut findings = Vec::new();
+            let path = ConfigPath::root();
+            let made = crate::forwarded::CertificateHeader::compile(&spec, &path, &mut findings);
+            assert!(made.is_none());
+            assert_eq!(findings[0].code, ztag_types::Code::InvalidName);
+        }
+    }
+}

@@ -140,7 +140,12 @@ fn challenge_of(challenge: ChallengeSpec, headers: &[(&str, &str)]) -> Vec<(Stri
     let mut findings = Vec::new();
     let files = TemplateFiles::empty();
     let endpoint = EndpointName::from("api");
-    let answer = answer(&spec, &ConfigPath::root(), &endpoint, &files, &mut findings).unwrap();
+    let deps = AdmissionDeps {
+        endpoint: &endpoint,
+        files: &files,
+        tokens: &crate::NoTokens,
+    };
+    let answer = answer(&spec, &ConfigPath::root(), deps, None, &mut findings).unwrap();
     let shown = |(name, value): (HeaderName, HeaderValue)| {
         (name.to_string(), value.to_str().unwrap().to_owned())
     };

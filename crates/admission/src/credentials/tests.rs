@@ -11,6 +11,7 @@ fn everything() -> Sources {
         bearer: true,
         headers: vec![HeaderName::from_static("x-api-key"), http::header::COOKIE],
         queries: vec!["token".into()],
+        ..Sources::default()
     }
 }
 

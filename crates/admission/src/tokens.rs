@@ -1,0 +1,236 @@
+//! Tokens that an issuer vouches for, and the proof that their sender may use them.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use url::Url;
+use ztag_token::{
+    AcceptedToken, Confirmation, Introspector, ProofVerifier, ProvenRequest, Refusal, Verifier,
+};
+use ztag_types::{Credential, RequestLine, Secret, Snapshot};
+
+use crate::forwarded::text;
+
+/// Who judges the tokens of an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    pub(crate) verifier: Option<Arc<Verifier>>,
+    pub(crate) introspectors: Box<[Arc<Introspector>]>,
+    pub(crate) proofs: Option<Arc<ProofVerifier>>,
+    /// Whether the endpoint takes a query parameter `access_token` for a credential of its own.
+    pub(crate) query_is_credential: bool,
+}
+
+/// A token as presented.
+#[derive(Clone, Copy)]
+pub(crate) struct Presented<'r> {
+    pub(crate) scheme: Scheme,
+    token: &'r str,
+}
+
+/// The scheme of `Authorization` under which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449 section 7.1.
+    Dpop,
+}
+
+/// The request is not one that carries a token as it should: `invalid_request` (RFC 6750 section
+/// 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) scheme: Scheme,
+    pub(crate) what: &'static str,
+}
+
+/// The query parameter of RFC 6750 section 2.3, which ends up in logs.
+pub(crate) const QUERY: &str = "access_token";
+
+pub(crate) const PROOF: &str = "dpop";
+
+impl Tokens {
+    /// The token of the request. It stands in `Authorization`, and nowhere else.
+    pub(crate) fn find<'r>(&self, snapshot: &'r Snapshot) -> Result<Option<Presented<'r>>, Unfit> {
+        let found = authorization(snapshot.subrequest.headers.raw())?;
+        let in_query = snapshot.query.get(QUERY).is_some();
+        if in_query && (found.is_some() || !self.query_is_credential) {
+            return Err(Unfit {
+                scheme: Scheme::Bearer,
+                what: "a token stands in the query",
+            });
+        }
+        Ok(found)
+    }
+
+    /// Judges by what is known now; `None` where keys must be fetched or an issuer asked.
+    pub(crate) fn check(
+        &self,
+        presented: Presented<'_>,
+        snapshot: &Snapshot,
+    ) -> Option<Result<Credential, Refusal>> {
+        match self.verifier.as_ref()?.check(presented.token) {
+            Ok(accepted) => Some(self.signed(accepted, presented, snapshot)),
+            Err(Refusal::KeyUnknown | Refusal::KeysUnavailable) => None,
+            Err(refusal) if self.asks_about(refusal) => None,
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
+    /// Judges as [`Self::check`] does, after fetching keys or asking an issuer.
+    pub(crate) async fn ask(
+        &self,
+        presented: Presented<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Credential, Refusal> {
+        if let Some(verifier) = &self.verifier {
+            match verifier.verify(presented.token).await {
+                Ok(accepted) => return self.signed(accepted, presented, snapshot),
+                Err(refusal) if self.asks_about(refusal) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        let accepted = self.introspect(presented.token).await?;
+        self.confirm(&accepted, presented, snapshot)?;
+        Ok(Credential::Introspected {
+            token: Secret::new(presented.token.into()),
+            principal: accepted,
+        })
+    }
+
+    /// Whether somebody is asked about a token that the verifier refused so: only about one that
+    /// none of its issuers signed.
+    fn asks_about(&self, refusal: Refusal) -> bool {
+        let foreign = matches!(
+            refusal,
+            Refusal::Malformed
+                | Refusal::HeaderInvalid
+                | Refusal::Encrypted
+                | Refusal::IssuerUnknown
+        );
+        foreign && !self.introspectors.is_empty()
+    }
+
+    /// The first to know the token decides. Without one, an issuer that could not be asked may
+    /// have been it.
+    async fn introspect(&self, token: &str) -> Result<Arc<AcceptedToken>, Refusal> {
+        let mut refused = Refusal::Inactive;
+        for introspector in &self.introspectors {
+            match introspector.verify(token).await {
+                Ok(accepted) => return Ok(accepted),
+                Err(_) if refused.is_transient() => {}
+                Err(refusal) => refused = refusal,
+            }
+        }
+        Err(refused)
+    }
+
+    fn signed(
+        &self,
+        accepted: Arc<AcceptedToken>,
+        presented: Presented<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Credential, Refusal> {
+        self.confirm(&accepted, presented, snapshot)?;
+        Ok(Credential::Jwt {
+            token: Secret::new(presented.token.into()),
+            principal: accepted,
+        })
+    }
+
+    /// Whether the sender holds the key that the token is bound to, if it is bound to one.
+    ///
+    /// A token bound to a proof key comes under `DPoP` with a proof (RFC 9449 section 7), one bound
+    /// to a certificate under `Bearer` over a connection with that certificate (RFC 8705 section
+    /// 3), any other under `Bearer`.
+    fn confirm(
+        &self,
+        accepted: &AcceptedToken,
+        presented: Presented<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<(), Refusal> {
+        let confirmation = Confirmation::of(accepted.claims())?;
+        match (confirmation, presented.scheme) {
+            (None, Scheme::Bearer) => Ok(()),
+            (None, Scheme::Dpop) => Err(Refusal::BindingMissing),
+            (Some(bound @ Confirmation::Certificate(_)), Scheme::Bearer) => {
+                let certificate = snapshot.client.certificate.as_ref();
+                bound.check_thumbprint(certificate.map(|own| &*own.fingerprint))
+            }
+            (Some(bound @ Confirmation::ProofKey(_)), Scheme::Dpop) => {
+                self.check_proof(bound, presented.token, snapshot)
+            }
+            (Some(_), _) => Err(Refusal::BindingMismatch),
+        }
+    }
+
+    fn check_proof(
+        &self,
+        confirmation: Confirmation<'_>,
+        token: &str,
+        snapshot: &Snapshot,
+    ) -> Result<(), Refusal> {
+        let proofs = self.proofs.as_ref().ok_or(Refusal::ProofInvalid)?;
+        let mut fields = snapshot.subrequest.headers.raw().get_all(PROOF).into_iter();
+        let (Some(proof), None) = (fields.next(), fields.next()) else {
+            return Err(Refusal::ProofInvalid);
+        };
+        let url = outside_url(&snapshot.line).ok_or(Refusal::ProofInvalid)?;
+        let request = ProvenRequest {
+            method: snapshot.line.method.as_str(),
+            url: &url,
+            token,
+            confirmation,
+        };
+        proofs.check(text(proof), &request)
+    }
+}
+
+/// The URL that the client asked for, as far as trusted proxies vouch for it, without its query.
+fn outside_url(line: &RequestLine) -> Option<Url> {
+    let (scheme, host) = (line.scheme, &line.host);
+    let path = line.uri.get(..line.path_len)?;
+    let url = match line.port {
+        Some(port) => format!("{scheme}://{host}:{port}{path}"),
+        None => format!("{scheme}://{host}{path}"),
+    };
+    Url::parse(&url).ok()
+}
+
+/// The token in `Authorization`, where its scheme is one for tokens.
+fn authorization(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Unfit> {
+    let mut fields = headers.get_all(AUTHORIZATION).into_iter();
+    let Some(value) = fields.next() else {
+        return Ok(None);
+    };
+    let value = text(value).trim_matches([' ', '\t']);
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
+        return Ok(None);
+    };
+    let unfit = |what| Err(Unfit { scheme, what });
+    if fields.next().is_some() {
+        return unfit("`authorization` is sent twice");
+    }
+    let token = token.trim_start_matches(' ');
+    if is_token68(token) {
+        Ok(Some(Presented { scheme, token }))
+    } else {
+        unfit("the token holds a character that no token has")
+    }
+}
+
+/// Whether `text` is a token as RFC 6750 section 2.1 and RFC 9110 section 11.2 write it.
+fn is_token68(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let legal = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
+    !body.is_empty() && body.bytes().all(legal)
+}
