@@ -6,6 +6,7 @@ use ztag_types::{ConfigPath, Findings};
 use crate::call::{Call, PageReply, Pages};
 use crate::compile::{LONGEST_WAIT, Settings, compile};
 use crate::connect::Connector;
+use crate::dial::Alpn;
 use crate::error::{BackendError, Failure, FailureKind};
 use crate::exchange::Exchange;
 use crate::outbound::Outbound;
@@ -51,7 +52,7 @@ impl Client {
         at: &ConfigPath,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let tls = Tls::compile(spec, material, at, findings)?;
+        let tls = Tls::compile(spec, material, Alpn::Http1, at, findings)?;
         Some(Self::from_settings(Settings {
             tls,
             ..self.settings.clone()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
+use crate::dial::Alpn;
 use crate::guard::AddressGuard;
 use crate::spec::ClientSpec;
 use crate::tls::{Tls, TlsMaterial};
@@ -51,7 +52,7 @@ pub(crate) fn compile(
         ));
     }
     let guard = AddressGuard::compile(&spec.address_guard, &at.key("addressGuard"), findings);
-    let tls = Tls::compile(&spec.tls, material, &at.key("tls"), findings);
+    let tls = Tls::compile(&spec.tls, material, Alpn::Http1, &at.key("tls"), findings);
     let settings = Settings {
         connect_timeout: spec.connect_timeout.get().min(LONGEST_WAIT),
         idle_timeout: spec.pool.idle_timeout.get().min(LONGEST_WAIT),
@@ -63,7 +64,7 @@ pub(crate) fn compile(
     (findings.errors() == before).then_some(settings)
 }
 
-fn positive(duration: Duration, at: &ConfigPath, findings: &mut Findings) {
+pub(crate) fn positive(duration: Duration, at: &ConfigPath, findings: &mut Findings) {
     if duration.is_zero() {
         let message = "must be longer than 0";
         findings.push(Diagnostic::error(Code::InvalidValue, at, message));

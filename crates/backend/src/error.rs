@@ -127,6 +127,11 @@ impl Failure {
         }
     }
 
+    /// A call or connection that took too long, as measured by whoever asked for it.
+    pub const fn timeout() -> Self {
+        Self::new(FailureKind::Timeout)
+    }
+
     /// The class.
     pub const fn kind(&self) -> FailureKind {
         self.kind

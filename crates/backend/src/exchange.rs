@@ -14,7 +14,8 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::call::PageReply;
-use crate::connect::{Connector, wraps_tls};
+use crate::connect::Connector;
+use crate::dial::wraps_tls;
 use crate::error::{Failure, FailureKind};
 use crate::outbound::Outbound;
 use crate::pool::{Channel, Origin};
@@ -120,7 +121,7 @@ impl Exchange<'_> {
         if let Ok(place) = places.try_acquire() {
             return Ok(place);
         }
-        let waited = timeout(self.connector.timeout, places.acquire()).await;
+        let waited = timeout(self.connector.dialer.timeout, places.acquire()).await;
         match waited {
             Ok(Ok(place)) => Ok(place),
             _ => Err(Failure::new(FailureKind::PoolExhausted).into()),

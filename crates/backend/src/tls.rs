@@ -11,6 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Secret};
 
+use crate::dial::Alpn;
 use crate::spec::{TlsSpec, TlsVersion};
 
 /// Certificates and keys in memory: reading them is I/O, building a client from them is not.
@@ -50,6 +51,25 @@ impl TlsMaterial {
             certificate,
             key,
         }
+    }
+
+    /// A fingerprint of all of it (BLAKE3): equal for equal material, and as good as never for
+    /// other. Tells whether connections made with it are as those made with other material.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: Option<&[u8]>| {
+            // With its length, so that no two lists of parts read the same; none is not empty.
+            let length = part.map_or(u64::MAX, |part| part.len() as u64);
+            hasher.update(&length.to_le_bytes());
+            hasher.update(part.unwrap_or_default());
+        };
+        add(self.ca.as_deref());
+        add(self.certificate.as_deref());
+        add(self.key.as_ref().map(|key| key.expose().as_slice()));
+        for certificate in &self.trusted {
+            add(Some(certificate));
+        }
+        hasher.finalize().into()
     }
 
     /// Reads the files that `spec`, standing at `at`, names, relative ones below `folder`; without
@@ -92,6 +112,8 @@ pub(crate) struct Tls {
     pub(crate) config: Arc<ClientConfig>,
     /// The name to verify, when it is not the host of the URL.
     pub(crate) name: Option<ServerName<'static>>,
+    /// What is offered.
+    pub(crate) protocol: Alpn,
 }
 
 impl Tls {
@@ -99,6 +121,7 @@ impl Tls {
     pub(crate) fn compile(
         spec: &TlsSpec,
         material: TlsMaterial,
+        protocol: Alpn,
         at: &ConfigPath,
         findings: &mut Findings,
     ) -> Option<Self> {
@@ -111,10 +134,12 @@ impl Tls {
         let roots = findings.keep(roots(material.trusted, material.ca, &at.key("caFile")));
         let identity = findings.keep(identity(material.certificate, material.key, at));
         let (name, roots, identity) = (name?, roots?, identity?);
-        let config = findings.keep(config(spec.min_version, roots, identity, at))?;
+        let mut config = findings.keep(config(spec.min_version, roots, identity, at))?;
+        config.alpn_protocols = protocol.offer();
         Some(Self {
             config: Arc::new(config),
             name,
+            protocol,
         })
     }
 }
@@ -192,14 +217,12 @@ fn config(
         .with_protocol_versions(versions(min_version))
         .map_err(|error| broken(&error))?;
     let builder = builder.with_root_certificates(roots);
-    let mut config = match identity {
+    Ok(match identity {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder
             .with_client_auth_cert(chain, key)
             .map_err(|error| broken(&error))?,
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    })
 }
 
 fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -1,9 +1,10 @@
 //! A connection's bytes, and what is known about its life.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,59 +13,70 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-/// What the task that drives a connection and the calls that use it tell each other.
+/// What the task that drives a connection and those who use it tell each other.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub struct Life {
     born: Instant,
-    /// Milliseconds from `born` until the connection became idle; [`BUSY`] while it is not.
+    /// Milliseconds from `born` until the connection last became idle.
     idle_since: AtomicU64,
+    /// Requests under way.
+    users: AtomicUsize,
     /// Whether a byte arrived since the last request began.
     answered: AtomicBool,
 }
 
-const BUSY: u64 = u64::MAX;
-
 impl Life {
-    /// A connection made for a call: busy.
-    pub(crate) fn new() -> Self {
+    /// A connection made for a request: one is under way.
+    fn new() -> Self {
         Self {
             born: Instant::now(),
-            idle_since: AtomicU64::new(BUSY),
+            idle_since: AtomicU64::new(0),
+            users: AtomicUsize::new(1),
             answered: AtomicBool::new(false),
         }
     }
 
-    /// A call begins.
-    pub(crate) fn begin(&self) {
-        self.idle_since.store(BUSY, Ordering::Relaxed);
+    /// One more request begins.
+    pub fn begin(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
     }
 
-    /// The call is over.
-    pub(crate) fn rest(&self) {
-        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(BUSY - 1);
+    /// A request is over.
+    pub fn rest(&self) {
+        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.idle_since.store(since, Ordering::Relaxed);
+        // After the time, which counts from when there are no more.
+        self.users.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Requests under way.
+    pub fn users(&self) -> usize {
+        self.users.load(Ordering::Relaxed)
     }
 
     /// Since when the connection is idle, if it is.
-    pub(crate) fn idle_since(&self) -> Option<Instant> {
-        match self.idle_since.load(Ordering::Relaxed) {
-            BUSY => None,
-            since => self.born.checked_add(Duration::from_millis(since)),
+    pub fn idle_since(&self) -> Option<Instant> {
+        if self.users.load(Ordering::Acquire) > 0 {
+            return None;
         }
+        let since = Duration::from_millis(self.idle_since.load(Ordering::Relaxed));
+        self.born.checked_add(since)
     }
 
     /// Whether a byte arrived since the last request began.
-    pub(crate) fn answered(&self) -> bool {
+    pub fn answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 }
 
-/// A plain or encrypted connection that notes when the peer answers.
+/// A plain or encrypted connection that notes when the peer answers. Holds a value that is dropped
+/// when the connection closes, such as a place among those that may be open.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub struct Wire<H = ()> {
     stream: Stream,
     life: Arc<Life>,
+    _hold: H,
 }
 
 #[derive(Debug)]
@@ -73,9 +85,29 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Wire {
-    pub(crate) const fn new(stream: Stream, life: Arc<Life>) -> Self {
-        Self { stream, life }
+impl<H> Wire<H> {
+    pub(crate) fn new(stream: Stream, hold: H) -> Self {
+        Self {
+            stream,
+            life: Arc::new(Life::new()),
+            _hold: hold,
+        }
+    }
+
+    /// What is known about its life: one request is under way, the one it was made for.
+    pub const fn life(&self) -> &Arc<Life> {
+        &self.life
+    }
+
+    /// The address at the other end.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        match &self.stream {
+            Stream::Plain(stream) => stream.peer_addr(),
+            Stream::Tls(stream) => stream.get_ref().0.peer_addr(),
+        }
     }
 }
 
@@ -89,7 +121,7 @@ macro_rules! on_stream {
     };
 }
 
-impl AsyncRead for Wire {
+impl<H: Unpin> AsyncRead for Wire<H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -104,7 +136,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<H: Unpin> AsyncWrite for Wire<H> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,0 +1,202 @@
+//! One attempt at one target.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::admission::Turn;
+use super::failure::{Absence, Breach, UpstreamFailure};
+use super::line::{Channel, Unanswered};
+use super::message::{asks_upgrade, copy, fit, vet};
+use super::place::{Seat, TargetPlace};
+use super::reach::Reached;
+use super::relayed::{After, Passage, Relayed};
+use super::spec::RetryOn;
+use crate::Outgoing;
+
+/// What an attempt works by.
+pub(super) struct Attempt<'a> {
+    pub(super) target: &'a Arc<TargetPlace>,
+    /// Whether a request that can be sent again is kept for that.
+    pub(super) copies: bool,
+    pub(super) max_pending: u32,
+    /// Until when there must be the head of a response.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// The head of a response, and what it came over.
+#[derive(Debug)]
+pub(super) struct Answer {
+    response: Response<Incoming>,
+    channel: Channel,
+    seat: Seat,
+    after: After,
+}
+
+/// An attempt without a response.
+#[derive(Debug)]
+pub(super) struct Miss {
+    pub(super) failure: UpstreamFailure,
+    /// What a retry would follow; none when there must be none.
+    pub(super) after: Option<RetryOn>,
+    /// The request, where it can be sent again.
+    pub(super) again: Option<Box<Request<Outgoing>>>,
+    /// Whether the connection was used before, and so may have been closed in the meantime.
+    stale: bool,
+}
+
+/// A request that can be sent again.
+type Again = Option<Box<Request<Outgoing>>>;
+
+impl Attempt<'_> {
+    /// Sends `request`, and counts how often into `sent`.
+    pub(super) async fn run(
+        &self,
+        mut request: Request<Outgoing>,
+        sent: &mut u32,
+    ) -> Result<(Answer, Again), Miss> {
+        let mut seat = self.target.seat(self.max_pending).await?;
+        let mut fresh = false;
+        loop {
+            match self.exchange(request, seat, fresh, sent).await {
+                Ok(answered) => return Ok(answered),
+                // A target may close an idle connection at any time: that is no failure of its
+                // own, and the next connection is none that it can have closed.
+                Err(Miss {
+                    stale: true,
+                    again: Some(next),
+                    ..
+                }) if !fresh => {
+                    request = *next;
+                    fresh = true;
+                    seat = self.target.seat(self.max_pending).await?;
+                }
+                Err(miss) => return Err(miss),
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Outgoing>,
+        seat: Seat,
+        fresh: bool,
+        sent: &mut u32,
+    ) -> Result<(Answer, Again), Miss> {
+        let wiring = &self.target.wiring;
+        let reached = self.in_time(self.target.reach(fresh)).await;
+        let Reached { mut channel, used } = match reached.unwrap_or(Err(UpstreamFailure::Timeout)) {
+            Ok(reached) => reached,
+            Err(failure) => return Err(Miss::unsent(failure, request)),
+        };
+        fit(&mut request, wiring.protocol, self.target.url.scheme())?;
+        let upgrading = asks_upgrade(&request);
+        let again = if self.copies || used {
+            copy(&request)
+        } else {
+            None
+        };
+        *sent = sent.saturating_add(1);
+        match self.in_time(channel.exchange(request)).await {
+            Some(Ok(mut response)) => {
+                let after = vet(&mut response, wiring.protocol, upgrading)?;
+                let answer = Answer {
+                    response,
+                    channel,
+                    seat,
+                    after,
+                };
+                Ok((answer, again))
+            }
+            Some(Err(unanswered)) => Err(Miss::unanswered(unanswered, &channel, again, used)),
+            None => Err(Miss::sent(UpstreamFailure::Timeout, &channel, again)),
+        }
+    }
+
+    /// The outcome of `work`, or none when it comes too late.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match self.deadline {
+            None => Some(work.await),
+            Some(deadline) => timeout_at(deadline, work).await.ok(),
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The response, whose body gives back what the exchange uses.
+    pub(super) fn relay(self, turn: Turn, silence: Duration) -> Response<Relayed> {
+        let passage = Passage {
+            channel: self.channel,
+            seat: self.seat,
+            _turn: turn,
+            after: self.after,
+        };
+        self.response
+            .map(|body| Relayed::new(body, passage, silence))
+    }
+}
+
+impl Miss {
+    /// Nothing was sent.
+    fn unsent(failure: UpstreamFailure, request: Request<Outgoing>) -> Self {
+        Self {
+            failure,
+            after: Some(RetryOn::Connect),
+            again: Some(Box::new(request)),
+            stale: false,
+        }
+    }
+
+    /// Something was sent.
+    ///
+    /// INVARIANT: after a byte of response there is no second request.
+    fn sent(failure: UpstreamFailure, channel: &Channel, again: Again) -> Self {
+        let unanswered = !channel.answered();
+        Self {
+            failure,
+            after: unanswered.then_some(RetryOn::Reset),
+            again: again.filter(|_| unanswered),
+            stale: false,
+        }
+    }
+
+    fn unanswered(unanswered: Unanswered, channel: &Channel, again: Again, used: bool) -> Self {
+        let missed = match unanswered.request {
+            // Even if something came: it answers no request, such as a parting 408.
+            Some(request) => Self::unsent(UpstreamFailure::Unavailable(Absence::Lost), *request),
+            None => {
+                let failure = UpstreamFailure::Broken(Breach::Connection(unanswered.error));
+                Self::sent(failure, channel, again)
+            }
+        };
+        Self {
+            stale: used,
+            ..missed
+        }
+    }
+}
+
+impl From<UpstreamFailure> for Miss {
+    fn from(failure: UpstreamFailure) -> Self {
+        Self {
+            failure,
+            after: None,
+            again: None,
+            stale: false,
+        }
+    }
+}
+
+impl From<Breach> for Miss {
+    fn from(breach: Breach) -> Self {
+        UpstreamFailure::Broken(breach).into()
+    }
+}

@@ -1,0 +1,213 @@
+//! Requests and responses at the border to a target.
+
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+
+use super::failure::Breach;
+use super::relayed::After;
+use super::spec::UpstreamProtocol;
+use crate::Outgoing;
+
+/// Writes `request` in the form of `protocol`, for a target whose URL begins with `scheme`. What
+/// is in that form already stays.
+pub(super) fn fit(
+    request: &mut Request<Outgoing>,
+    protocol: UpstreamProtocol,
+    scheme: &str,
+) -> Result<(), Breach> {
+    match protocol {
+        UpstreamProtocol::Http1 => {
+            *request.version_mut() = Version::HTTP_11;
+            Ok(())
+        }
+        UpstreamProtocol::Http2 => {
+            *request.version_mut() = Version::HTTP_2;
+            name_authority(request, scheme).ok_or(Breach::Form)
+        }
+    }
+}
+
+/// `:scheme` and `:authority` in the place of `Host` (RFC 9113 section 8.3.1).
+fn name_authority(request: &mut Request<Outgoing>, scheme: &str) -> Option<()> {
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    if let Some(host) = request.headers_mut().remove(HOST) {
+        parts.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
+    }
+    parts.scheme = Some(Scheme::try_from(scheme).ok()?);
+    *request.uri_mut() = Uri::from_parts(parts).ok()?;
+    Some(())
+}
+
+/// A copy of `request`, where sending it twice has the effect of sending it once (RFC 9110 section
+/// 9.2.2) and its body is not streamed.
+pub(super) fn copy(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>> {
+    if !request.method().is_idempotent() {
+        return None;
+    }
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.version_mut() = request.version();
+    Some(Box::new(copy))
+}
+
+/// Whether a request asks for another protocol.
+pub(super) fn asks_upgrade(request: &Request<Outgoing>) -> bool {
+    request.headers().contains_key(UPGRADE)
+}
+
+/// Checks that `response` can be read in one way only, and says what becomes of its connection.
+pub(super) fn vet<B>(
+    response: &mut Response<B>,
+    protocol: UpstreamProtocol,
+    upgrading: bool,
+) -> Result<After, Breach> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let asked = upgrading && protocol == UpstreamProtocol::Http1;
+        return if asked {
+            Ok(After::Upgrade)
+        } else {
+            Err(Breach::Upgrade)
+        };
+    }
+    match protocol {
+        UpstreamProtocol::Http1 => vet_framing(response),
+        // Frames have their own lengths.
+        UpstreamProtocol::Http2 => Ok(After::Keep),
+    }
+}
+
+/// RFC 9112 section 6.3, where it is stricter than what reads the wire.
+fn vet_framing<B>(response: &mut Response<B>) -> Result<After, Breach> {
+    let bodiless = response.status() == StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let mut after = After::Keep;
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // Whatever else there is, such as `gzip`, would get lost on the way.
+        if !is_only_chunked(headers) {
+            return Err(Breach::Framing);
+        }
+        // Both may be an attempt to split the response: the length counts for nobody.
+        if headers.remove(CONTENT_LENGTH).is_some() || bodiless {
+            after = After::Close;
+        }
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if let Some(length) = lengths.next() {
+        let more = lengths.next().is_some();
+        if more || length.as_bytes().iter().any(|byte| !byte.is_ascii_digit()) {
+            return Err(Breach::Framing);
+        }
+        if bodiless && length.as_bytes() != b"0" {
+            after = After::Close;
+        }
+    }
+    Ok(after)
+}
+
+fn is_only_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(is_chunked) && codings.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Method;
+
+    use super::*;
+
+    fn response(status: u16, headers: &[(&str, &str)]) -> Response<()> {
+        let mut builder = Response::builder().status(status);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(()).unwrap()
+    }
+
+    fn check(status: u16, headers: &[(&str, &str)], expected: Option<After>) {
+        let mut response = response(status, headers);
+        let found = vet(&mut response, UpstreamProtocol::Http1, false).ok();
+        assert_eq!(found, expected, "{status} {headers:?}");
+    }
+
+    #[test]
+    fn attack_22_a_response_is_framed_in_one_way_or_refused() {
+        const TE: &str = "transfer-encoding";
+        const CL: &str = "content-length";
+        check(200, &[(CL, "5")], Some(After::Keep));
+        check(200, &[(TE, "chunked")], Some(After::Keep));
+        check(200, &[], Some(After::Keep));
+        check(204, &[], Some(After::Keep));
+        check(200, &[(TE, "chunked"), (CL, "5")], Some(After::Close));
+        check(204, &[(CL, "5")], Some(After::Close));
+        check(204, &[(TE, "chunked")], Some(After::Close));
+        for coding in [
+            "gzip, chunked",
+            "gzip",
+            "identity",
+            "chunked, chunked",
+            "\"chunked\"",
+        ] {
+            check(200, &[(TE, coding)], None);
+        }
+        check(200, &[(TE, "chunked"), (TE, "chunked")], None);
+        check(200, &[(CL, "5"), (CL, "5")], None);
+        check(200, &[(CL, "5, 5")], None);
+        check(200, &[(CL, "+5")], None);
+    }
+
+    #[test]
+    fn attack_22_the_length_beside_chunks_is_not_passed_on() {
+        let headers = [("transfer-encoding", "chunked"), ("content-length", "5")];
+        let mut response = response(200, &headers);
+        vet(&mut response, UpstreamProtocol::Http1, false).unwrap();
+        assert!(!response.headers().contains_key(CONTENT_LENGTH));
+    }
+
+    #[test]
+    fn attack_21_an_upgrade_that_nobody_asked_for_is_refused() {
+        for (protocol, upgrading, expected) in [
+            (UpstreamProtocol::Http1, true, Some(After::Upgrade)),
+            (UpstreamProtocol::Http1, false, None),
+            (UpstreamProtocol::Http2, true, None),
+        ] {
+            let found = vet(&mut response(101, &[]), protocol, upgrading).ok();
+            assert_eq!(found, expected, "{protocol:?} {upgrading}");
+        }
+    }
+
+    #[test]
+    fn only_what_has_no_second_effect_is_copied() {
+        for (method, repeatable) in [
+            (Method::GET, true),
+            (Method::HEAD, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+        ] {
+            let mut request = Request::new(Outgoing::Full(Bytes::from_static(b"x")));
+            *request.method_mut() = method.clone();
+            assert_eq!(copy(&request).is_some(), repeatable, "{method}");
+        }
+    }
+
+    #[test]
+    fn http2_names_the_authority_and_keeps_the_target() {
+        let mut request = Request::new(Outgoing::Empty);
+        *request.uri_mut() = Uri::from_static("/a%2Fb/../c?d=%41");
+        request
+            .headers_mut()
+            .insert(HOST, HeaderValue::from_static("app.example:81"));
+        for _ in 0..2 {
+            fit(&mut request, UpstreamProtocol::Http2, "https").unwrap();
+            let expected = "https://app.example:81/a%2Fb/../c?d=%41";
+            assert_eq!(request.uri().to_string(), expected);
+            assert!(request.headers().is_empty());
+        }
+    }
+}
