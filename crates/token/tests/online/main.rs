@@ -12,5 +12,6 @@ mod mint;
 mod idp;
 
 mod client;
+mod credentials;
 mod introspection;
 mod rotation;
