@@ -8,6 +8,7 @@ mod stages;
 mod tokens;
 
 use ztag_pipeline::{EndpointState, Plan};
+use ztag_server::Certificates;
 use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 
 use self::endpoint::Workshop;
@@ -25,6 +26,8 @@ pub struct Compiled {
     /// The plan; none when the server section is broken, a document cannot be read or no endpoint
     /// is usable.
     pub plan: Option<Plan>,
+    /// The certificates of the public listener, when it speaks TLS and they are sound.
+    pub certificates: Option<Certificates>,
     /// Everything found, loading included.
     pub report: Report,
     /// The endpoints that do not serve, sorted.
@@ -39,6 +42,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         return refused(loaded, judged);
     };
     server::check(server, &mut judged);
+    let certificates = server::listener(loaded, server, &mut judged);
     let tokens = Tokens::compile(loaded, server, &stores.tokens, &mut judged);
     let workshop = Workshop::new(loaded, server, stores, &tokens);
     let mut states = Vec::with_capacity(loaded.endpoints.len());
@@ -59,6 +63,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         .flatten();
     Compiled {
         plan,
+        certificates,
         report: diagnose::report(loaded, &judged.into_vec()),
         quarantined,
     }
@@ -68,6 +73,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
 fn refused(loaded: &Loaded, judged: Ledger) -> Compiled {
     Compiled {
         plan: None,
+        certificates: None,
         report: diagnose::report(loaded, &judged.into_vec()),
         quarantined: loaded
             .endpoints

@@ -43,6 +43,8 @@ pub struct Loaded {
     pub(crate) backend_tls: Option<TlsMaterial>,
     /// The same for rules with TLS settings of their own.
     pub(crate) rule_tls: BTreeMap<String, TlsMaterial>,
+    /// Certificates and keys of the public listener, when it speaks TLS and they can be read.
+    pub(crate) listen_tls: Option<Arc<ztag_server::TlsMaterial>>,
     /// The authorities to trust towards Redis, as PEM.
     pub(crate) redis_roots: Option<Vec<u8>>,
     pub(crate) tree: Node,
@@ -216,6 +218,7 @@ impl<'s> Loading<'s> {
         let inputs = read.inputs.naming(named);
         let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
+        let listen_tls = self.listener_certificates(server.as_ref());
         let rule_tls = self.rule_certificates(&rules);
         let key_files = self.key_files(server.as_ref(), &introspection);
         Loaded {
@@ -227,6 +230,7 @@ impl<'s> Loading<'s> {
             globals: read.globals,
             templates: read.templates,
             backend_tls,
+            listen_tls,
             rule_tls,
             redis_roots,
             tree,

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use ztag_backend::Client;
 use ztag_result_cache::ResultCache;
+use ztag_server::{CertificateStore, Certificates, Listen, ProxyProtocol, Tls};
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 
 use crate::diagnose::{self, Judged};
 use crate::load::Loaded;
 use crate::report::Report;
+use crate::spec::ServerSpec;
 
 pub(crate) use self::tokens::Fingerprint;
 pub use self::tokens::TokenPlaces;
@@ -24,6 +26,8 @@ pub struct Stores {
     pub client: Arc<Client>,
     /// What is known of tokens.
     pub tokens: Arc<TokenPlaces>,
+    /// The certificates of the public listener, when it speaks TLS.
+    pub certificates: Option<CertificateStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,6 +60,26 @@ impl Stores {
         })
     }
 
+    /// The public listener of a configuration that compiles. `None` when it does not, or when its
+    /// TLS is not that of these places.
+    pub fn listen(&self, server: &ServerSpec) -> Option<Listen> {
+        let mut findings = Findings::new();
+        let proxy_protocol = proxy_protocol(server, &mut findings);
+        let tls = match &server.listen.tls {
+            None => None,
+            Some(spec) => Some(Tls {
+                certificates: self.certificates.clone()?,
+                handshake_timeout: spec.handshake_timeout.get(),
+            }),
+        };
+        (findings.errors() == 0).then(|| Listen {
+            tls,
+            proxy_protocol,
+            http2: server.listen.http2.clone(),
+            ..Listen::plain(server.listen.socket(), server.limits.clone())
+        })
+    }
+
     fn build(
         loaded: &Loaded,
         clock: Arc<dyn Clock>,
@@ -74,6 +98,8 @@ impl Stores {
                 cache: Arc::new(cache),
                 client,
                 tokens: Arc::new(tokens),
+                // What is wrong with them is told when the rest is compiled.
+                certificates: certificates(loaded, &mut Findings::new()).map(CertificateStore::new),
                 clock,
             }),
             _ => Err(diagnose::report(loaded, &Judged::general(findings))),
@@ -85,4 +111,23 @@ fn client(loaded: &Loaded, findings: &mut Findings) -> Option<Client> {
     let at = ConfigPath::root().key("server").key("backend");
     let (server, tls) = (loaded.server.as_ref()?, loaded.backend_tls.clone()?);
     Client::compile(&server.backend, tls, &at, findings)
+}
+
+/// The certificates of the public listener. `None` without TLS, or when something is wrong, with
+/// findings.
+pub(crate) fn certificates(loaded: &Loaded, findings: &mut Findings) -> Option<Certificates> {
+    let listen = &loaded.server.as_ref()?.listen;
+    let (spec, material) = (listen.tls.as_ref()?, loaded.listen_tls.as_deref()?);
+    let at = ConfigPath::root().key("server").key("listen").key("tls");
+    Certificates::compile(spec, &listen.http2, material, &at, findings)
+}
+
+/// Who announces for whom they connect. `None` when nobody does, or with findings.
+pub(crate) fn proxy_protocol(
+    server: &ServerSpec,
+    findings: &mut Findings,
+) -> Option<ProxyProtocol> {
+    let spec = server.listen.proxy_protocol.as_ref()?;
+    let at = ConfigPath::root().key("server").key("listen");
+    ProxyProtocol::compile(spec, &at.key("proxyProtocol"), findings)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use ztag_pipeline::{PlanHandle, ReloadReport};
+use ztag_server::TlsMaterial;
 use ztag_types::EndpointName;
 
 use self::changes::Changes;
@@ -65,6 +66,8 @@ struct Shared {
 struct Seen {
     inputs: Arc<Inputs>,
     state: (State, State),
+    /// The certificates in force.
+    tls: Option<Arc<TlsMaterial>>,
 }
 
 impl Seen {
@@ -72,6 +75,7 @@ impl Seen {
         Self {
             inputs: Arc::clone(&loaded.inputs),
             state: loaded.state,
+            tls: loaded.listen_tls.clone(),
         }
     }
 }
@@ -102,20 +106,8 @@ impl Watcher {
     pub async fn reload_now(&self) -> ReloadOutcome {
         let mut seen = self.shared.seen.lock().await;
         let shared = Arc::clone(&self.shared);
-        let work = tokio::task::spawn_blocking(move || {
-            let mut loaded = reload(&shared.sources, &shared.running);
-            if !loaded.is_settled() {
-                loaded.note_unsettled();
-            }
-            let compiled = compile(&loaded, &shared.stores);
-            let published = compiled.plan.map(|plan| shared.plan.publish(plan));
-            (
-                Seen::of(&loaded),
-                published,
-                compiled.report,
-                compiled.quarantined,
-            )
-        });
+        let before = seen.clone();
+        let work = tokio::task::spawn_blocking(move || shared.reload(before));
         let (now, published, report, quarantined) = work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the configuration could not be read");
             (seen.clone(), None, Report::default(), Vec::new())
@@ -197,6 +189,28 @@ impl Watcher {
 }
 
 impl Shared {
+    /// Reads everything again and publishes what is sound.
+    fn reload(&self, before: Seen) -> (Seen, Option<u64>, Report, Vec<EndpointName>) {
+        let mut loaded = reload(&self.sources, &self.running);
+        if !loaded.is_settled() {
+            loaded.note_unsettled();
+        }
+        let compiled = compile(&loaded, &self.stores);
+        let mut now = Seen::of(&loaded);
+        let Some(plan) = compiled.plan else {
+            now.tls = before.tls;
+            return (now, None, compiled.report, compiled.quarantined);
+        };
+        // Sessions are kept where nothing changed.
+        if now.tls != before.tls
+            && let Some((store, new)) = self.stores.certificates.as_ref().zip(compiled.certificates)
+        {
+            store.replace(new);
+        }
+        let generation = self.plan.publish(plan);
+        (now, Some(generation), compiled.report, compiled.quarantined)
+    }
+
     fn announce(&self, outcome: &ReloadOutcome) {
         let (errors, warnings) = (outcome.report.errors(), outcome.report.warnings());
         if let Some(generation) = outcome.published {

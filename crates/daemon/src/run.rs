@@ -106,6 +106,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
             server,
             shutdown: shutdown.clone(),
         },
+        &stores,
         door,
     )?;
     for (name, listener) in [("public", Some(&public)), ("admin", admin.as_ref())] {
@@ -143,13 +144,13 @@ fn serving(loaded: &Loaded, compiled: &Compiled) -> Result<ServerSpec, Stop> {
     }
 }
 
-fn listen(serving: Serving, door: impl Door) -> Result<Server, Stop> {
+fn listen(serving: Serving, stores: &Stores, door: impl Door) -> Result<Server, Stop> {
     let address = serving.server.listen.socket();
-    let (limits, shutdown) = (serving.server.limits.clone(), serving.shutdown.clone());
-    Server::start(Listen::plain(address, limits), &shutdown, move || {
-        door.answer(&serving)
-    })
-    .map_err(failed(&format!("cannot listen on {address}")))
+    let refused = || Stop::Failed(String::from("the listener cannot be set up"));
+    let listen = stores.listen(&serving.server).ok_or_else(refused)?;
+    let shutdown = serving.shutdown.clone();
+    Server::start(listen, &shutdown, move || door.answer(&serving))
+        .map_err(failed(&format!("cannot listen on {address}")))
 }
 
 fn administer(
@@ -168,7 +169,7 @@ fn administer(
     };
     let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
     let answer = move || AdminService::new(pipeline.clone(), Arc::clone(&cache));
-    Server::start(Listen::plain(address, limits), shutdown, answer)
+    Server::start(&Listen::plain(address, limits), shutdown, answer)
         .map(Some)
         .map_err(failed(&format!("cannot listen on {address}")))
 }

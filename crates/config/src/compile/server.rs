@@ -4,11 +4,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ztag_result_cache::check_server_cache;
+use ztag_server::Certificates;
 use ztag_telemetry::check_logging;
-use ztag_types::{Code, ConfigPath, Diagnostic};
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use super::ledger::Ledger;
+use crate::load::Loaded;
 use crate::spec::{ProofsSpec, ServerSpec};
+use crate::stores;
 
 /// How old a proof may be.
 const PROOF_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
@@ -30,6 +33,21 @@ pub(super) fn check(server: &ServerSpec, judged: &mut Ledger) {
     for diagnostic in found.chain(proofs) {
         judged.add(diagnostic, None);
     }
+}
+
+/// The certificates of the public listener, and what is wrong with it.
+pub(super) fn listener(
+    loaded: &Loaded,
+    server: &ServerSpec,
+    judged: &mut Ledger,
+) -> Option<Certificates> {
+    let mut findings = Findings::new();
+    let certificates = stores::certificates(loaded, &mut findings);
+    stores::proxy_protocol(server, &mut findings);
+    for diagnostic in findings.into_vec() {
+        judged.add(diagnostic, None);
+    }
+    certificates
 }
 
 /// The admin listener shows the compiled policy to whoever reaches it.

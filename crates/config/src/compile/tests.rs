@@ -16,6 +16,7 @@ fn compiled(text: &str) -> Compiled {
         Ok(stores) => compile(&loaded, &stores),
         Err(report) => Compiled {
             plan: None,
+            certificates: None,
             report,
             quarantined: Vec::new(),
         },

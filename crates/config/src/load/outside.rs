@@ -100,8 +100,23 @@ impl Loading<'_> {
         let tls = tls.flat_map(|tls| [&tls.ca_file, &tls.cert_file, &tls.key_file]);
         let tls = tls.flatten().map(PathBuf::as_path);
         tls.chain(key_paths(server, introspection))
+            .chain(listener_paths(server))
             .map(|path| self.sources.resolve(path))
             .collect()
+    }
+
+    pub(super) fn listener_certificates(
+        &mut self,
+        server: Option<&ServerSpec>,
+    ) -> Option<Arc<ztag_server::TlsMaterial>> {
+        let spec = server?.listen.tls.as_ref()?;
+        let at = ConfigPath::root().key("server").key("listen").key("tls");
+        let mut findings = Findings::new();
+        let base = self.sources.base();
+        let material = ztag_server::TlsMaterial::load(spec, &base, &at, &mut findings);
+        self.notes
+            .extend(findings.into_vec().into_iter().map(Note::anywhere));
+        material.map(Arc::new)
     }
 
     pub(super) fn key_files(
@@ -149,4 +164,14 @@ fn key_paths<'a>(
     let introspection = introspection.values().filter_map(Definition::sound);
     own.into_iter()
         .chain(introspection.filter_map(IntrospectionSpec::key_file))
+}
+
+/// The files of the public listener's TLS, as written.
+fn listener_paths(server: Option<&ServerSpec>) -> impl Iterator<Item = &Path> {
+    let tls = server.and_then(|server| server.listen.tls.as_ref());
+    tls.into_iter().flat_map(|tls| {
+        let pairs = tls.certificates.iter();
+        let pairs = pairs.flat_map(|pair| [&pair.cert_file, &pair.key_file]);
+        pairs.chain(&tls.client_auth.ca_file).map(PathBuf::as_path)
+    })
 }

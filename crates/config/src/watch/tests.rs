@@ -287,3 +287,42 @@ async fn a_burst_of_events_is_read_once_it_is_over() {
     assert!(begun.elapsed() >= PATIENCE && begun.elapsed() < PATIENCE + QUIET);
     endless.abort();
 }
+
+/// A certificate for `name` and its key, as PEM.
+fn certified(name: &str) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_noticed_and_a_broken_one_keeps_the_old() {
+    let main = format!(
+        "server: {{listen: {{tls: {{certificates: [{{certFile: tls/a.pem, keyFile: tls/a.key}}]}}}}}}\n{}",
+        endpoint("one")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tls")).unwrap();
+    let (pem, key) = certified("a.example");
+    write(&folder.path().join("tls/a.pem"), &pem);
+    write(&folder.path().join("tls/a.key"), &key);
+    write(&folder.path().join("gateway.yaml"), &main);
+    let fixture = Fixture::over(folder);
+    assert!(fixture.watcher.shared.stores.certificates.is_some());
+    let old = fixture.watcher.shared.seen.lock().await.tls.clone();
+
+    // A key that is not that of the certificate.
+    let (pem, key) = certified("b.example");
+    let outcome = fixture
+        .after(|| write(&fixture.path("tls/a.key"), &key))
+        .await;
+    assert_eq!(outcome.published, None);
+    let [finding] = outcome.report.findings() else {
+        panic!("{}", outcome.report.to_human())
+    };
+    assert!(finding.path.starts_with("server.listen.tls"));
+    assert_eq!(fixture.watcher.shared.seen.lock().await.tls, old);
+
+    write(&fixture.path("tls/a.pem"), &pem);
+    assert_eq!(fixture.watcher.reload_now().await.published, Some(2));
+    assert_ne!(fixture.watcher.shared.seen.lock().await.tls, old);
+}
