@@ -1,6 +1,8 @@
 //! A request body on its way to an upstream.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,6 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use ztag_server::Incoming;
 
 /// A request body: none, whole in memory, or streamed as the client sends it.
+///
+/// Trailers are not forwarded: they come when everything is judged already.
 #[derive(Debug)]
 pub enum Outgoing {
     /// No body: the request has no `content-length` and no `transfer-encoding`.
@@ -16,6 +20,31 @@ pub enum Outgoing {
     Full(Bytes),
     /// As the client sends it, with its back-pressure.
     Stream(Incoming),
+    /// The same, up to a limit.
+    Limited(Limited),
+}
+
+/// A streamed body of which no more than so many bytes are let through.
+#[derive(Debug)]
+pub struct Limited {
+    body: Incoming,
+    left: u64,
+    exceeded: Arc<AtomicBool>,
+}
+
+/// Whether a [`Limited`] body turned out to be larger than its limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Exceeded(Arc<AtomicBool>);
+
+/// Why a request body ends before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The client broke off.
+    #[error("the body of the request broke off")]
+    Broken(#[source] hyper::Error),
+    /// It is larger than the route allows.
+    #[error("the body of the request is too large")]
+    TooLarge,
 }
 
 impl Outgoing {
@@ -24,24 +53,79 @@ impl Outgoing {
         match self {
             Self::Empty => Some(Self::Empty),
             Self::Full(bytes) => Some(Self::Full(bytes.clone())),
-            Self::Stream(_) => None,
+            Self::Stream(_) | Self::Limited(_) => None,
+        }
+    }
+
+    /// The same body, broken off behind `most` bytes; a stream tells through the mark whether it
+    /// was.
+    pub(crate) fn limited(self, most: u64) -> (Self, Option<Exceeded>) {
+        match self {
+            Self::Stream(body) => {
+                let exceeded = Arc::new(AtomicBool::new(false));
+                let mark = Exceeded(Arc::clone(&exceeded));
+                let limited = Limited {
+                    body,
+                    left: most,
+                    exceeded,
+                };
+                (Self::Limited(limited), Some(mark))
+            }
+            other => (other, None),
         }
     }
 }
 
+impl Exceeded {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Limited {
+    fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = poll_data(&mut self.body, cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(left) = self.left.checked_sub(length) else {
+                self.exceeded.store(true, Ordering::Relaxed);
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            };
+            self.left = left;
+        }
+        polled
+    }
+}
+
+/// The next piece of content; trailers are the end.
+fn poll_data(
+    body: &mut Incoming,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    Pin::new(body).poll_frame(cx).map(|next| match next? {
+        Ok(frame) if frame.is_trailers() => None,
+        Ok(frame) => Some(Ok(frame)),
+        Err(error) => Some(Err(BodyError::Broken(error))),
+    })
+}
+
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Stream(incoming) => poll_data(incoming, cx),
+            Self::Limited(limited) => limited.poll_data(cx),
         }
     }
 
@@ -50,6 +134,7 @@ impl Body for Outgoing {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::Stream(incoming) => incoming.is_end_stream(),
+            Self::Limited(limited) => limited.body.is_end_stream(),
         }
     }
 
@@ -58,6 +143,7 @@ impl Body for Outgoing {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(incoming) => incoming.size_hint(),
+            Self::Limited(limited) => limited.body.size_hint(),
         }
     }
 }

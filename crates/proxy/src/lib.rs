@@ -1,12 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod forward;
 mod headers;
 mod route;
 mod upstream;
 
-pub use body::Outgoing;
-pub use route::{HeaderPolicySpec, HostHeader, RouteSpec, Upgrade};
+pub use body::{BodyError, Limited, Outgoing};
+pub use forward::{ClientUpgrade, Failed, ReplyBody, forward};
+pub use route::{
+    Access, ClosedRoute, Found, HeaderPolicySpec, HostHeader, Route, RouteDeps, RouteEndpoint,
+    RouteSpec, RouteState, RouteTable, Upgrade, WrittenRoute,
+};
 pub use upstream::{
     Absence, Balance, Breach, BreakerSpec, EjectionSpec, HealthSpec, RelayError, Relayed, RetryOn,
     RetrySpec, TargetSpec, TargetState, TargetStatus, Upstream, UpstreamDeps, UpstreamFailure,

@@ -35,7 +35,7 @@ pub(crate) struct Departure<'r> {
     /// The port asked, where one was.
     pub(crate) port: Option<u16>,
     /// The correlation id and the field that carries it.
-    pub(crate) correlation: Option<(&'r HeaderName, &'r str)>,
+    pub(crate) correlation: Option<(&'r HeaderName, &'r HeaderValue)>,
 }
 
 /// Makes the fields of a client's request those that the upstream sees.
@@ -52,10 +52,8 @@ pub(crate) fn departing(headers: &mut HeaderMap, departure: &Departure<'_>) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     address(headers, departure);
-    if let Some((name, id)) = departure.correlation
-        && let Ok(id) = HeaderValue::from_str(id)
-    {
-        headers.insert(name, id);
+    if let Some((name, id)) = departure.correlation {
+        headers.insert(name, id.clone());
     }
 }
 

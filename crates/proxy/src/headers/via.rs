@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use http::header::VIA;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, HeaderValue};
 
 /// The name of this process among proxies: random, so that two gateways in a row are no loop.
 static PSEUDONYM: LazyLock<String> = LazyLock::new(|| {
@@ -12,12 +12,10 @@ static PSEUDONYM: LazyLock<String> = LazyLock::new(|| {
     format!("ztag-{number:016x}")
 });
 
-/// The entry for each protocol version that a request may be received by, ready to send.
-static SIGNATURES: LazyLock<[HeaderValue; 3]> = LazyLock::new(|| {
-    ["1.0", "1.1", "2.0"].map(|version| {
-        HeaderValue::try_from(format!("{version} {}", *PSEUDONYM))
-            .unwrap_or(HeaderValue::from_static("1.1 ztag"))
-    })
+/// The entry of this process, ready to send.
+static SIGNATURE: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let entry = HeaderValue::try_from(format!("1.1 {}", *PSEUDONYM));
+    entry.unwrap_or(HeaderValue::from_static("1.1 ztag"))
 });
 
 /// Whether the request went through this process before.
@@ -32,15 +30,9 @@ pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Adds this process to those that the request, received by `version`, went through.
-pub(crate) fn sign(headers: &mut HeaderMap, version: Version) {
-    let [ten, eleven, two] = &*SIGNATURES;
-    let signature = match version {
-        Version::HTTP_2 => two,
-        Version::HTTP_10 | Version::HTTP_09 => ten,
-        _ => eleven,
-    };
-    headers.append(VIA, signature.clone());
+/// Adds this process to those that the request went through.
+pub(crate) fn sign(headers: &mut HeaderMap) {
+    headers.append(VIA, SIGNATURE.clone());
 }
 
 #[cfg(test)]
@@ -52,10 +44,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(VIA, HeaderValue::from_static("1.1 ztag, 1.0 fred"));
         assert!(!is_loop(&headers));
-        sign(&mut headers, Version::HTTP_2);
+        sign(&mut headers);
         assert!(is_loop(&headers));
         let lines: Vec<_> = headers.get_all(VIA).into_iter().collect();
         assert_eq!(lines[0], "1.1 ztag, 1.0 fred");
-        assert!(lines[1].to_str().unwrap().starts_with("2.0 ztag-"));
+        assert!(lines[1].to_str().unwrap().starts_with("1.1 ztag-"));
     }
 }

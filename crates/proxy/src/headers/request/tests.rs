@@ -70,7 +70,7 @@ impl Case {
             scheme: self.scheme,
             host: "app.example.com",
             port: self.port,
-            correlation: Some((&request_id, "id-1")),
+            correlation: Some((&request_id, &HeaderValue::from_static("id-1"))),
         };
         departing(&mut headers, &departure);
         let lines = headers.iter().map(|(name, value)| {

@@ -1,0 +1,251 @@
+//! Sends on what was permitted, and brings back the answer.
+
+mod failed;
+mod reply;
+mod tunnel;
+mod websocket;
+
+use std::time::{Duration, Instant};
+
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use ztag_pipeline::Permitted;
+use ztag_types::ForwardReport;
+
+use crate::body::{Exceeded, Outgoing};
+use crate::headers::{self, Departure, departing, returning};
+use crate::route::{HostHeader, Route};
+use crate::upstream::{Relayed, UpstreamFailure};
+
+pub use failed::Failed;
+pub use reply::ReplyBody;
+pub use tunnel::ClientUpgrade;
+
+use failed::Why;
+
+/// Forwards a permitted request along `route` and returns the head of the response; the body
+/// follows as the upstream sends it.
+///
+/// The permit is spent here. Nothing else forwards, and nobody but the pipeline makes one, so that
+/// a request that was not judged cannot be sent:
+///
+/// ```compile_fail
+/// async fn past_the_judge(route: &ztag_proxy::Route, request: http::Request<ztag_proxy::Outgoing>) {
+///     let mut report = ztag_types::ForwardReport::default();
+///     let _ = ztag_proxy::forward(route, request, None, &mut report).await;
+/// }
+/// ```
+///
+/// The upstream gets method, target and body byte for byte as they were judged, and the header
+/// fields without those that a client has no business setting. `upgrade` is the client's
+/// connection, where it can be switched; nothing that follows a handshake is sent before the
+/// upstream agreed. All of `report` is filled in.
+///
+/// # Errors
+/// When there is no response: see [`Failed`].
+pub async fn forward(
+    route: &Route,
+    permitted: Permitted<Outgoing>,
+    upgrade: Option<ClientUpgrade>,
+    report: &mut ForwardReport,
+) -> Result<Response<ReplyBody>, Failed> {
+    let begun = Instant::now();
+    report.route = route.name.clone();
+    let correlation = correlation(route, &permitted.request().correlation);
+    let signed = correlation.as_ref().map(|(name, id)| (*name, id));
+    let sent = match Dispatch::prepare(route, permitted, upgrade, signed) {
+        Ok(dispatch) => dispatch.send(route, report).await,
+        Err(why) => Err(why),
+    };
+    report.latency = begun.elapsed();
+    match sent {
+        Ok(mut response) => {
+            route.response.apply(response.headers_mut());
+            if let Some((name, id)) = correlation {
+                response.headers_mut().insert(name, id);
+            }
+            Ok(response)
+        }
+        Err(why) => {
+            let own = correlation.map(|(name, id)| (name.clone(), id));
+            Err(Failed::new(why, own))
+        }
+    }
+}
+
+fn correlation<'r>(route: &'r Route, id: &str) -> Option<(&'r HeaderName, HeaderValue)> {
+    let name = route.correlation.as_ref()?;
+    Some((name, HeaderValue::from_str(id).ok()?))
+}
+
+/// A request in the form in which the upstream gets it.
+struct Dispatch {
+    request: Request<Outgoing>,
+    /// The client's connection, where both are to be switched.
+    upgrade: Option<ClientUpgrade>,
+    exceeded: Option<Exceeded>,
+}
+
+impl Dispatch {
+    fn prepare(
+        route: &Route,
+        permitted: Permitted<Outgoing>,
+        upgrade: Option<ClientUpgrade>,
+        correlation: Option<(&HeaderName, &HeaderValue)>,
+    ) -> Result<Self, Why> {
+        let (_spent, judged, body) = permitted.into_parts();
+        if matches!(judged.method, Method::CONNECT | Method::TRACE) {
+            return Err(Why::Method);
+        }
+        if headers::is_loop(&judged.headers) {
+            return Err(Why::Loop);
+        }
+        let (body, exceeded) = within(route.max_body, body)?;
+        let upgrade = switching(route, &judged.method, &judged.headers, &body, upgrade)?;
+        let mut fields = judged.headers;
+        departing(
+            &mut fields,
+            &Departure {
+                withheld: &route.withheld,
+                policy: &route.request,
+                identity: &judged.identity,
+                client: &judged.client,
+                scheme: judged.scheme,
+                host: &judged.host,
+                port: judged.port,
+                correlation,
+            },
+        );
+        finish(&mut fields, route.host, upgrade.is_some());
+        let mut request = Request::new(body);
+        *request.method_mut() = judged.method;
+        *request.uri_mut() = origin_form(judged.target);
+        *request.headers_mut() = fields;
+        Ok(Self {
+            request,
+            upgrade,
+            exceeded,
+        })
+    }
+
+    async fn send(
+        self,
+        route: &Route,
+        report: &mut ForwardReport,
+    ) -> Result<Response<ReplyBody>, Why> {
+        let sending = route.upstream.send(self.request, report);
+        let sent = match route.timeout {
+            Some(longest) => within_time(longest, sending).await,
+            None => sending.await,
+        };
+        if matches!(&sent, Err(UpstreamFailure::Timeout)) {
+            report.error = Some(UpstreamFailure::Timeout.as_str());
+        }
+        match sent {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                switch(response, self.upgrade, route.tunnel_idle)
+            }
+            Ok(response) => Ok(answer(response)),
+            // The body broke off because it was too large: the upstream is not to blame.
+            Err(_) if self.exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+async fn within_time<T>(
+    longest: Duration,
+    sending: impl Future<Output = Result<T, UpstreamFailure>>,
+) -> Result<T, UpstreamFailure> {
+    let sent = tokio::time::timeout(longest, sending).await;
+    sent.unwrap_or(Err(UpstreamFailure::Timeout))
+}
+
+/// The body, refused when it announces more than the route allows, and cut off there otherwise.
+fn within(most: Option<u64>, body: Outgoing) -> Result<(Outgoing, Option<Exceeded>), Why> {
+    match most {
+        Some(most) if body.size_hint().lower() > most => Err(Why::TooLarge),
+        Some(most) => Ok(body.limited(most)),
+        None => Ok((body, None)),
+    }
+}
+
+/// The client's connection, when the request is a handshake that the route offers. What else a
+/// client would like to switch to is ignored (RFC 9110 section 7.8).
+fn switching(
+    route: &Route,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &Outgoing,
+    upgrade: Option<ClientUpgrade>,
+) -> Result<Option<ClientUpgrade>, Why> {
+    if !websocket::is_asked(headers) {
+        return Ok(None);
+    }
+    if !route.websocket {
+        return Err(Why::NoWebsocket);
+    }
+    websocket::check(method, headers, body)?;
+    let upgrade = upgrade.ok_or(Why::Handshake("the connection cannot be switched"))?;
+    Ok(Some(upgrade))
+}
+
+/// The fields that depend on the connection to the upstream.
+fn finish(fields: &mut HeaderMap, host: HostHeader, switching: bool) {
+    headers::sign(fields);
+    if host == HostHeader::Upstream {
+        // The target's own is filled in where there is none.
+        fields.remove(HOST);
+    }
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    if lengths.nth(1).is_some() {
+        // Equal ones, or the request would not be here; the body knows its length.
+        fields.remove(CONTENT_LENGTH);
+    }
+    if switching {
+        websocket::ask(fields);
+    }
+}
+
+/// Path and query as they were judged (RFC 9112 section 3.2.1).
+fn origin_form(target: Uri) -> Uri {
+    if target.authority().is_none() {
+        return target;
+    }
+    target
+        .into_parts()
+        .path_and_query
+        .map(Uri::from)
+        .unwrap_or_default()
+}
+
+/// The response as the client sees it.
+fn answer(response: Response<Relayed>) -> Response<ReplyBody> {
+    let (mut head, body) = response.into_parts();
+    returning(&mut head.headers);
+    // What the client is spoken to in is between us and the client.
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    Response::from_parts(head, ReplyBody::from(body))
+}
+
+/// Joins both connections behind a 101, or refuses it.
+fn switch(
+    mut response: Response<Relayed>,
+    upgrade: Option<ClientUpgrade>,
+    idle: Duration,
+) -> Result<Response<ReplyBody>, Why> {
+    let upgrade = upgrade.ok_or(Why::Switched)?;
+    if !websocket::is_granted(response.headers()) {
+        return Err(Why::Switched);
+    }
+    let upstream = hyper::upgrade::on(&mut response);
+    let (mut head, exchange) = response.into_parts();
+    returning(&mut head.headers);
+    websocket::ask(&mut head.headers);
+    head.headers.remove(CONTENT_LENGTH);
+    head.extensions.clear();
+    upgrade.join(upstream, exchange, idle);
+    Ok(Response::from_parts(head, ReplyBody::from(bytes::Bytes::new())))
+}

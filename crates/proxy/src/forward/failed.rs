@@ -1,0 +1,117 @@
+//! Why a permitted request has no response of its upstream, and what its client is told.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use ztag_types::{Reason, ReasonCode};
+
+use super::reply::ReplyBody;
+use crate::upstream::UpstreamFailure;
+
+/// Why a permitted request has no response of its upstream.
+#[derive(Debug)]
+#[must_use]
+pub struct Failed {
+    why: Why,
+    /// The correlation id, and the field that carries it.
+    correlation: Option<(HeaderName, HeaderValue)>,
+}
+
+/// The classes of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The upstream group gave no response.
+    Upstream(StatusCode, ReasonCode),
+    /// The body is larger than the route allows.
+    TooLarge,
+    /// The request came back to this gateway.
+    Loop,
+    /// `CONNECT` and `TRACE` end here.
+    Method,
+    /// A WebSocket handshake on a route without.
+    NoWebsocket,
+    /// A WebSocket handshake that is none (RFC 6455 section 4.2.1).
+    Handshake(&'static str),
+    /// A version of WebSocket other than 13 (RFC 6455 section 4.4).
+    WebsocketVersion,
+    /// The upstream switched to something that was not asked for.
+    Switched,
+}
+
+impl Failed {
+    pub(super) const fn new(why: Why, correlation: Option<(HeaderName, HeaderValue)>) -> Self {
+        Self { why, correlation }
+    }
+
+    /// The status that the client gets.
+    pub const fn status(&self) -> StatusCode {
+        match self.why {
+            Why::Upstream(status, _) => status,
+            Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Why::Loop => StatusCode::LOOP_DETECTED,
+            Why::Method => StatusCode::NOT_IMPLEMENTED,
+            Why::NoWebsocket | Why::Handshake(_) => StatusCode::BAD_REQUEST,
+            Why::WebsocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Why::Switched => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// The reason for the record.
+    pub fn reason(&self) -> Reason {
+        let malformed = ReasonCode::RequestMalformed;
+        match self.why {
+            Why::Upstream(_, code) => code.into(),
+            Why::TooLarge => {
+                let detail = "the body is larger than the route allows";
+                Reason::with_detail(ReasonCode::RequestTooLarge, detail)
+            }
+            Why::Loop => {
+                let detail = "the request came back to this gateway";
+                Reason::with_detail(ReasonCode::UpstreamFailed, detail)
+            }
+            Why::Method => Reason::with_detail(malformed, "the method cannot be forwarded"),
+            Why::NoWebsocket => {
+                Reason::with_detail(malformed, "the route does not offer websocket")
+            }
+            Why::Handshake(detail) => Reason::with_detail(malformed, detail),
+            Why::WebsocketVersion => Reason::with_detail(malformed, "websocket version is not 13"),
+            Why::Switched => {
+                let detail = "the upstream switched to another protocol";
+                Reason::with_detail(ReasonCode::UpstreamFailed, detail)
+            }
+        }
+    }
+
+    /// What the client is told: a few words and the correlation id, nothing of what lies behind.
+    pub fn into_response(self) -> Response<ReplyBody> {
+        let text = match self.why {
+            Why::Upstream(StatusCode::GATEWAY_TIMEOUT, _) => "upstream timeout",
+            Why::Upstream(StatusCode::SERVICE_UNAVAILABLE, _) => "upstream unavailable",
+            Why::Upstream(..) | Why::Switched => "upstream failed",
+            Why::TooLarge => "request body too large",
+            Why::Loop => "loop detected",
+            Why::Method => "method not supported",
+            Why::NoWebsocket => "websocket not offered",
+            Why::Handshake(_) => "malformed websocket handshake",
+            Why::WebsocketVersion => "websocket version not supported",
+        };
+        let mut response = Response::new(ReplyBody::from(Bytes::from_static(text.as_bytes())));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(CONTENT_TYPE, plain);
+        if self.why == Why::WebsocketVersion {
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        if let Some((name, id)) = self.correlation {
+            headers.insert(name, id);
+        }
+        response
+    }
+}
+
+impl From<UpstreamFailure> for Why {
+    fn from(failure: UpstreamFailure) -> Self {
+        Self::Upstream(failure.status(), failure.reason())
+    }
+}

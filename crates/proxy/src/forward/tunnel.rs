@@ -1,0 +1,160 @@
+//! Two connections that became one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::{Pin, pin};
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::time::{Instant, sleep_until, timeout};
+use ztag_server::Shutdown;
+
+use crate::upstream::Relayed;
+
+/// Bytes kept for each direction: what one side sent and the other has not taken yet.
+const BUFFER: usize = 16 * 1024;
+
+/// Longest wait for both sides to switch once the 101 is on its way.
+const SWITCHING: Duration = Duration::from_secs(10);
+
+/// Longest wait for the last bytes when a tunnel is closed from here.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// The connection of a client that may be switched, as long as the process serves.
+#[derive(Debug)]
+pub struct ClientUpgrade {
+    client: OnUpgrade,
+    shutdown: Shutdown,
+}
+
+impl ClientUpgrade {
+    /// The connection of the request that `client` was taken from. A switched connection ends
+    /// when `shutdown` begins.
+    pub const fn new(client: OnUpgrade, shutdown: Shutdown) -> Self {
+        Self { client, shutdown }
+    }
+
+    /// Joins the client's connection to the upstream's, once both have switched. `exchange` is
+    /// kept to the end: it counts the upstream's connection.
+    pub(super) fn join(self, upstream: OnUpgrade, exchange: Relayed, idle: Duration) {
+        let Self { client, shutdown } = self;
+        tokio::spawn(async move {
+            let both = async { tokio::try_join!(client, upstream) };
+            if let Ok(Ok((client, upstream))) = timeout(SWITCHING, both).await {
+                splice(TokioIo::new(client), TokioIo::new(upstream), idle, &shutdown).await;
+            }
+            drop(exchange);
+        });
+    }
+}
+
+/// Copies both ways until both sides are done, one fails, neither says anything for `idle`, or
+/// `shutdown` begins. A side that is done may still listen.
+async fn splice<C, U>(client: C, upstream: U, idle: Duration, shutdown: &Shutdown)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let pulse = Pulse::new();
+    let mut client = Watched::new(client, &pulse);
+    let mut upstream = Watched::new(upstream, &pulse);
+    let ended = {
+        let mut copying = pin!(copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER));
+        tokio::select! {
+            ended = copying.as_mut() => ended.map(drop),
+            () = pulse.silent_for(idle) => Err(io::ErrorKind::TimedOut.into()),
+            () = shutdown.begun() => Err(io::ErrorKind::Interrupted.into()),
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "tunnel ended early");
+        // Both are told that nothing more comes, where they still listen.
+        let closing = async { tokio::join!(client.shutdown(), upstream.shutdown()) };
+        let _ = timeout(CLOSING, closing).await;
+    }
+}
+
+/// When a tunnel last moved a byte.
+#[derive(Debug)]
+struct Pulse {
+    since: Instant,
+    /// Milliseconds after `since`.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            since: Instant::now(),
+            last: AtomicU64::new(0),
+        })
+    }
+
+    fn beat(&self) {
+        let elapsed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing moved for `longest`. One timer serves the whole life of a tunnel.
+    async fn silent_for(&self, longest: Duration) {
+        loop {
+            let last = self.since + Duration::from_millis(self.last.load(Ordering::Relaxed));
+            let end = last + longest;
+            if end <= Instant::now() {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+}
+
+/// A side of a tunnel, which beats with every byte that it gives or takes.
+struct Watched<T> {
+    inner: T,
+    pulse: Arc<Pulse>,
+}
+
+impl<T> Watched<T> {
+    fn new(inner: T, pulse: &Arc<Pulse>) -> Self {
+        Self {
+            inner,
+            pulse: Arc::clone(pulse),
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        self.pulse.beat();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
+        self.pulse.beat();
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
