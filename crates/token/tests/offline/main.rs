@@ -11,6 +11,7 @@ mod mint;
 
 mod attacks;
 mod cache;
+mod client;
 mod compile;
 mod dpop;
 mod profiles;

@@ -14,4 +14,5 @@ mod idp;
 mod client;
 mod credentials;
 mod introspection;
+mod introspection_config;
 mod rotation;
