@@ -1,6 +1,7 @@
 //! A listener, ready to be started.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ztag_types::{ConfigPath, Findings};
@@ -22,9 +23,9 @@ pub struct Listen {
     pub proxy_protocol: Option<ProxyProtocol>,
     /// HTTP/2.
     pub http2: Http2Spec,
-    /// Listening sockets of a running process, served instead of binding `address`: one worker
-    /// each. Empty to bind.
-    pub inherited: Vec<TcpListener>,
+    /// A Unix socket over which the sockets of a running process are taken and our own offered
+    /// to the next one, which is then waited for: its start is our shutdown.
+    pub handover: Option<PathBuf>,
 }
 
 /// TLS of a listener.
@@ -45,7 +46,7 @@ impl Listen {
             tls: None,
             proxy_protocol: None,
             http2: Http2Spec::default(),
-            inherited: Vec::new(),
+            handover: None,
         }
     }
 
@@ -89,6 +90,7 @@ impl Listen {
             tls: tls?,
             proxy_protocol: proxy_protocol?,
             http2: spec.http2.clone(),
+            handover: spec.handover.clone(),
             ..Self::plain(spec.socket(), limits.clone())
         })
     }

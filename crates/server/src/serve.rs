@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -15,11 +16,12 @@ use hyper::body::Incoming;
 use tokio::runtime;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::handover::{self, Predecessor};
 use crate::listen::Listen;
 use crate::peer::Peer;
 use crate::shutdown::Shutdown;
 use crate::socket;
-use crate::worker::Worker;
+use crate::worker::{Plan, Worker};
 
 /// Something that answers requests.
 pub trait Answer: Send + Sync + 'static {
@@ -81,41 +83,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the workers of `listen`; `answer` is called once in each.
+    /// Starts the workers of `listen`; `answer` is called once in each. Where a running process
+    /// hands over its sockets, they are served, and it drains.
     ///
     /// # Errors
     /// When the address cannot be bound or a thread or runtime cannot be started.
-    pub fn start<A, F>(mut listen: Listen, shutdown: &Shutdown, answer: F) -> io::Result<Self>
+    pub fn start<A, F>(listen: &Listen, shutdown: &Shutdown, answer: F) -> io::Result<Self>
     where
         A: Answer,
         F: Fn() -> A + Send + Sync + 'static,
     {
-        let inherited = std::mem::take(&mut listen.inherited);
-        let listeners = if inherited.is_empty() {
-            socket::bind(listen.address, listen.limits.worker_count())?
-        } else {
-            socket::share(inherited, listen.limits.worker_count())?
-        };
+        let handover = listen.handover.as_deref();
+        let mut predecessor = handover.map(meet).transpose()?.flatten();
+        let listeners = listeners(listen, predecessor.as_mut())?;
         let address = listeners
             .first()
-            .map_or(Ok(listen.address), std::net::TcpListener::local_addr)?;
+            .map_or(Ok(listen.address), TcpListener::local_addr)?;
+        let offered = handover.map(|path| copies(&listeners).map(|copies| (path, copies)));
+        let offered = offered.transpose()?;
         let connections = Connections::default();
-        let (answer, listen) = (Arc::new(answer), Arc::new(listen));
-        let count = listeners.len();
-        let mut workers = Vec::new();
-        for (index, listener) in listeners.into_iter().enumerate() {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let (answer, listen) = (answer.clone(), listen.clone());
-            let (shutdown, connections) = (shutdown.clone(), connections.clone());
-            let thread = std::thread::Builder::new().name(format!("ztag-worker-{index}"));
-            workers.push(thread.spawn(move || {
-                let worker = Worker::new(answer(), &listen, count, shutdown, connections);
-                if let Err(error) = runtime.block_on(worker.run(listener)) {
-                    tracing::error!(%error, "worker stopped");
-                }
-            })?);
+        let workers = work(listeners, listen, (shutdown, &connections), answer)?;
+        if let Some(predecessor) = predecessor {
+            predecessor.relieve()?;
+        }
+        if let Some((path, listeners)) = offered {
+            handover::offer(path, listeners, shutdown)?;
         }
         Ok(Self {
             address,
@@ -142,4 +134,59 @@ impl Server {
             }
         }
     }
+}
+
+fn meet(path: &Path) -> io::Result<Option<Predecessor>> {
+    let met = Predecessor::meet(path);
+    met.map_err(|error| io::Error::new(error.kind(), format!("handover: {error}")))
+}
+
+/// The sockets of the process before us, if they are where `listen` says, or else our own.
+fn listeners(
+    listen: &Listen,
+    predecessor: Option<&mut Predecessor>,
+) -> io::Result<Vec<TcpListener>> {
+    let count = listen.limits.worker_count();
+    let taken = predecessor.map(|predecessor| std::mem::take(&mut predecessor.listeners));
+    let mut taken = taken.unwrap_or_default();
+    taken.retain(|listener| listener.local_addr().is_ok_and(|own| own == listen.address));
+    if taken.is_empty() {
+        socket::bind(listen.address, count)
+    } else {
+        socket::share(taken, count)
+    }
+}
+
+fn copies(listeners: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
+    listeners.iter().map(TcpListener::try_clone).collect()
+}
+
+/// Starts a worker for each of `listeners`.
+fn work<A, F>(
+    listeners: Vec<TcpListener>,
+    listen: &Listen,
+    (shutdown, connections): (&Shutdown, &Connections),
+    answer: F,
+) -> io::Result<Vec<JoinHandle<()>>>
+where
+    A: Answer,
+    F: Fn() -> A + Send + Sync + 'static,
+{
+    let answer = Arc::new(answer);
+    let plan = Arc::new(Plan::new(listen, listeners.len()));
+    let start = |(index, listener)| {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (answer, plan) = (answer.clone(), plan.clone());
+        let (shutdown, connections) = (shutdown.clone(), connections.clone());
+        let thread = std::thread::Builder::new().name(format!("ztag-worker-{index}"));
+        thread.spawn(move || {
+            let worker = Worker::new(answer(), &plan, shutdown, connections);
+            if let Err(error) = runtime.block_on(worker.run(listener)) {
+                tracing::error!(%error, "worker stopped");
+            }
+        })
+    };
+    listeners.into_iter().enumerate().map(start).collect()
 }

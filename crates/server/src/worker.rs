@@ -17,7 +17,32 @@ use crate::peer::Peer;
 use crate::progress::Drain;
 use crate::serve::{Answer, Connections, Seat};
 use crate::shutdown::Shutdown;
+use crate::spec::LimitsSpec;
 use crate::sweep::Sweep;
+
+/// What the workers of a listener have in common.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    protocols: Arc<Protocols>,
+    limits: LimitsSpec,
+    greeting_timeout: Duration,
+    /// Connections that each worker may have.
+    capacity: usize,
+}
+
+impl Plan {
+    /// That of `count` workers of `listen`.
+    pub(crate) fn new(listen: &Listen, count: usize) -> Self {
+        let limits = listen.limits.clone();
+        let each = limits.max_connections.div_ceil(count.max(1)).max(1);
+        Self {
+            protocols: Arc::new(Protocols::new(listen)),
+            greeting_timeout: listen.greeting_timeout(),
+            capacity: each.min(Semaphore::MAX_PERMITS),
+            limits,
+        }
+    }
+}
 
 pub(crate) struct Worker<A> {
     answer: Arc<A>,
@@ -31,24 +56,19 @@ pub(crate) struct Worker<A> {
 }
 
 impl<A: Answer> Worker<A> {
-    /// One of `count` workers of `listen`.
     pub(crate) fn new(
         answer: A,
-        listen: &Listen,
-        count: usize,
+        plan: &Plan,
         shutdown: Shutdown,
         connections: Connections,
     ) -> Self {
-        let limits = &listen.limits;
-        let each = limits.max_connections.div_ceil(count.max(1)).max(1);
-        let capacity = each.min(Semaphore::MAX_PERMITS);
         Self {
             answer: Arc::new(answer),
-            protocols: Arc::new(Protocols::new(listen)),
-            sweep: Sweep::new(limits, listen.greeting_timeout()),
-            places: Arc::new(Semaphore::new(capacity)),
-            capacity,
-            drain_timeout: limits.drain_timeout.get(),
+            protocols: Arc::clone(&plan.protocols),
+            sweep: Sweep::new(&plan.limits, plan.greeting_timeout),
+            places: Arc::new(Semaphore::new(plan.capacity)),
+            capacity: plan.capacity,
+            drain_timeout: plan.limits.drain_timeout.get(),
             shutdown,
             connections,
         }

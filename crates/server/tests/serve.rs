@@ -22,7 +22,7 @@ impl Answer for Echo {
 fn start(limits: &LimitsSpec) -> (Server, SocketAddr, Shutdown) {
     let shutdown = Shutdown::new();
     let listen = Listen::plain("127.0.0.1:0".parse().unwrap(), limits.clone());
-    let server = Server::start(listen, &shutdown, || Echo).unwrap();
+    let server = Server::start(&listen, &shutdown, || Echo).unwrap();
     let address = server.address();
     (server, address, shutdown)
 }
@@ -129,7 +129,7 @@ fn attack_24_http_2_is_not_spoken_where_it_is_disabled() {
     let shutdown = Shutdown::new();
     let mut listen = Listen::plain("127.0.0.1:0".parse().unwrap(), LimitsSpec::default());
     listen.http2.enabled = false;
-    let server = Server::start(listen, &shutdown, || Echo).unwrap();
+    let server = Server::start(&listen, &shutdown, || Echo).unwrap();
     let address = server.address();
     let mut client = TcpStream::connect(address).unwrap();
     let _ = client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");

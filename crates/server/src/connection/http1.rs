@@ -94,3 +94,6 @@ async fn is_spoken_to<A>(front: &Front<A>, stream: &Stream) -> bool {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;
