@@ -5,6 +5,7 @@ mod tokens;
 use std::sync::Arc;
 
 use ztag_backend::Client;
+use ztag_proxy::UpstreamPlaces;
 use ztag_result_cache::ResultCache;
 use ztag_server::{CertificateStore, Certificates, Listen, ProxyProtocol, Tls};
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
@@ -26,6 +27,8 @@ pub struct Stores {
     pub client: Arc<Client>,
     /// What is known of tokens.
     pub tokens: Arc<TokenPlaces>,
+    /// What is known of upstreams: connections, health, breakers.
+    pub upstreams: Arc<UpstreamPlaces>,
     /// The certificates of the public listener, when it speaks TLS.
     pub certificates: Option<CertificateStore>,
     /// The time.
@@ -76,6 +79,7 @@ impl Stores {
             tls,
             proxy_protocol,
             http2: server.listen.http2.clone(),
+            handover: server.listen.handover.clone(),
             ..Listen::plain(server.listen.socket(), server.limits.clone())
         })
     }
@@ -98,6 +102,7 @@ impl Stores {
                 cache: Arc::new(cache),
                 client,
                 tokens: Arc::new(tokens),
+                upstreams: Arc::default(),
                 // What is wrong with them is told when the rest is compiled.
                 certificates: certificates(loaded, &mut Findings::new()).map(CertificateStore::new),
                 clock,
