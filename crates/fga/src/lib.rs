@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod condition;
+pub mod dsl;
 mod error;
 mod limits;
 mod names;
+pub mod spec;
 mod tuple;
 
 pub use error::{Error, ErrorCode};

@@ -81,8 +81,8 @@ impl<'a> UserName<'a> {
             None => (text, None),
         };
         let object = ObjectName::parse(object).map_err(|_| wrong())?;
-        let is_broken = relation
-            .is_some_and(|relation| !is_relation_name(relation) || object.id.contains('*'));
+        let is_broken =
+            relation.is_some_and(|relation| !is_relation_name(relation) || object.id.contains('*'));
         if is_broken {
             return Err(wrong());
         }
@@ -104,7 +104,15 @@ mod tests {
             assert!(ObjectName::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "doc", ":1", "doc:", "doc:a b", "doc:a#b", "a:b:c", "doc:a\u{7}", "d c:1",
+            "",
+            "doc",
+            ":1",
+            "doc:",
+            "doc:a b",
+            "doc:a#b",
+            "a:b:c",
+            "doc:a\u{7}",
+            "d c:1",
         ] {
             assert!(ObjectName::parse(bad).is_err(), "{bad}");
         }
@@ -117,7 +125,15 @@ mod tests {
         let set = UserName::parse("group:eng#member").unwrap();
         assert_eq!((set.object.id, set.relation), ("eng", Some("member")));
         assert!(UserName::parse("user:*").unwrap().object.is_wildcard());
-        for bad in ["*", "jon", "group:*#member", "group:e*g#member", "group:x#", "a:b:c", "g:x#a#b"] {
+        for bad in [
+            "*",
+            "jon",
+            "group:*#member",
+            "group:e*g#member",
+            "group:x#",
+            "a:b:c",
+            "g:x#a#b",
+        ] {
             assert!(UserName::parse(bad).is_err(), "{bad}");
         }
     }

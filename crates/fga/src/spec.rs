@@ -2,7 +2,7 @@
 //!
 //! Names are read in snake case and in camel case. Unknown fields are ignored, as `OpenFGA` does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -41,7 +41,11 @@ pub struct TypeSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeMetadata {
     /// By relation.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub relations: BTreeMap<String, RelationMetadata>,
     /// Module and file.
     #[serde(flatten)]
@@ -85,13 +89,21 @@ pub struct Restriction {
     #[serde(rename = "type", default)]
     pub name: String,
     /// The relation of a userset.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "non_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "non_empty"
+    )]
     pub relation: Option<String>,
     /// Every user of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wildcard: Option<Empty>,
     /// The condition that their tuples must name.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "non_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "non_empty"
+    )]
     pub condition: Option<String>,
 }
 
@@ -131,7 +143,11 @@ pub struct ConditionSpec {
     #[serde(default)]
     pub expression: String,
     /// The types of its parameters.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub parameters: BTreeMap<String, ParameterSpec>,
     /// Module and file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -325,19 +341,31 @@ impl<'de> Deserialize<'de> for RewriteSpec {
         let fields = RewriteFields::deserialize(deserializer)?;
         let mut found = Vec::new();
         found.extend(fields.this.map(|_| Self::This));
-        found.extend(fields.computed.map(|computed| Self::Computed(computed.relation)));
+        found.extend(
+            fields
+                .computed
+                .map(|computed| Self::Computed(computed.relation)),
+        );
         found.extend(fields.tuple_to_userset.map(|both| Self::TupleToUserset {
             tupleset: both.tupleset.relation,
             computed: both.computed.relation,
         }));
         found.extend(fields.union.map(|union| Self::Union(union.child)));
-        found.extend(fields.intersection.map(|both| Self::Intersection(both.child)));
-        found.extend(fields.difference.map(|pair| {
-            Self::Difference(Box::new([*pair.base, *pair.subtract]))
-        }));
+        found.extend(
+            fields
+                .intersection
+                .map(|both| Self::Intersection(both.child)),
+        );
+        found.extend(
+            fields
+                .difference
+                .map(|pair| Self::Difference(Box::new([*pair.base, *pair.subtract]))),
+        );
         match (found.pop(), found.is_empty()) {
             (Some(rewrite), true) => Ok(rewrite),
-            _ => Err(serde::de::Error::custom("a rewrite is exactly one of its kinds")),
+            _ => Err(serde::de::Error::custom(
+                "a rewrite is exactly one of its kinds",
+            )),
         }
     }
 }
@@ -354,4 +382,27 @@ where
 fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
     Ok(text.filter(|text| !text.is_empty()))
+}
+
+impl ModelSpec {
+    /// The modules that the model is made of, sorted.
+    pub fn modules(&self) -> Vec<&str> {
+        let types = self
+            .type_definitions
+            .iter()
+            .filter_map(|spec| spec.metadata.as_ref());
+        let origins = types.flat_map(|metadata| {
+            let relations = metadata.relations.values().map(|relation| &relation.origin);
+            relations.chain([&metadata.origin])
+        });
+        let conditions = self
+            .conditions
+            .values()
+            .filter_map(|spec| spec.metadata.as_ref());
+        let names = origins
+            .chain(conditions)
+            .map(|origin| origin.module.as_str());
+        let names: BTreeSet<_> = names.filter(|name| !name.is_empty()).collect();
+        names.into_iter().collect()
+    }
 }

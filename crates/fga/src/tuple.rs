@@ -45,7 +45,11 @@ impl TupleCondition {
 
 impl Tuple {
     /// An unconditional tuple.
-    pub fn new(user: impl Into<String>, relation: impl Into<String>, object: impl Into<String>) -> Self {
+    pub fn new(
+        user: impl Into<String>,
+        relation: impl Into<String>,
+        object: impl Into<String>,
+    ) -> Self {
         Self {
             user: user.into(),
             relation: relation.into(),

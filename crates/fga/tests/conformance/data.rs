@@ -1,0 +1,45 @@
+//! Where the data lies, and how it is read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+/// The folder `name` of the data; `None`, said aloud, where it is not there.
+pub(crate) fn folder(name: &str) -> Option<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = workspace.join("../shared/conformance/fga").join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    #[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
+    {
+        eprintln!("skipped: there is no {}", folder.display());
+    }
+    None
+}
+
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A YAML file.
+pub(crate) fn yaml<T: DeserializeOwned>(path: &Path) -> T {
+    let options = serde_saphyr::options! { budget: None };
+    serde_saphyr::from_str_with_options(&text(path), options)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A JSON file.
+pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_str(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What lies in a folder, by name.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}

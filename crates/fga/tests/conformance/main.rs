@@ -1,0 +1,6 @@
+//! The data of `OpenFGA`'s own tests, through this crate. Where the data is not there, the tests
+//! say so and pass.
+#![cfg(test)]
+
+mod data;
+mod language;
