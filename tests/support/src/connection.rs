@@ -70,6 +70,13 @@ impl Connection {
         bytes
     }
 
+    /// Reads up to and including the first line end.
+    pub fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        Ok(line)
+    }
+
     /// Reads exactly `count` bytes.
     pub fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; count];

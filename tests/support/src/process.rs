@@ -109,6 +109,18 @@ impl Process {
             })
     }
 
+    /// Sends it the signal of this name, such as `TERM`.
+    pub fn signal(&self, name: &str) -> Result<(), Failure> {
+        let id = self.id().to_string();
+        Command::new("kill").args(["-s", name, &id]).status()?;
+        Ok(())
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Ends it at once and waits until it is gone.
     pub fn kill(&mut self) {
         // Fails only when it has ended already.
