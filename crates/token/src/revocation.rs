@@ -44,8 +44,16 @@ pub enum Revocation {
 /// Bounded: a list that is full refuses further entries and never drops one that still matters.
 #[derive(Debug)]
 pub struct Revocations {
-    entries: RwLock<HashMap<Revocation, Entry, RandomState>>,
+    issuers: RwLock<HashMap<Box<str>, OfIssuer, RandomState>>,
     capacity: usize,
+}
+
+/// What is revoked of one issuer; looked up without making a key.
+#[derive(Debug, Default)]
+struct OfIssuer {
+    all: Option<Entry>,
+    tokens: HashMap<Box<str>, Entry, RandomState>,
+    subjects: HashMap<Box<str>, Entry, RandomState>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +72,7 @@ impl Revocations {
     /// An empty list with room for `capacity` entries.
     pub fn new(capacity: usize) -> Self {
         Self {
-            entries: RwLock::default(),
+            issuers: RwLock::default(),
             capacity,
         }
     }
@@ -82,7 +90,7 @@ impl Revocations {
         self.revoke_before(what, clock.now(), keep, clock)
     }
 
-    /// Revokes what was issued until `before`. An entry that goes further is not taken back.
+    /// Revokes what was issued until `before`.
     fn revoke_before(
         &self,
         what: Revocation,
@@ -91,26 +99,25 @@ impl Revocations {
         clock: &dyn Clock,
     ) -> Result<(), RevocationsFull> {
         let now = clock.now();
-        let mut entries = self.entries.write();
-        if entries.len() >= self.capacity && !entries.contains_key(&what) {
-            entries.retain(|_, entry| entry.until > now);
-            if entries.len() >= self.capacity {
+        let mut issuers = self.issuers.write();
+        let room = |issuers: &Issuers| count(issuers) < self.capacity;
+        if !room(&issuers) && find(&issuers, &what).is_none() {
+            issuers.retain(|_, own| own.sweep(now));
+            if !room(&issuers) {
                 return Err(RevocationsFull);
             }
         }
-        let until = now.plus(keep);
-        let entry = entries.entry(what).or_insert(Entry {
+        let entry = Entry {
             issued_before: before,
-            until,
-        });
-        entry.issued_before = entry.issued_before.max(before);
-        entry.until = entry.until.max(until);
+            until: now.plus(keep),
+        };
+        enter(&mut issuers, what, entry);
         Ok(())
     }
 
     /// Number of entries, those included that no longer matter.
     pub fn len(&self) -> usize {
-        self.entries.read().len()
+        count(&self.issuers.read())
     }
 
     /// Whether nothing was revoked.
@@ -120,32 +127,68 @@ impl Revocations {
 
     /// Whether `token` is revoked at `now`.
     pub(crate) fn covers(&self, token: &AcceptedToken, now: Timestamp) -> bool {
-        let entries = self.entries.read();
-        if entries.is_empty() {
+        let issuers = self.issuers.read();
+        let Some(own) = issuers.get(token.issuer()) else {
             return false;
-        }
-        let claims = token.claims();
-        let issuer = || Box::from(token.issuer());
-        let text = |name: &str| claims.text(name).ok().flatten().map(Box::from);
-        let issued = claims
-            .date("iat")
-            .ok()
-            .flatten()
-            .map(Timestamp::from_seconds);
-        let in_force = |what: &Revocation| entries.get(what).filter(|entry| entry.until > now);
-        let is_older = |what: &Revocation| {
-            in_force(what).is_some_and(|entry| issued.is_none_or(|at| at <= entry.issued_before))
         };
-        let by_id = text("jti").map(|id| Revocation::Token {
-            issuer: issuer(),
-            id,
-        });
-        let by_subject = text("sub").map(|subject| Revocation::Subject {
-            issuer: issuer(),
-            subject,
-        });
-        by_id.is_some_and(|what| in_force(&what).is_some())
-            || by_subject.is_some_and(|what| is_older(&what))
-            || is_older(&Revocation::Issuer { issuer: issuer() })
+        let claims = token.claims();
+        let text = |name: &str| claims.text(name).ok().flatten();
+        let issued = claims.date("iat").ok().flatten();
+        let issued = issued.map(Timestamp::from_seconds);
+        let is_older =
+            |entry: &Entry| entry.until > now && issued.is_none_or(|at| at <= entry.issued_before);
+        let by_id = text("jti").and_then(|id| own.tokens.get(id));
+        let by_subject = text("sub").and_then(|subject| own.subjects.get(subject));
+        by_id.is_some_and(|entry| entry.until > now)
+            || by_subject.is_some_and(is_older)
+            || own.all.as_ref().is_some_and(is_older)
     }
+}
+
+impl OfIssuer {
+    /// Forgets what no longer matters; answers whether anything is left.
+    fn sweep(&mut self, now: Timestamp) -> bool {
+        self.all = self.all.filter(|entry| entry.until > now);
+        self.tokens.retain(|_, entry| entry.until > now);
+        self.subjects.retain(|_, entry| entry.until > now);
+        self.len() > 0
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.all.is_some()) + self.tokens.len() + self.subjects.len()
+    }
+}
+
+type Issuers = HashMap<Box<str>, OfIssuer, RandomState>;
+
+fn count(issuers: &Issuers) -> usize {
+    issuers.values().map(OfIssuer::len).sum()
+}
+
+fn find<'a>(issuers: &'a Issuers, what: &Revocation) -> Option<&'a Entry> {
+    match what {
+        Revocation::Token { issuer, id } => issuers.get(issuer)?.tokens.get(id),
+        Revocation::Subject { issuer, subject } => issuers.get(issuer)?.subjects.get(subject),
+        Revocation::Issuer { issuer } => issuers.get(issuer)?.all.as_ref(),
+    }
+}
+
+/// Enters `entry`; an entry that goes further is not taken back.
+fn enter(issuers: &mut Issuers, what: Revocation, entry: Entry) {
+    let known = match what {
+        Revocation::Token { issuer, id } => {
+            let own = issuers.entry(issuer).or_default();
+            own.tokens.entry(id).or_insert(entry)
+        }
+        Revocation::Subject { issuer, subject } => {
+            let own = issuers.entry(issuer).or_default();
+            own.subjects.entry(subject).or_insert(entry)
+        }
+        Revocation::Issuer { issuer } => {
+            let own = issuers.entry(issuer).or_default();
+            own.all.get_or_insert(entry)
+        }
+    };
+    known.issued_before = known.issued_before.max(entry.issued_before);
+    known.until = known.until.max(entry.until);
 }

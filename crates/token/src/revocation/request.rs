@@ -150,7 +150,7 @@ mod tests {
         // Again, and with an earlier date: the wider revocation stays.
         apply(r#"{"issuer":"a","before":1,"keep":"1s"}"#, &list).unwrap();
         let now = ManualClock::new().now();
-        let entry = list.entries.read()[&Revocation::Issuer { issuer: "a".into() }];
+        let entry = list.issuers.read()["a"].all.unwrap();
         assert_eq!(entry.issued_before, now);
         assert_eq!(entry.until, now.plus(Duration::from_hours(24)));
         let full = RevocationError::Full(RevocationsFull);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ztag_token::{
-    Places, Refusal, Revocation, Revocations, RevocationsFull, TokenCache, TokenCacheSpec,
+    Places, Refusal, Revocation, RevocationRequest, Revocations, RevocationsFull, TokenCache,
+    TokenCacheSpec,
 };
 use ztag_types::Clock;
 
@@ -182,6 +183,40 @@ fn attack_31_revoked_tokens_are_refused_at_once() {
             matches!(what, Revocation::Token { .. }),
             "{what:?}"
         );
+    }
+}
+
+#[test]
+fn attack_42_what_an_operator_revokes_is_refused_with_the_next_request() {
+    let mint = Mint::ec("a");
+    for (change, expected) in [
+        (serde_json::json!({"jti": "id-1"}), true),
+        (serde_json::json!({"jti": "id-2"}), false),
+        (serde_json::json!({"sub": "auth0|ada"}), true),
+        (
+            serde_json::json!({"sub": "auth0|ada", "before": START - 1}),
+            false,
+        ),
+        (serde_json::json!({"sub": "auth0|ad"}), false),
+        (serde_json::json!({}), true),
+        (serde_json::json!({"before": START}), true),
+        (serde_json::json!({"before": START - 1}), false),
+        (serde_json::json!({"issuer": "https://idp.example"}), false),
+    ] {
+        let gate = Gate::new();
+        let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+        let token = mint.token(&claims());
+        verifier.check(&token).unwrap();
+        let mut request = serde_json::json!({"issuer": ISSUER});
+        for (name, value) in change.as_object().unwrap() {
+            request[name] = value.clone();
+        }
+        let request = RevocationRequest::parse(request.to_string().as_bytes()).unwrap();
+        request
+            .apply(&gate.places.revocations, &*gate.clock)
+            .unwrap();
+        let refused = verifier.check(&token).err() == Some(Refusal::Revoked);
+        assert_eq!(refused, expected, "{change}");
     }
 }
 
