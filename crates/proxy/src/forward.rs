@@ -7,8 +7,10 @@ mod websocket;
 
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::header::CONTENT_LENGTH;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+};
 use http_body::Body as _;
 use ztag_pipeline::Permitted;
 use ztag_types::ForwardReport;
@@ -16,7 +18,7 @@ use ztag_types::ForwardReport;
 use crate::body::{Exceeded, Outgoing};
 use crate::headers::{self, Departure, departing, returning};
 use crate::route::{HostHeader, Route};
-use crate::upstream::{Relayed, UpstreamFailure};
+use crate::upstream::{HostOfTarget, Relayed, UpstreamFailure};
 
 pub use failed::Failed;
 pub use reply::ReplyBody;
@@ -117,8 +119,11 @@ impl Dispatch {
                 correlation,
             },
         );
-        finish(&mut fields, route.host, upgrade.is_some());
+        finish(&mut fields, upgrade.is_some());
         let mut request = Request::new(body);
+        if route.host == HostHeader::Upstream {
+            request.extensions_mut().insert(HostOfTarget);
+        }
         *request.method_mut() = judged.method;
         *request.uri_mut() = origin_form(judged.target);
         *request.headers_mut() = fields;
@@ -192,12 +197,8 @@ fn switching(
 }
 
 /// The fields that depend on the connection to the upstream.
-fn finish(fields: &mut HeaderMap, host: HostHeader, switching: bool) {
+fn finish(fields: &mut HeaderMap, switching: bool) {
     headers::sign(fields);
-    if host == HostHeader::Upstream {
-        // The target's own is filled in where there is none.
-        fields.remove(HOST);
-    }
     let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
     if lengths.nth(1).is_some() {
         // Equal ones, or the request would not be here; the body knows its length.
@@ -247,5 +248,8 @@ fn switch(
     head.headers.remove(CONTENT_LENGTH);
     head.extensions.clear();
     upgrade.join(upstream, exchange, idle);
-    Ok(Response::from_parts(head, ReplyBody::from(bytes::Bytes::new())))
+    Ok(Response::from_parts(
+        head,
+        ReplyBody::from(bytes::Bytes::new()),
+    ))
 }

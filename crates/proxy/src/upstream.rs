@@ -31,6 +31,8 @@ use std::sync::Arc;
 use ztag_types::SmolStr;
 
 pub use compile::UpstreamDeps;
+pub(crate) use message::HostOfTarget;
+
 pub use failure::{Absence, Breach, RelayError, UpstreamFailure};
 pub use place::UpstreamPlaces;
 pub use relayed::Relayed;

@@ -1,9 +1,9 @@
 //! Two connections that became one.
 
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::pin::{Pin, pin};
-use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -45,7 +45,13 @@ impl ClientUpgrade {
         tokio::spawn(async move {
             let both = async { tokio::try_join!(client, upstream) };
             if let Ok(Ok((client, upstream))) = timeout(SWITCHING, both).await {
-                splice(TokioIo::new(client), TokioIo::new(upstream), idle, &shutdown).await;
+                splice(
+                    TokioIo::new(client),
+                    TokioIo::new(upstream),
+                    idle,
+                    &shutdown,
+                )
+                .await;
             }
             drop(exchange);
         });
@@ -63,7 +69,12 @@ where
     let mut client = Watched::new(client, &pulse);
     let mut upstream = Watched::new(upstream, &pulse);
     let ended = {
-        let mut copying = pin!(copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER));
+        let mut copying = pin!(copy_bidirectional_with_sizes(
+            &mut client,
+            &mut upstream,
+            BUFFER,
+            BUFFER
+        ));
         tokio::select! {
             ended = copying.as_mut() => ended.map(drop),
             () = pulse.silent_for(idle) => Err(io::ErrorKind::TimedOut.into()),

@@ -54,9 +54,7 @@ pub(super) fn is_granted(headers: &HeaderMap) -> bool {
 /// 24 letters of base64 that stand for 16 bytes.
 fn is_nonce(key: &[u8]) -> bool {
     let letter = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
-    key.len() == 24
-        && key.ends_with(b"==")
-        && key.iter().take(22).all(letter)
+    key.len() == 24 && key.ends_with(b"==") && key.iter().take(22).all(letter)
 }
 
 /// The value of a field that is there once.
@@ -118,7 +116,14 @@ mod tests {
         check(Method::GET, &[("sec-websocket-version", "")], false);
         check(Method::GET, &[("sec-websocket-key", "")], false);
         check(Method::GET, &[("sec-websocket-key", "c2hvcnQ=")], false);
-        check(Method::GET, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==|dGhlIHNhbXBsZSBub25jZQ==")], false);
+        check(
+            Method::GET,
+            &[(
+                "sec-websocket-key",
+                "dGhlIHNhbXBsZSBub25jZQ==|dGhlIHNhbXBsZSBub25jZQ==",
+            )],
+            false,
+        );
         check(Method::GET, &[("transfer-encoding", "chunked")], false);
     }
 

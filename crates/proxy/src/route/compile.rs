@@ -94,7 +94,8 @@ impl Draft {
                 draft.read_paths(&spec.paths, at, findings);
                 draft.conditions = Conditions::compile(spec, at, findings);
                 let parts = Parts::compile(name, spec, at, deps, findings);
-                draft.state = parts.and_then(|parts| first_error(findings, before).map_or(Ok(parts), Err));
+                draft.state =
+                    parts.and_then(|parts| first_error(findings, before).map_or(Ok(parts), Err));
             }
             WrittenRoute::Unreadable { hosts, paths } => {
                 // What is wrong with the route is reported by whoever could not read it.
@@ -184,13 +185,19 @@ impl Draft {
         let conditions = conditions.unwrap_or_else(Conditions::first);
         for host in &hosts {
             for path in &paths {
-                table.places.put(host, path, conditions.clone(), Arc::clone(&state));
+                table
+                    .places
+                    .put(host, path, conditions.clone(), Arc::clone(&state));
             }
             for stem in &path_stems {
                 table.places.close(host, stem, Arc::clone(&state));
             }
         }
-        let stems: Vec<String> = paths.iter().map(PathPattern::stem).chain(path_stems).collect();
+        let stems: Vec<String> = paths
+            .iter()
+            .map(PathPattern::stem)
+            .chain(path_stems)
+            .collect();
         for end in &host_ends {
             for stem in &stems {
                 table.places.close_hosts(end, stem, Arc::clone(&state));
@@ -217,9 +224,9 @@ fn close_equals(drafts: &mut [Draft], at: &ConfigPath, findings: &mut Findings) 
         };
         for place in draft.places() {
             let others = by_place.entry(place).or_default();
-            let equal = others.iter().find(|(_, other)| {
-                other.rank() == conditions.rank() && other.meet(conditions)
-            });
+            let equal = others
+                .iter()
+                .find(|(_, other)| other.rank() == conditions.rank() && other.meet(conditions));
             if let Some((other, _)) = equal {
                 equals.push((*other, index));
             }

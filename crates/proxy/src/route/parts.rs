@@ -102,15 +102,25 @@ struct Decider<'a> {
 impl Decider<'_> {
     fn identity(&self) -> Vec<HeaderName> {
         let names = self.endpoint.iter().flat_map(|endpoint| &endpoint.identity);
-        names.filter(|name| speaks_of_the_client(name)).cloned().collect()
+        names
+            .filter(|name| speaks_of_the_client(name))
+            .cloned()
+            .collect()
     }
 }
 
-fn withheld(spec: &RouteSpec, access: &Decider<'_>, identity: Vec<HeaderName>) -> Box<[HeaderName]> {
+fn withheld(
+    spec: &RouteSpec,
+    access: &Decider<'_>,
+    identity: Vec<HeaderName>,
+) -> Box<[HeaderName]> {
     let mut withheld = identity;
     if !spec.forward_credentials {
         withheld.extend(CREDENTIALS);
-        let accepted = access.endpoint.iter().flat_map(|endpoint| &endpoint.credentials);
+        let accepted = access
+            .endpoint
+            .iter()
+            .flat_map(|endpoint| &endpoint.credentials);
         withheld.extend(accepted.cloned());
     }
     withheld.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -141,7 +151,10 @@ fn access<'a>(
     match (&spec.endpoint, spec.public) {
         (Some(_), true) => {
             let message = "a route is `public` or names an `endpoint`, not both";
-            refuse(findings, Diagnostic::error(Code::Conflict, &at.key("public"), message))
+            refuse(
+                findings,
+                Diagnostic::error(Code::Conflict, &at.key("public"), message),
+            )
         }
         (None, false) => {
             let message = "nobody decides about the requests of this route";
@@ -174,7 +187,9 @@ fn judged<'a>(
         // Its own findings say what is wrong with it.
         Err(format!("endpoint `{name}` is broken").into())
     } else if !endpoint.direct {
-        let message = format!("endpoint `{name}` judges what another proxy says, not the request that is forwarded");
+        let message = format!(
+            "endpoint `{name}` judges what another proxy says, not the request that is forwarded"
+        );
         let finding = Diagnostic::error(Code::Conflict, at, message)
             .hint("name an endpoint whose `forwardProxyPolicy.dialect` is `direct`");
         let reason = SmolStr::new(&finding.message);
@@ -241,7 +256,11 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a String>,
     at: &ConfigPath,
 ) -> Diagnostic {
-    let finding = Diagnostic::error(Code::UnknownName, at, format!("no {kind} is called `{name}`"));
+    let finding = Diagnostic::error(
+        Code::UnknownName,
+        at,
+        format!("no {kind} is called `{name}`"),
+    );
     match Diagnostic::nearest(name, known.map(String::as_str)) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),
         None => finding,

@@ -6,6 +6,7 @@ use super::condition::{Conditions, HeaderCondition, ValuePattern};
 use super::pattern::{HostPattern, PathPattern};
 use super::places::{Placed, Places};
 
+mod compiling;
 mod model;
 
 use model::{Entry, Model};

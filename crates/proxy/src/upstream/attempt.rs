@@ -93,7 +93,7 @@ impl Attempt<'_> {
             Ok(reached) => reached,
             Err(failure) => return Err(Miss::unsent(failure, request)),
         };
-        fit(&mut request, wiring.protocol, self.target.url.scheme())?;
+        fit(&mut request, wiring.protocol, &self.target.url)?;
         let upgrading = asks_upgrade(&request);
         let again = if self.copies || used {
             copy(&request)

@@ -3,19 +3,30 @@
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use url::{Position, Url};
 
 use super::failure::Breach;
 use super::relayed::After;
 use super::spec::UpstreamProtocol;
 use crate::Outgoing;
 
-/// Writes `request` in the form of `protocol`, for a target whose URL begins with `scheme`. What
-/// is in that form already stays.
+/// Marks a request, among its extensions, whose `Host` is that of whatever target gets it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostOfTarget;
+
+/// Writes `request` in the form of `protocol`, for the target at `url`. What is in that form
+/// already stays.
 pub(super) fn fit(
     request: &mut Request<Outgoing>,
     protocol: UpstreamProtocol,
-    scheme: &str,
+    url: &Url,
 ) -> Result<(), Breach> {
+    if request.extensions().get::<HostOfTarget>().is_some() {
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
+        request
+            .headers_mut()
+            .insert(HOST, host.map_err(|_| Breach::Form)?);
+    }
     match protocol {
         UpstreamProtocol::Http1 => {
             *request.version_mut() = Version::HTTP_11;
@@ -23,7 +34,7 @@ pub(super) fn fit(
         }
         UpstreamProtocol::Http2 => {
             *request.version_mut() = Version::HTTP_2;
-            name_authority(request, scheme).ok_or(Breach::Form)
+            name_authority(request, url.scheme()).ok_or(Breach::Form)
         }
     }
 }
@@ -50,6 +61,9 @@ pub(super) fn copy(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     *copy.version_mut() = request.version();
+    if let Some(mark) = request.extensions().get::<HostOfTarget>() {
+        copy.extensions_mut().insert(*mark);
+    }
     Some(Box::new(copy))
 }
 
@@ -204,10 +218,26 @@ mod tests {
             .headers_mut()
             .insert(HOST, HeaderValue::from_static("app.example:81"));
         for _ in 0..2 {
-            fit(&mut request, UpstreamProtocol::Http2, "https").unwrap();
+            let url = Url::parse("https://10.0.0.7").unwrap();
+            fit(&mut request, UpstreamProtocol::Http2, &url).unwrap();
             let expected = "https://app.example:81/a%2Fb/../c?d=%41";
             assert_eq!(request.uri().to_string(), expected);
             assert!(request.headers().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_target_is_asked_for_its_own_host_where_the_request_says_so() {
+        let mut request = Request::new(Outgoing::Empty);
+        let asked = HeaderValue::from_static("app.example");
+        request.headers_mut().insert(HOST, asked);
+        request.extensions_mut().insert(HostOfTarget);
+        for target in ["http://a.internal:8080", "http://b.internal"] {
+            let url = Url::parse(target).unwrap();
+            fit(&mut request, UpstreamProtocol::Http1, &url).unwrap();
+            let host = request.headers().get(HOST).unwrap();
+            assert_eq!(format!("http://{}", host.to_str().unwrap()), target);
+            request = *copy(&request).unwrap();
         }
     }
 }

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_are_bounded() {
-        for attempts in 0..70 {
+        for attempts in 0_usize..70 {
             let bound = FIRST_BACKOFF * (1 << attempts.saturating_sub(1).min(6));
             for _ in 0..20 {
                 assert!(backoff(attempts) <= bound);
