@@ -63,7 +63,7 @@ pub struct JwksSpec {
     pub origins: Vec<String>,
     /// Longest time a set serves before it is fetched again; a reply may ask for less, down to 30 seconds. Between 30 seconds and 24 hours. Also the longest that a withdrawn key is believed while the issuer answers.
     pub refresh: DurationSpec,
-    /// Least time between two fetches, whatever arrives.
+    /// Least time between two fetches, whatever arrives: also how long a new key may be unknown, twice that where it was used before it was published.
     pub min_interval: DurationSpec,
     /// How long the last good set serves while the issuer cannot be reached.
     pub max_stale: DurationSpec,
@@ -80,7 +80,8 @@ impl Default for JwksSpec {
             uri: None,
             origins: Vec::new(),
             refresh: DurationSpec::new(Duration::from_mins(10)),
-            min_interval: DurationSpec::new(Duration::from_secs(30)),
+            // A rotation shall succeed within seconds; this bounds what a flood of unknown keys costs.
+            min_interval: DurationSpec::new(Duration::from_secs(5)),
             max_stale: DurationSpec::new(Duration::from_hours(24)),
             timeout: DurationSpec::new(Duration::from_secs(5)),
             max_bytes: 256 * 1024,
