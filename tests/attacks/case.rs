@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 
 use serde::Deserialize;
+use ztag_test_support::door::Knock;
 use ztag_test_support::{ExpectedHeaders, Failure, from_yaml, workspace};
-
-use crate::door::Knock;
 
 /// Requests that attack in the same way.
 #[derive(Deserialize)]
@@ -71,6 +71,12 @@ pub(crate) struct Arrival {
     pub(crate) target: Option<String>,
     /// Header fields.
     pub(crate) headers: ExpectedHeaders,
+}
+
+/// The policy behind all of them.
+pub(crate) fn policy() -> Result<String, Failure> {
+    let path = workspace().join("tests/attacks/policy.yaml");
+    Ok(fs::read_to_string(path)?)
 }
 
 /// The cases of one class.

@@ -1,9 +1,10 @@
 //! Where one message ends and the next begins: conversations that two parsers could read
 //! differently, through every door.
 
+use ztag_test_support::door::{Door, doors};
 use ztag_test_support::{Failure, Response};
 
-use crate::door::{Door, doors, policy};
+use crate::case::policy;
 
 /// The path of a request inside of what is the body of another, or nothing at all.
 const HIDDEN: &str = "/smuggled";

@@ -4,13 +4,12 @@
 #![cfg(test)]
 
 mod case;
-mod door;
 mod framing;
 
+use ztag_test_support::door::{Door, Observed, doors};
 use ztag_test_support::{Failure, mismatches};
 
-use case::{Arrival, Case, CaseRequest, Expect, cases, identity};
-use door::{Door, Observed, doors, policy};
+use case::{Arrival, Case, CaseRequest, Expect, cases, identity, policy};
 
 #[test]
 fn attack_01_dot_segments_pass_no_door() -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+pub mod door;
 mod failure;
 mod forward_auth;
 mod gateway;

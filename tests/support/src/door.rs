@@ -6,43 +6,41 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use crate::{Connection, Failure, Headers, Process, Recorded, Response, free_port};
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use ztag_test_support::{
-    Connection, Failure, Headers, Process, Recorded, Response, free_port, workspace,
-};
 
-pub(crate) use asked::Asked;
+pub use asked::Asked;
 
 /// What a client sends, as bytes.
-#[derive(Clone)]
-pub(crate) struct Knock {
+#[derive(Clone, Debug)]
+pub struct Knock {
     /// The method.
-    pub(crate) method: String,
+    pub method: String,
     /// The request target.
-    pub(crate) target: Vec<u8>,
+    pub target: Vec<u8>,
     /// The hosts asked for; more than one is an attack.
-    pub(crate) hosts: Vec<Vec<u8>>,
+    pub hosts: Vec<Vec<u8>>,
     /// The other header lines.
-    pub(crate) lines: Vec<Vec<u8>>,
+    pub lines: Vec<Vec<u8>>,
 }
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Observed {
+pub struct Observed {
     /// The status; `None` when the connection ended without a reply.
-    pub(crate) status: Option<u16>,
+    pub status: Option<u16>,
     /// The reason in the access log; `None` when the HTTP parser answered.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
     /// The fields that say to the upstream who asks.
-    pub(crate) identity: Headers,
+    pub identity: Headers,
     /// What reached the upstream, at a door that forwards.
-    pub(crate) arrived: Option<Vec<Recorded>>,
+    pub arrived: Option<Vec<Recorded>>,
 }
 
 /// A way into the house.
-pub(crate) trait Door {
-    /// Its name in messages and in `cases.yaml`.
+pub trait Door {
+    /// The name of its program.
     fn name(&self) -> &'static str;
     /// The process behind it.
     fn process(&self) -> &Process;
@@ -59,15 +57,10 @@ pub(crate) trait Door {
     fn knock(&self, knock: &Knock) -> Result<Observed, Failure>;
 }
 
-/// Every door, behind `policy`: the sections of the configuration that they share.
-pub(crate) fn doors(policy: &str) -> Result<Vec<Box<dyn Door>>, Failure> {
+/// Every door, behind `policy`: the sections of the configuration that they share. Its endpoint
+/// `api` decides about everything.
+pub fn doors(policy: &str) -> Result<Vec<Box<dyn Door>>, Failure> {
     Ok(vec![Box::new(Asked::open(policy)?)])
-}
-
-/// The policy of `cases.yaml`.
-pub(crate) fn policy() -> Result<String, Failure> {
-    let path = workspace().join("tests/attacks/policy.yaml");
-    Ok(fs::read_to_string(path)?)
 }
 
 /// A configuration on disk: a policy with listeners.
@@ -78,14 +71,16 @@ struct Written {
 }
 
 impl Written {
-    /// Writes `policy` below a `server` section with free ports and little patience.
+    /// Writes `policy` below a `server` section with free ports and little patience; lines before
+    /// `%%` belong to that section, indented by two.
     fn new(policy: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let (port, admin) = (free_port()?, free_port()?);
         let config = folder.path().join("config.yaml");
+        let (more, policy) = policy.split_once("%%\n").unwrap_or(("", policy));
         let server = format!(
             "server:\n  listen: {{address: 127.0.0.1, port: {port}}}\n  admin: {{port: {admin}}}\n  \
-             limits: {{headerTimeout: 1s, bodyTimeout: 1s, workers: 1}}\n"
+             limits: {{headerTimeout: 1s, bodyTimeout: 1s, workers: 1}}\n{more}"
         );
         fs::write(&config, server + policy)?;
         Ok(Self {
@@ -96,8 +91,9 @@ impl Written {
     }
 }
 
-/// Why the access log says that the request of this reply ended as it did.
-fn reason(process: &Process, reply: Option<&Response>) -> Result<Option<String>, Failure> {
+/// Why the access log of `process` says that the request of this reply ended as it did; `None`
+/// when the reply carries no correlation id, being one of the HTTP parser.
+pub fn reason(process: &Process, reply: Option<&Response>) -> Result<Option<String>, Failure> {
     let Some(id) = reply.and_then(|reply| reply.headers.value("x-request-id")) else {
         return Ok(None);
     };

@@ -2,20 +2,21 @@
 
 use std::io;
 
+use crate::{Connection, Failure, ForwardAuth, Process, Recorded, Request, send};
 use tempfile::TempDir;
-use ztag_test_support::{Connection, Failure, ForwardAuth, Process, Recorded, Request, send};
 
 use super::{Door, Knock, Observed, Written, reason};
 
 /// A running forward-auth.
-pub(crate) struct Asked {
+#[derive(Debug)]
+pub struct Asked {
     server: ForwardAuth,
     _folder: TempDir,
 }
 
 impl Asked {
     /// Starts it with `policy`, whose endpoint is `api`.
-    pub(crate) fn open(policy: &str) -> Result<Self, Failure> {
+    pub fn open(policy: &str) -> Result<Self, Failure> {
         let written = Written::new(policy)?;
         let proxy = "ZTAG_ENDPOINTS__API__FORWARDPROXYPOLICY";
         let environment = [
