@@ -3,6 +3,7 @@
 use ztag_types::{Globals, Map, Value};
 
 use crate::document::{Content, Node};
+use crate::kind::Kind;
 
 /// A digest under construction; every piece carries its kind and length, so that no two
 /// different sequences of pieces read alike.
@@ -52,6 +53,16 @@ impl Canon {
                     self.node(&entry.node);
                 }
             }
+        }
+    }
+
+    /// Adds a definition with its name, as it stands in `tree`.
+    pub(crate) fn definition(&mut self, kind: Kind, name: &str, tree: &Node) {
+        self.text(kind.section());
+        self.text(name);
+        let section = tree.get(kind.section());
+        if let Some(node) = section.and_then(|section| section.get(name)) {
+            self.node(node);
         }
     }
 

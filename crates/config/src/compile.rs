@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod ledger;
+mod routes;
 mod rules;
 mod server;
 mod stages;
@@ -14,9 +15,11 @@ use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 use self::endpoint::Workshop;
 use self::ledger::{Ledger, is_fatal};
 use self::tokens::Tokens;
+
+pub use self::routes::Routing;
 use crate::diagnose;
 use crate::kind::Kind;
-use crate::load::Loaded;
+use crate::load::{Loaded, Program};
 use crate::report::Report;
 use crate::stores::Stores;
 
@@ -26,6 +29,8 @@ pub struct Compiled {
     /// The plan; none when the server section is broken, a document cannot be read or no endpoint
     /// is usable.
     pub plan: Option<Plan>,
+    /// What a gateway routes by over this plan; there when the plan is.
+    pub routing: Option<Routing>,
     /// The certificates of the public listener, when it speaks TLS and they are sound.
     pub certificates: Option<Certificates>,
     /// Everything found, loading included.
@@ -50,18 +55,26 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         states.push(workshop.endpoint(name, definition, &mut judged));
     }
     workshop.unused_rules(&mut judged);
-    let usable = states
+    let correlation = workshop.correlation.as_ref();
+    let routing = routes::compile(loaded, &stores.upstreams, &states, correlation, &mut judged);
+    let decides = states
         .iter()
         .any(|state| matches!(state, EndpointState::Ready(_)));
-    if !usable {
+    // A gateway may have routes that nobody has to decide about, and no others.
+    let routes = loaded.program() == Program::Gateway && routing.serves();
+    if !decides && !routes {
         judged.add(no_endpoint(loaded), None);
     }
     let broken = judged.is_broken() || loaded.notes.iter().any(|note| is_fatal(&note.diagnostic));
     let quarantined = states.iter().filter_map(quarantined).collect();
-    let plan = (!broken)
-        .then(|| Plan::new(stores.clock.now(), states))
-        .flatten();
+    let now = stores.clock.now();
+    let plan = match (broken, routes) {
+        (true, _) => None,
+        (false, true) => Some(Plan::beside_routes(now, states)),
+        (false, false) => Plan::new(now, states),
+    };
     Compiled {
+        routing: plan.is_some().then_some(routing),
         plan,
         certificates,
         report: diagnose::report(loaded, &judged.into_vec()),
@@ -73,6 +86,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
 fn refused(loaded: &Loaded, judged: Ledger) -> Compiled {
     Compiled {
         plan: None,
+        routing: None,
         certificates: None,
         report: diagnose::report(loaded, &judged.into_vec()),
         quarantined: loaded

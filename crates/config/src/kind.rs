@@ -9,6 +9,8 @@ pub(crate) enum Kind {
     Rule,
     Issuer,
     Introspection,
+    Route,
+    Upstream,
 }
 
 impl Kind {
@@ -18,6 +20,8 @@ impl Kind {
         Self::Rule,
         Self::Issuer,
         Self::Introspection,
+        Self::Route,
+        Self::Upstream,
     ];
 
     /// The section of the document.
@@ -27,6 +31,8 @@ impl Kind {
             Self::Rule => "rules",
             Self::Issuer => "issuers",
             Self::Introspection => "introspection",
+            Self::Route => "routes",
+            Self::Upstream => "upstreams",
         }
     }
 
@@ -37,6 +43,8 @@ impl Kind {
             Self::Rule => "rule",
             Self::Issuer => "issuer",
             Self::Introspection => "introspection",
+            Self::Route => "route",
+            Self::Upstream => "upstream",
         }
     }
 
@@ -47,6 +55,8 @@ impl Kind {
             Self::Rule => "a rule",
             Self::Issuer => "an issuer",
             Self::Introspection => "an introspection",
+            Self::Route => "a route",
+            Self::Upstream => "an upstream",
         }
     }
 

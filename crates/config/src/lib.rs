@@ -27,7 +27,7 @@ mod validate;
 mod variables;
 mod watch;
 
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Routing, compile};
 pub use describe::describe_request;
 pub use load::{Loaded, Program, Sources, load};
 pub use report::{Finding, Report};

@@ -3,6 +3,7 @@
 mod definitions;
 mod documents;
 mod outside;
+mod routes;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
+use ztag_proxy::{RouteSpec, UpstreamSpec};
 use ztag_rule_chain::RuleSpec;
 use ztag_token::client::KeyFiles;
 use ztag_token::{IntrospectionSpec, IssuerSpec};
@@ -27,22 +29,30 @@ use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
 pub(crate) use self::definitions::{Definition, Named};
+pub(crate) use self::routes::UnreadRoute;
 pub use self::sources::{Program, Sources};
 
 /// A configuration as read: what is sound is typed, what is not is noted.
 #[derive(Debug)]
 pub struct Loaded {
+    program: Program,
     pub(crate) server: Option<ServerSpec>,
     pub(crate) endpoints: Named<EndpointSpec>,
     pub(crate) rules: Named<RuleSpec>,
     pub(crate) issuers: Named<IssuerSpec>,
     pub(crate) introspection: Named<IntrospectionSpec>,
+    pub(crate) routes: Named<RouteSpec>,
+    /// Where routes that cannot be read whole were meant for.
+    pub(crate) unread_routes: Vec<UnreadRoute>,
+    pub(crate) upstreams: Named<UpstreamSpec>,
     pub(crate) globals: Arc<Globals>,
     pub(crate) templates: TemplateFiles,
     /// Certificates and keys towards backends; none when they cannot be read.
     pub(crate) backend_tls: Option<TlsMaterial>,
     /// The same for rules with TLS settings of their own.
     pub(crate) rule_tls: BTreeMap<String, TlsMaterial>,
+    /// The same for upstreams that are called by `https`.
+    pub(crate) upstream_tls: BTreeMap<String, TlsMaterial>,
     /// Certificates and keys of the public listener, when it speaks TLS and they can be read.
     pub(crate) listen_tls: Option<Arc<ztag_server::TlsMaterial>>,
     /// The authorities to trust towards Redis, as PEM.
@@ -78,6 +88,11 @@ impl Loaded {
             &path,
             message,
         )));
+    }
+
+    /// Who reads it.
+    pub(crate) const fn program(&self) -> Program {
+        self.program
     }
 
     /// The server section, unless it is broken.
@@ -214,24 +229,33 @@ impl<'s> Loading<'s> {
         let rules = self.definitions(&mut tree, Kind::Rule, &twice);
         let issuers = self.definitions(&mut tree, Kind::Issuer, &twice);
         let introspection = self.definitions(&mut tree, Kind::Introspection, &twice);
-        let named = self.files_named(server.as_ref(), &rules, &introspection);
+        let routes = self.definitions(&mut tree, Kind::Route, &twice);
+        let unread_routes = self.unread_routes(&tree, &routes, &twice);
+        let upstreams = self.definitions(&mut tree, Kind::Upstream, &twice);
+        let named = self.files_named(server.as_ref(), &rules, &introspection, &upstreams);
         let inputs = read.inputs.naming(named);
         let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
         let listen_tls = self.listener_certificates(server.as_ref());
         let rule_tls = self.rule_certificates(&rules);
+        let upstream_tls = self.upstream_certificates(&upstreams);
         let key_files = self.key_files(server.as_ref(), &introspection);
         Loaded {
+            program: self.sources.program,
             server,
             endpoints,
             rules,
             issuers,
             introspection,
+            routes,
+            unread_routes,
+            upstreams,
             globals: read.globals,
             templates: read.templates,
             backend_tls,
             listen_tls,
             rule_tls,
+            upstream_tls,
             redis_roots,
             tree,
             archive: self.archive,

@@ -9,6 +9,7 @@ use ztag_admission::{AuthenticationSpec, ForwardProxySpec};
 use ztag_backend::ClientSpec;
 use ztag_endpoint_vars::EndpointVarsSpec;
 use ztag_forward_policy::ForwardPolicySpec;
+use ztag_proxy::{RouteSpec, UpstreamSpec};
 use ztag_response_policy::ResponsePolicySpec;
 use ztag_result_cache::{CacheSpec, EndpointCacheSpec};
 use ztag_rule_chain::RuleSpec;
@@ -33,6 +34,10 @@ pub struct DocumentSpec {
     pub issuers: BTreeMap<String, IssuerSpec>,
     /// The issuers that are asked about opaque tokens, by name.
     pub introspection: BTreeMap<String, IntrospectionSpec>,
+    /// Which requests a gateway sends where, by name.
+    pub routes: BTreeMap<String, RouteSpec>,
+    /// The groups of servers that routes lead to, by name.
+    pub upstreams: BTreeMap<String, UpstreamSpec>,
 }
 
 /// A document of the rules folder: every section of the main document but `server`.
@@ -48,6 +53,10 @@ pub struct RulesDocumentSpec {
     pub issuers: BTreeMap<String, IssuerSpec>,
     /// The issuers that are asked about opaque tokens, by name.
     pub introspection: BTreeMap<String, IntrospectionSpec>,
+    /// Which requests a gateway sends where, by name.
+    pub routes: BTreeMap<String, RouteSpec>,
+    /// The groups of servers that routes lead to, by name.
+    pub upstreams: BTreeMap<String, UpstreamSpec>,
 }
 
 /// How the server runs.

@@ -14,46 +14,59 @@ pub(crate) type Users = BTreeSet<String>;
 pub(crate) fn users_of(path: &ConfigPath, tree: &Node) -> Users {
     match Kind::named_by(path) {
         None => Users::new(),
-        Some((Kind::Endpoint, name)) => Users::from([name.to_owned()]),
+        Some((Kind::Endpoint | Kind::Route, name)) => Users::from([name.to_owned()]),
         Some((kind, name)) => naming(kind, name, tree),
     }
 }
 
 /// The effect of an error in a definition of this kind on its users.
 pub(crate) fn effect(kind: Kind, users: &Users) -> String {
+    let (word, single, several) = match user_of(kind) {
+        Kind::Route => (
+            "route",
+            "is closed and answers 503",
+            "are closed and answer 503",
+        ),
+        _ => (
+            "endpoint",
+            "is quarantined and answers 503",
+            "are quarantined and answer 503",
+        ),
+    };
     let names: Vec<_> = users.iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
-        [] => format!("none yet: no endpoint names this {}", kind.word()),
-        [one] => format!("endpoint {one} is quarantined and answers 503"),
-        _ => format!(
-            "endpoints {} are quarantined and answer 503",
-            names.join(", ")
-        ),
+        [] => format!("none yet: no {word} names this {}", kind.word()),
+        [one] => format!("{word} {one} {single}"),
+        _ => format!("{word}s {} {several}", names.join(", ")),
     }
 }
 
-/// The endpoints that name the definition `name` of `kind`.
+/// What names definitions of this kind.
+const fn user_of(kind: Kind) -> Kind {
+    match kind {
+        Kind::Route | Kind::Upstream => Kind::Route,
+        Kind::Endpoint | Kind::Rule | Kind::Issuer | Kind::Introspection => Kind::Endpoint,
+    }
+}
+
+/// Those who name the definition `name` of `kind`.
 fn naming(kind: Kind, name: &str, tree: &Node) -> Users {
-    let section = Kind::Endpoint.section();
-    let all = tree.get(section).map(Node::entries).unwrap_or_default();
+    let section = tree.get(user_of(kind).section());
+    let all = section.map(Node::entries).unwrap_or_default();
     let users = all.iter().filter(|user| names(&user.node, kind, name));
     users.map(|user| user.key.clone()).collect()
 }
 
-/// Whether an endpoint, as written, names the definition `name` of `kind`.
-fn names(endpoint: &Node, kind: Kind, name: &str) -> bool {
+/// Whether an endpoint or route, as written, names the definition `name` of `kind`.
+fn names(user: &Node, kind: Kind, name: &str) -> bool {
     let item = |item: &Node| item.as_str() == Some(name);
+    let allow = |list| any(user, &["authentication", "allow", list], item);
     match kind {
-        Kind::Endpoint => false,
-        Kind::Rule => any(endpoint, &["rules"], |rule| {
-            rule.get("name").is_some_and(item)
-        }),
-        Kind::Issuer => any(endpoint, &["authentication", "allow", "jwt"], item),
-        Kind::Introspection => any(
-            endpoint,
-            &["authentication", "allow", "introspection"],
-            item,
-        ),
+        Kind::Endpoint | Kind::Route => false,
+        Kind::Rule => any(user, &["rules"], |rule| rule.get("name").is_some_and(item)),
+        Kind::Issuer => allow("jwt"),
+        Kind::Introspection => allow("introspection"),
+        Kind::Upstream => user.get("upstream").is_some_and(item),
     }
 }
 

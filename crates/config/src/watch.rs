@@ -6,16 +6,17 @@
 
 mod changes;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
-use ztag_pipeline::{PlanHandle, ReloadReport};
+use ztag_pipeline::{Plan, PlanHandle, ReloadReport};
 use ztag_server::TlsMaterial;
 use ztag_types::EndpointName;
 
 use self::changes::Changes;
-use crate::compile::compile;
+use crate::compile::{Routing, compile};
 use crate::inputs::{Inputs, State};
 use crate::load::{Loaded, Sources, reload};
 use crate::report::Report;
@@ -41,17 +42,20 @@ pub struct ReloadOutcome {
     pub quarantined: Vec<EndpointName>,
 }
 
+/// Takes a plan in force with what a gateway routes by over it.
+type Route = dyn Fn(Arc<Plan>, Routing) + Send + Sync;
+
 /// Reads the configuration again, by command or when it changes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Watcher {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     sources: Sources,
     stores: Stores,
     plan: PlanHandle,
+    route: Box<Route>,
     /// What the server started with.
     running: Loaded,
     /// The files that were last read, and what they held. Held while a reload is under way: one
@@ -83,6 +87,18 @@ impl Seen {
 impl Watcher {
     /// A watcher over the sources that `loaded` came from. It does nothing yet.
     pub fn new(sources: Sources, loaded: Loaded, stores: Stores, plan: PlanHandle) -> Self {
+        Self::routing(sources, loaded, stores, plan, |_, _| ())
+    }
+
+    /// The same for a gateway: `route` is given each plan right after it was put in force, with
+    /// what routes to it. It is called by one thread at a time, in order.
+    pub fn routing(
+        sources: Sources,
+        loaded: Loaded,
+        stores: Stores,
+        plan: PlanHandle,
+        route: impl Fn(Arc<Plan>, Routing) + Send + Sync + 'static,
+    ) -> Self {
         let none = ReloadOutcome {
             attempt: 0,
             published: None,
@@ -94,6 +110,7 @@ impl Watcher {
                 sources,
                 stores,
                 plan,
+                route: Box::new(route),
                 seen: Mutex::new(Seen::of(&loaded)),
                 running: loaded,
                 outcomes: watch::Sender::new(none),
@@ -188,6 +205,14 @@ impl Watcher {
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     /// Reads everything again and publishes what is sound.
     fn reload(&self, before: Seen) -> (Seen, Option<u64>, Report, Vec<EndpointName>) {
@@ -208,6 +233,9 @@ impl Shared {
             store.replace(new);
         }
         let generation = self.plan.publish(plan);
+        if let Some(routing) = compiled.routing {
+            (self.route)(self.plan.load_full(), routing);
+        }
         (now, Some(generation), compiled.report, compiled.quarantined)
     }
 

@@ -96,20 +96,30 @@ impl Plan {
         loaded: Timestamp,
         endpoints: impl IntoIterator<Item = EndpointState>,
     ) -> Option<Self> {
+        let plan = Self::beside_routes(loaded, endpoints);
+        let usable = plan
+            .endpoints()
+            .any(|state| matches!(state, EndpointState::Ready(_)));
+        usable.then_some(plan)
+    }
+
+    /// A plan of these endpoints, of which none has to be usable: beside routes that say for
+    /// themselves that everybody may pass. What names an endpoint that is not there stays closed.
+    pub fn beside_routes(
+        loaded: Timestamp,
+        endpoints: impl IntoIterator<Item = EndpointState>,
+    ) -> Self {
         let mut by_name = BTreeMap::new();
         for endpoint in endpoints {
             by_name
                 .entry(fold(endpoint.name().as_str()).into_boxed_str())
                 .or_insert(endpoint);
         }
-        let usable = by_name
-            .values()
-            .any(|state| matches!(state, EndpointState::Ready(_)));
-        usable.then_some(Self {
+        Self {
             generation: 0,
             loaded,
             endpoints: by_name,
-        })
+        }
     }
 
     /// Counts the plans published in this process, from 1.

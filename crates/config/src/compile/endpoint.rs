@@ -125,7 +125,7 @@ impl<'a> Workshop<'a> {
         let rules = self.rules_named(bench);
         let stages = self.stages(bench, rules.as_deref().unwrap_or_default());
         let (rules, stages) = (rules?, stages?);
-        let fingerprint = self.fingerprint(bench.name, &rules);
+        let fingerprint = self.fingerprint(bench.name, bench.spec, &rules);
         let chain = self.chain(bench, &rules, &stages, &fingerprint)?;
         let mut reads = Reads::nothing();
         let parts = [
@@ -197,19 +197,24 @@ impl<'a> Workshop<'a> {
     pub(super) fn fingerprint(
         &self,
         endpoint: &str,
+        spec: &EndpointSpec,
         rules: &[(RuleName, &RuleSpec)],
     ) -> Fingerprint {
+        let allow = &spec.authentication.allow;
+
+        let own = [(Kind::Endpoint, endpoint)];
+        let rules = rules.iter().map(|(name, _)| (Kind::Rule, name.as_str()));
+        let issuers = allow.jwt.iter().map(|name| (Kind::Issuer, name.as_str()));
+        let introspection = allow.introspection.iter();
+        let introspection = introspection.map(|name| (Kind::Introspection, name.as_str()));
         let mut canon = Canon::new();
-        let section = |kind: Kind| self.loaded.tree.get(kind.section());
-        canon.text(endpoint);
-        if let Some(node) = section(Kind::Endpoint).and_then(|section| section.get(endpoint)) {
-            canon.node(node);
-        }
-        for (name, _) in rules {
-            canon.text(name.as_str());
-            if let Some(node) = section(Kind::Rule).and_then(|section| section.get(name.as_str())) {
-                canon.node(node);
-            }
+        for (kind, name) in own
+            .into_iter()
+            .chain(rules)
+            .chain(issuers)
+            .chain(introspection)
+        {
+            canon.definition(kind, name, &self.loaded.tree);
         }
         canon.globals(&self.loaded.globals);
         for (name, text) in self.loaded.templates.entries() {

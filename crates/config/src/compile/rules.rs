@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ztag_admission::CredentialNames;
+use ztag_admission::Admission;
 use ztag_backend::Client;
 use ztag_result_cache::{Fingerprint, RuleCacheSpec, check_rule_cache};
 use ztag_rule_chain::{
     AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, Rule, RuleChain, RuleDeps, RuleSpec,
 };
-use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, Outcome, Reads, RuleName};
+use ztag_types::{
+    Code, ConfigPath, Diagnostic, DurationSpec, Findings, OneOrMany, Outcome, Reads, RuleName,
+};
 
 use super::endpoint::{Bench, Workshop};
 use super::ledger::Ledger;
@@ -69,7 +71,7 @@ impl<'a> Workshop<'a> {
             variables: bench.spec.variables.names().map(str::to_owned).collect(),
             environment: self.environment.clone(),
             secrets: self.secrets.clone(),
-            admitted: admitted_names(bench.spec, stages.admission.credential_names()),
+            admitted: admitted_names(bench.spec, &stages.admission),
             forward_proxy_headers: stages.forward.forwards_proxy_headers(),
             correlation: self.correlation.clone(),
             response_reads: stages.response.reads().clone(),
@@ -208,6 +210,9 @@ impl<'a> Workshop<'a> {
                     .map(|name| name.to_ascii_lowercase())
                     .collect(),
                 queries: names("query"),
+                jwt: issuers_of(rule, "jwt"),
+                introspection: issuers_of(rule, "introspection"),
+                certificate: true,
                 none: true,
             },
             forward_proxy_headers: true,
@@ -238,7 +243,17 @@ fn remembers_nothing(name: &RuleName, spec: &RuleSpec) -> Option<Diagnostic> {
     })
 }
 
-fn admitted_names(spec: &EndpointSpec, names: &CredentialNames) -> AdmittedNames {
+/// The issuers that a rule names, and one more: nobody says which of them an endpoint admits.
+fn issuers_of(spec: &RuleSpec, kind: &str) -> BTreeSet<String> {
+    let matchers = spec.auth.iter().flat_map(|group| &group.matchers);
+    let matchers = matchers.filter(|matcher| matcher.kind.trim().eq_ignore_ascii_case(kind));
+    let named = matchers.filter_map(|matcher| matcher.issuer.as_ref());
+    let named = named.flat_map(|OneOrMany(issuers)| issuers.iter().cloned());
+    named.chain([String::new()]).collect()
+}
+
+fn admitted_names(spec: &EndpointSpec, admission: &Admission) -> AdmittedNames {
+    let names = admission.credential_names();
     let allow = &spec.authentication.allow;
     let scheme = |wanted: &str| {
         allow
@@ -255,6 +270,12 @@ fn admitted_names(spec: &EndpointSpec, names: &CredentialNames) -> AdmittedNames
             .map(|name| name.trim().to_ascii_lowercase())
             .collect(),
         queries: names.queries.iter().map(ToString::to_string).collect(),
+        jwt: admission.issuers().map(str::to_owned).collect(),
+        introspection: admission
+            .introspected_issuers()
+            .map(str::to_owned)
+            .collect(),
+        certificate: admission.accepts_certificates(),
         none: allow.none,
     }
 }

@@ -80,6 +80,9 @@ impl Workshop<'_> {
             authentication: bench.spec.authentication.clone(),
             forward_proxy_policy: bench.spec.forward_proxy_policy.clone(),
         };
+        let jwt = &bench.spec.authentication.allow.jwt;
+        let at = bench.at.key("authentication").key("allow").key("jwt");
+        self.tokens.check_set(jwt, &at, &mut bench.findings);
         let endpoint = EndpointName::from(bench.name);
         let deps = AdmissionDeps {
             endpoint: &endpoint,

@@ -16,6 +16,7 @@ fn compiled(text: &str) -> Compiled {
         Ok(stores) => compile(&loaded, &stores),
         Err(report) => Compiled {
             plan: None,
+            routing: None,
             certificates: None,
             report,
             quarantined: Vec::new(),
@@ -247,8 +248,11 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
         let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {
             panic!("`r` is broken");
         };
+        let Some(crate::load::Definition::Sound(endpoint)) = loaded.endpoints.get("api") else {
+            panic!("`api` is broken");
+        };
         *workshop
-            .fingerprint("api", &[("r".into(), rule)])
+            .fingerprint("api", endpoint, &[("r".into(), rule)])
             .as_bytes()
     };
     let text = |endpoint: &str, rule: &str| {

@@ -8,12 +8,12 @@ use ztag_token::client::ClientIdentity;
 use ztag_token::{
     IntrospectionDeps, IntrospectionSpec, Introspector, Issuer, ProofVerifier, Verifier,
 };
-use ztag_types::{ConfigPath, Findings};
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use super::ledger::Ledger;
 use crate::canon::Canon;
 use crate::kind::Kind;
-use crate::load::Loaded;
+use crate::load::{Definition, Loaded};
 use crate::spec::ServerSpec;
 use crate::stores::{Fingerprint, TokenPlaces};
 
@@ -63,6 +63,24 @@ impl<'a> Tokens<'a> {
         tokens
     }
 
+    /// What is wrong with accepting tokens of these issuers, found at `at`, in one place: by its
+    /// `iss`, a token is of one issuer.
+    pub(super) fn check_set(&self, issuers: &[String], at: &ConfigPath, findings: &mut Findings) {
+        let mut seen = BTreeMap::new();
+        for (index, name) in issuers.iter().enumerate() {
+            let issuer = self.loaded.issuers.get(name).and_then(Definition::sound);
+            let Some(text) = issuer.map(|issuer| issuer.issuer.as_str()) else {
+                continue;
+            };
+            let Some(other) = seen.insert(text, name).filter(|other| *other != name) else {
+                continue;
+            };
+            let message = format!("`{name}` and `{other}` are one issuer, `{text}`");
+            let found = Diagnostic::error(Code::Conflict, &at.index(index), message);
+            findings.push(found.hint("keep one; it may have several `audiences`"));
+        }
+    }
+
     fn introspector_of(
         &self,
         name: &str,
@@ -78,7 +96,7 @@ impl<'a> Tokens<'a> {
         };
         let made = Introspector::compile(spec, deps, at, findings)?;
         let mut canon = Canon::new();
-        self.say(Kind::Introspection, name, &mut canon);
+        canon.definition(Kind::Introspection, name, &self.loaded.tree);
         if let Some(client) = self.loaded.server_node.get("clientAuth") {
             canon.node(client);
         }
@@ -93,17 +111,9 @@ impl<'a> Tokens<'a> {
         let sorted: BTreeSet<_> = issuers.iter().collect();
         let mut canon = Canon::new();
         for name in sorted {
-            self.say(Kind::Issuer, name, &mut canon);
+            canon.definition(Kind::Issuer, name, &self.loaded.tree);
         }
         canon.finish()
-    }
-
-    fn say(&self, kind: Kind, name: &str, canon: &mut Canon) {
-        canon.text(name);
-        let section = self.loaded.tree.get(kind.section());
-        if let Some(node) = section.and_then(|section| section.get(name)) {
-            canon.node(node);
-        }
     }
 
     fn make_verifier(&self, issuers: &[String]) -> Option<Arc<Verifier>> {
@@ -157,3 +167,6 @@ fn identity(loaded: &Loaded, server: &ServerSpec, ledger: &mut Ledger) -> Option
     }
     identity
 }
+
+#[cfg(test)]
+mod tests;

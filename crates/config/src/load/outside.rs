@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
+use ztag_proxy::UpstreamSpec;
 use ztag_result_cache::CacheBackend;
 use ztag_rule_chain::RuleSpec;
 use ztag_token::IntrospectionSpec;
@@ -14,6 +15,7 @@ use ztag_token::client::KeyFiles;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
 
 use super::{Definition, Loading, Named, configured};
+use crate::kind::Kind;
 use crate::note::Note;
 use crate::spec::{ServerSpec, TemplatesSpec};
 use crate::{files, variables};
@@ -94,9 +96,12 @@ impl Loading<'_> {
         server: Option<&ServerSpec>,
         rules: &Named<RuleSpec>,
         introspection: &Named<IntrospectionSpec>,
+        upstreams: &Named<UpstreamSpec>,
     ) -> BTreeSet<PathBuf> {
         let rules = rules.values().filter_map(Definition::sound);
         let tls = rules.filter_map(|rule| rule.backend_api.tls.as_ref());
+        let upstreams = upstreams.values().filter_map(Definition::sound);
+        let tls = tls.chain(upstreams.map(|upstream| &upstream.tls));
         let tls = tls.flat_map(|tls| [&tls.ca_file, &tls.cert_file, &tls.key_file]);
         let tls = tls.flatten().map(PathBuf::as_path);
         tls.chain(key_paths(server, introspection))
@@ -127,6 +132,31 @@ impl Loading<'_> {
         KeyFiles::load(key_paths(server, introspection), &self.sources.base())
     }
 
+    /// Certificates and keys towards upstreams that are called by `https`.
+    pub(super) fn upstream_certificates(
+        &mut self,
+        upstreams: &Named<UpstreamSpec>,
+    ) -> BTreeMap<String, TlsMaterial> {
+        let mut findings = Findings::new();
+        let mut materials = BTreeMap::new();
+        for (name, definition) in upstreams {
+            let Some(spec) = definition.sound() else {
+                continue;
+            };
+            let mut urls = spec.targets.iter().map(|target| target.url.as_str());
+            let material = if urls.any(|url| !is_plain(url)) {
+                let at = Kind::Upstream.path(name).key("tls");
+                TlsMaterial::load(&spec.tls, &self.sources.base(), &at, &mut findings)
+            } else {
+                Some(TlsMaterial::none())
+            };
+            materials.extend(material.map(|material| (name.clone(), material)));
+        }
+        self.notes
+            .extend(findings.into_vec().into_iter().map(Note::anywhere));
+        materials
+    }
+
     pub(super) fn rule_certificates(
         &mut self,
         rules: &Named<RuleSpec>,
@@ -152,6 +182,11 @@ impl Loading<'_> {
             .extend(findings.into_vec().into_iter().map(Note::anywhere));
         materials
     }
+}
+
+fn is_plain(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
 /// The files of our private keys, as written.

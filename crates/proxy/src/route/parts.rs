@@ -257,7 +257,7 @@ fn unknown<'a>(
     at: &ConfigPath,
 ) -> Diagnostic {
     let finding = Diagnostic::error(
-        Code::UnknownName,
+        Code::UnknownDefinition,
         at,
         format!("no {kind} is called `{name}`"),
     );
