@@ -5,6 +5,7 @@ use ztag_test_support::door::{Door, doors};
 use ztag_test_support::{Failure, Response};
 
 use crate::case::policy;
+use crate::report;
 
 /// The path of a request inside of what is the body of another, or nothing at all.
 const HIDDEN: &str = "/smuggled";
@@ -271,10 +272,7 @@ fn check(framings: &[Framing]) -> Result<(), Failure> {
             deviations.extend(told);
         }
     }
-    if deviations.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(deviations.join("\n")))
+    report(&deviations)
 }
 
 fn play(door: &dyn Door, framing: &Framing) -> Result<Option<String>, Failure> {

@@ -30,8 +30,8 @@ pub struct Knock {
 pub struct Observed {
     /// The status; `None` when the connection ended without a reply.
     pub status: Option<u16>,
-    /// The reason in the access log; `None` when the HTTP parser answered.
-    pub reason: Option<String>,
+    /// The correlation id of the reply; `None` when the HTTP parser answered.
+    pub id: Option<String>,
     /// The fields that say to the upstream who asks.
     pub identity: Headers,
     /// What reached the upstream, at a door that forwards.
@@ -53,6 +53,11 @@ pub trait Door {
     fn forwards(&self) -> bool;
     /// What reached the upstream since the last question, at a door that forwards.
     fn arrived(&self) -> Option<Vec<Recorded>>;
+    /// Why it ended so, in the access log; `None` when the HTTP parser answered.
+    fn reason(&self, observed: &Observed) -> Result<Option<String>, Failure> {
+        let id = observed.id.as_deref();
+        id.map(|id| reason(self.process(), id)).transpose()
+    }
     /// Sends one request on a connection of its own.
     fn knock(&self, knock: &Knock) -> Result<Observed, Failure>;
 }
@@ -91,14 +96,17 @@ impl Written {
     }
 }
 
-/// Why the access log of `process` says that the request of this reply ended as it did; `None`
-/// when the reply carries no correlation id, being one of the HTTP parser.
-pub fn reason(process: &Process, reply: Option<&Response>) -> Result<Option<String>, Failure> {
-    let Some(id) = reply.and_then(|reply| reply.headers.value("x-request-id")) else {
-        return Ok(None);
-    };
-    let line = process.wait_for_line(|line| line.contains(&id) && line.contains("\"reason\""))?;
+/// Why the access log of `process` says that a request ended as it did. Lines are written a moment
+/// after the reply: whoever asks about many requests asks when all of them are answered.
+pub fn reason(process: &Process, id: &str) -> Result<String, Failure> {
+    let line = process.wait_for_line(|line| line.contains(id) && line.contains("\"reason\""))?;
     let line: Json =
         serde_json::from_str(&line).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(line.get("reason").and_then(Json::as_str).map(str::to_owned))
+    let reason = line.get("reason").and_then(Json::as_str);
+    Ok(reason.unwrap_or_default().to_owned())
+}
+
+/// The correlation id of a reply.
+fn id(reply: Option<&Response>) -> Option<String> {
+    reply?.headers.value("x-request-id")
 }

@@ -5,7 +5,7 @@ use std::io;
 use crate::{Connection, Failure, ForwardAuth, Process, Recorded, Request, send};
 use tempfile::TempDir;
 
-use super::{Door, Knock, Observed, Written, reason};
+use super::{Door, Knock, Observed, Written, id};
 
 /// A running forward-auth.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Door for Asked {
         let identity = reply.as_ref().map(|reply| reply.headers.clone());
         Ok(Observed {
             status: reply.as_ref().map(|reply| reply.status),
-            reason: reason(&self.server.process, reply.as_ref())?,
+            id: id(reply.as_ref()),
             identity: identity.unwrap_or_default(),
             arrived: None,
         })

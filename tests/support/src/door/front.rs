@@ -7,7 +7,7 @@ use crate::{
     Connection, Failure, Gateway, MockServer, Process, Recorded, Request, send,
 };
 
-use super::{Door, Knock, Observed, Written, reason};
+use super::{Door, Knock, Observed, Written, id};
 
 /// A running gateway.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Door for Front {
         let identity = arrived.first().map(|request| request.headers.clone());
         Ok(Observed {
             status: reply.as_ref().map(|reply| reply.status),
-            reason: reason(&self.server.process, reply.as_ref())?,
+            id: id(reply.as_ref()),
             identity: identity.unwrap_or_default(),
             arrived: Some(arrived),
         })
