@@ -47,7 +47,8 @@ pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode
         telemetry,
         Arc::new(SystemClock::new()),
     );
-    let admin = AdminService::new(pipeline, stores.cache);
+    let revocations = Arc::clone(&stores.tokens.judged.revocations);
+    let admin = AdminService::new(pipeline, stores.cache, revocations);
     match runtime.block_on(admin.dry_run(&described)) {
         Ok(record) => {
             match format {

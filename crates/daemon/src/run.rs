@@ -9,19 +9,25 @@ use http::HeaderName;
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
-use ztag_config::{compile, load};
+use ztag_config::{Program, compile, load};
 use ztag_pipeline::{AdminService, Pipeline, PlanHandle};
+use ztag_proxy::EdgeHandle;
 use ztag_result_cache::ResultCache;
 use ztag_server::{Answer, LimitsSpec, Listen, Server, Shutdown};
-use ztag_telemetry::Telemetry;
+use ztag_telemetry::{FetchGauges, Telemetry, TokenGauges};
+use ztag_token::Refusal;
 use ztag_types::{Clock, SystemClock};
 
+use crate::edge::Edges;
 use crate::output::{REFUSED, complain};
 
 /// What the public listener of a program is for.
 pub trait Door: Send + Sync + 'static {
     /// What answers there.
     type Answer: Answer;
+
+    /// What the configuration is read for.
+    const PROGRAM: Program;
 
     /// Makes one; called once in each worker.
     fn answer(&self, serving: &Serving) -> Self::Answer;
@@ -32,6 +38,8 @@ pub trait Door: Send + Sync + 'static {
 pub struct Serving {
     /// Decides.
     pub pipeline: Pipeline,
+    /// The routes, which a gateway serves.
+    pub edges: EdgeHandle,
     /// How the server runs.
     pub server: ServerSpec,
     /// The signal to stop.
@@ -88,11 +96,13 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     for finding in compiled.report.findings() {
         tracing::warn!("{}", finding.to_line());
     }
-    let Some(plan) = compiled.plan else {
+    let (Some(plan), Some(routing)) = (compiled.plan, compiled.routing) else {
         return Err(Stop::Refused(compiled.report));
     };
     let plans = PlanHandle::new(plan);
     plans.load().publish_to(&telemetry);
+    let edges = Edges::open(plans.load_full(), routing, telemetry.clone());
+    count_tokens(&stores, &telemetry);
     let pipeline = Pipeline::new(plans.clone(), telemetry.clone(), clock);
 
     // Before anybody can see us listen: until then a signal would end the process.
@@ -103,6 +113,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     let public = listen(
         Serving {
             pipeline: pipeline.clone(),
+            edges: edges.handle(),
             server,
             shutdown: shutdown.clone(),
         },
@@ -121,12 +132,15 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
         "listening",
     );
     let cache = Arc::clone(&stores.cache);
-    let watcher = Watcher::new(sources, loaded, stores, plans.clone());
+    let publish = move |plan, routing| edges.publish(plan, routing);
+    let watcher = Watcher::routing(sources, loaded, stores, plans.clone(), publish);
     let sweeping = runtime.spawn(sweep(cache));
-    runtime.block_on(live(&watcher, signals, &plans, &telemetry));
+    runtime.block_on(live(&watcher, signals, &shutdown, (&plans, &telemetry)));
     sweeping.abort();
     tracing::info!("draining");
-    shutdown.begin();
+    if !shutdown.is_begun() {
+        shutdown.begin();
+    }
     public.join();
     if let Some(admin) = admin {
         admin.join();
@@ -149,7 +163,7 @@ fn listen(serving: Serving, stores: &Stores, door: impl Door) -> Result<Server, 
     let refused = || Stop::Failed(String::from("the listener cannot be set up"));
     let listen = stores.listen(&serving.server).ok_or_else(refused)?;
     let shutdown = serving.shutdown.clone();
-    Server::start(listen, &shutdown, move || door.answer(&serving))
+    Server::start(&listen, &shutdown, move || door.answer(&serving))
         .map_err(failed(&format!("cannot listen on {address}")))
 }
 
@@ -168,10 +182,46 @@ fn administer(
         ..server.limits.clone()
     };
     let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
-    let answer = move || AdminService::new(pipeline.clone(), Arc::clone(&cache));
+    let revocations = Arc::clone(&stores.tokens.judged.revocations);
+    let answer = move || {
+        AdminService::new(
+            pipeline.clone(),
+            Arc::clone(&cache),
+            Arc::clone(&revocations),
+        )
+    };
     Server::start(&Listen::plain(address, limits), shutdown, answer)
         .map(Some)
         .map_err(failed(&format!("cannot listen on {address}")))
+}
+
+/// Tells of tokens and of the keys of their issuers in metrics.
+fn count_tokens(stores: &Stores, telemetry: &Telemetry) {
+    let names: Vec<_> = Refusal::ALL
+        .iter()
+        .map(|refusal| refusal.as_str())
+        .collect();
+    telemetry.name_refusals(&names);
+    let tokens = Arc::clone(&stores.tokens);
+    telemetry.count_tokens(move || {
+        let counts = tokens.judged.cache.counts();
+        TokenGauges {
+            hits: counts.hits,
+            misses: counts.misses,
+            entries: counts.entries,
+            bytes: counts.bytes,
+        }
+    });
+    let tokens = Arc::clone(&stores.tokens);
+    telemetry.count_fetches(move || {
+        let counts = tokens.keys.counts().into_iter();
+        let gauges = counts.map(|(issuer, counts)| FetchGauges {
+            issuer,
+            fetched: counts.fetched,
+            failed: counts.failed,
+        });
+        gauges.collect()
+    });
 }
 
 /// What the process is told from outside.
@@ -192,8 +242,13 @@ impl Signals {
     }
 }
 
-/// Reloads when told to or when files change, until told to stop.
-async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetry: &Telemetry) {
+/// Reloads when told to or when files change, until told to stop or another process serves.
+async fn live(
+    watcher: &Watcher,
+    mut told: Signals,
+    shutdown: &Shutdown,
+    (plans, telemetry): (&PlanHandle, &Telemetry),
+) {
     let mut outcomes = watcher.outcomes();
     // Tasks of their own: reloads wait for each other, and one that is not polled would be waited
     // for without end.
@@ -202,6 +257,7 @@ async fn live(watcher: &Watcher, mut told: Signals, plans: &PlanHandle, telemetr
     loop {
         tokio::select! {
             () = stop(&mut told.terminate, &mut told.interrupt) => break,
+            () = shutdown.begun() => break,
             _ = told.hangup.recv() => {
                 let own = watcher.clone();
                 tokio::spawn(async move { own.reload_now().await });

@@ -57,6 +57,7 @@ impl Stream {
 
     /// The stream with `ahead` to be read first.
     pub(super) fn resume(self, ahead: Bytes) -> Self {
+        let ahead = kept(ahead);
         Self { ahead, ..self }
     }
 
@@ -87,6 +88,15 @@ impl Stream {
     }
 }
 
+/// The same bytes; none at all hold no memory.
+fn kept(bytes: Bytes) -> Bytes {
+    if bytes.is_empty() {
+        Bytes::new()
+    } else {
+        bytes
+    }
+}
+
 impl Read for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -98,6 +108,7 @@ impl Read for Stream {
         } else {
             let length = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(length));
+            self.ahead = kept(std::mem::take(&mut self.ahead));
             Poll::Ready(Ok(()))
         };
         if polled.is_ready()

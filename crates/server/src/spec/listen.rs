@@ -24,6 +24,7 @@ pub struct ListenSpec {
     pub http2: Http2Spec,
     /// A Unix socket over which a starting process takes the listening sockets of the running
     /// one, so that a restart loses no connection. Only processes of the same user are heard.
+    /// Write an absolute path.
     pub handover: Option<PathBuf>,
 }
 
