@@ -1,0 +1,197 @@
+//! A gateway in this process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::HeaderName;
+use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, NoTokens};
+use ztag_backend::TlsMaterial;
+use ztag_endpoint_vars::{EndpointVars, EndpointVarsSpec, VarsDeps};
+use ztag_expr::TemplateFiles;
+use ztag_forward_policy::{ForwardPolicy, ForwardPolicySpec};
+use ztag_pipeline::{Endpoint, EndpointState, Intake, Pipeline, Plan, PlanHandle};
+use ztag_proxy::{
+    EdgeHandle, GatewayService, RouteDeps, RouteEndpoint, RouteSpec, RouteTable, TargetSpec,
+    Upstream, UpstreamDeps, UpstreamPlaces, UpstreamSpec, WrittenRoute,
+};
+use ztag_response_policy::{ReplyDeps, ResponsePolicy, ResponsePolicySpec};
+use ztag_rule_chain::RuleChain;
+use ztag_server::{LimitsSpec, Listen, Server, Shutdown};
+use ztag_telemetry::{LoggingSpec, Telemetry};
+use ztag_types::{ConfigPath, EndpointName, Findings, Globals, SystemClock, Timestamp};
+
+const CORRELATION: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A gateway on loopback with one worker. It drains when dropped.
+pub(crate) struct Gate {
+    pub(crate) address: SocketAddr,
+    shutdown: Shutdown,
+    server: Option<Server>,
+}
+
+impl Gate {
+    /// One route for everything, described by the JSON members `more`, to the upstream at `origin`.
+    pub(crate) fn route(origin: SocketAddr, more: &str) -> Self {
+        Self::routes(origin, &format!(r#"{{"all": {{{more}}}}}"#))
+    }
+
+    /// Routes in JSON, all to the upstream at `origin`.
+    ///
+    /// Endpoint `open` admits everybody; `guarded` asks for a bearer token. Both say `x-user: mia`
+    /// and an empty `x-groups`.
+    pub(crate) fn routes(origin: SocketAddr, routes: &str) -> Self {
+        let specs: BTreeMap<String, RouteSpec> = serde_json::from_str(routes).unwrap();
+        let specs: BTreeMap<String, RouteSpec> = specs
+            .into_iter()
+            .map(|(name, spec)| {
+                let upstream = "app".into();
+                (name, RouteSpec { upstream, ..spec })
+            })
+            .collect();
+        Self::start(origin, &specs)
+    }
+
+    /// Begins to drain, and waits until every connection is over.
+    pub(crate) fn drain(&mut self) {
+        self.shutdown.begin();
+        if let Some(server) = self.server.take() {
+            server.join();
+        }
+    }
+
+    fn start(origin: SocketAddr, specs: &BTreeMap<String, RouteSpec>) -> Self {
+        let endpoints = [
+            endpoint("open", r#"{"authentication": {"allow": {"none": true}}}"#),
+            endpoint(
+                "guarded",
+                r#"{"authentication": {"allow": {"authorization": ["bearer"]}}}"#,
+            ),
+        ];
+        let states = endpoints.map(|endpoint| EndpointState::Ready(Box::new(endpoint)));
+        let table = table(specs, &states, origin);
+        let plan = Plan::new(Timestamp::default(), states).unwrap();
+        let telemetry = Telemetry::new(&LoggingSpec::default(), std::io::sink()).unwrap();
+        let plans = PlanHandle::new(plan);
+        let edges = EdgeHandle::new(plans.load_full(), table);
+        let pipeline = Pipeline::new(plans, telemetry, Arc::new(SystemClock::new()));
+        let limits = LimitsSpec {
+            workers: 1,
+            ..LimitsSpec::default()
+        };
+        let shutdown = Shutdown::new();
+        let service = GatewayService::new(
+            pipeline,
+            edges,
+            Some(CORRELATION),
+            Intake::new(&limits),
+            shutdown.clone(),
+        );
+        let listen = Listen::plain("127.0.0.1:0".parse().unwrap(), limits);
+        let server = Server::start(&listen, &shutdown, move || service.clone()).unwrap();
+        Self {
+            address: server.address(),
+            shutdown,
+            server: Some(server),
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+fn table(
+    specs: &BTreeMap<String, RouteSpec>,
+    states: &[EndpointState],
+    origin: SocketAddr,
+) -> RouteTable {
+    let known = states
+        .iter()
+        .map(|state| (state.name().to_string(), RouteEndpoint::of(state)));
+    let mut findings = Findings::new();
+    let deps = RouteDeps {
+        endpoints: &known.collect(),
+        upstreams: &[("app".to_owned(), Some(upstream(origin)))].into(),
+        correlation: Some(&CORRELATION),
+    };
+    let written = specs
+        .iter()
+        .map(|(name, spec)| (name.as_str(), WrittenRoute::Read(spec)));
+    let table = RouteTable::compile(written, &ConfigPath::root(), &deps, &mut findings);
+    assert_eq!(findings.errors(), 0, "{:?}", findings.as_slice());
+    table
+}
+
+fn upstream(origin: SocketAddr) -> Arc<Upstream> {
+    let spec = UpstreamSpec {
+        targets: vec![TargetSpec {
+            url: format!("http://{origin}"),
+            weight: 1,
+        }],
+        ..UpstreamSpec::default()
+    };
+    let deps = UpstreamDeps {
+        places: &UpstreamPlaces::new(),
+        material: &TlsMaterial::none(),
+    };
+    Upstream::compile(
+        &spec,
+        "app",
+        &ConfigPath::root(),
+        deps,
+        &mut Findings::new(),
+    )
+    .unwrap()
+}
+
+fn endpoint(name: &str, admission: &str) -> Endpoint {
+    let name = EndpointName::from(name);
+    let at = ConfigPath::root();
+    let files = TemplateFiles::empty();
+    let none = BTreeSet::new();
+    let mut findings = Findings::new();
+    let spec: AdmissionSpec = serde_json::from_str(admission).unwrap();
+    let deps = AdmissionDeps {
+        endpoint: &name,
+        files: &files,
+        tokens: &NoTokens,
+    };
+    let admitted = Admission::compile(&spec, &at, deps).unwrap();
+    let spec: ResponsePolicySpec =
+        serde_json::from_str(r#"{"pass": {"headers": {"x-user": "mia", "x-groups": ""}}}"#)
+            .unwrap();
+    let deps = ReplyDeps {
+        variables: &none,
+        environment: &none,
+        secrets: &none,
+        exports: &[],
+        templates: &files,
+        correlation: Some(&CORRELATION),
+    };
+    let response = ResponsePolicy::compile(&spec, &at, &deps, &mut findings).unwrap();
+    let deps = VarsDeps {
+        environment: &none,
+        secrets: &none,
+        templates: &files,
+    };
+    let vars = EndpointVars::compile(&EndpointVarsSpec::default(), &at, &deps, &mut findings);
+    let forward = ForwardPolicy::compile(&ForwardPolicySpec::default(), &at, &files, &mut findings);
+    let mut capture = admitted.capture;
+    capture.protect(response.pass_headers().cloned());
+    capture.correlate_by(CORRELATION);
+    Endpoint {
+        name,
+        description: String::new(),
+        capture,
+        admission: admitted.admission,
+        forward: forward.unwrap(),
+        vars: vars.unwrap(),
+        rules: RuleChain::new(Vec::new()),
+        response,
+        cache: None,
+        globals: Arc::new(Globals::default()),
+    }
+}
