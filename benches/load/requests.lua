@@ -1,5 +1,6 @@
 -- The requests that wrk sends, formatted once: one for each of a thousand tokens.
 -- Argument `traefik`: the request as Traefik describes it to an authorisation server.
+-- Arguments `signed HOST FILE COUNT`: to this host, with the first tokens of the file.
 
 local requests, at = {}, 0
 
@@ -15,6 +16,15 @@ function init(args)
         headers["X-Forwarded-Host"] = "api.example.com"
         headers["X-Forwarded-Uri"] = "/v1/orders/4711?page=2"
         headers["X-Forwarded-For"] = "192.0.2.10"
+    end
+    if args[1] == "signed" then
+        headers["Host"] = args[2]
+        for token in io.lines(args[3]) do
+            if #requests == tonumber(args[4]) then break end
+            headers["Authorization"] = "Bearer " .. token
+            requests[#requests + 1] = wrk.format("GET", nil, headers)
+        end
+        return
     end
     for number = 1, 1000 do
         local token = string.format("zt1-%08d-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms", number)

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ztag_daemon::{Command, Door, Serving};
+use ztag_daemon::{Command, Door, Program, Serving};
 use ztag_pipeline::DecisionService;
 
 #[global_allocator]
@@ -28,6 +28,7 @@ struct ForwardAuth;
 
 impl Door for ForwardAuth {
     type Answer = DecisionService;
+    const PROGRAM: Program = Program::ForwardAuth;
 
     fn answer(&self, serving: &Serving) -> DecisionService {
         DecisionService::new(

@@ -7,6 +7,7 @@ mod measure;
 mod servers;
 mod table;
 mod targets;
+mod tokens;
 
 use std::fs;
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub(crate) struct Options {
 enum Subject {
     /// `forward-auth` under load beside nginx and a bare hyper server, and behind proxies.
     ForwardAuth,
+    /// `gateway` under load beside nginx, HAProxy, Envoy, Caddy and Traefik, before one upstream.
+    Gateway,
     /// Decisions and their parts in one process.
     Code,
 }
@@ -58,11 +61,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             let mut command = cargo(&["bench", "--package", "ztag-benches", "--benches", "--"]);
             execute(command.args(&options.arguments))
         }
-        Subject::ForwardAuth => under_load(options),
+        Subject::ForwardAuth => under_load(options, &targets::FORWARD_AUTH),
+        Subject::Gateway => under_load(options, &targets::GATEWAYS),
     }
 }
 
-fn under_load(options: &Options) -> Result<(), Failure> {
+fn under_load(options: &Options, all: &'static [Target]) -> Result<(), Failure> {
     setup::install()?;
     let binaries = servers::build()?;
     let mut effort = Effort::new(options.quick);
@@ -73,7 +77,7 @@ fn under_load(options: &Options) -> Result<(), Failure> {
         let only = options.only.as_deref();
         only.is_none_or(|only| target.name.contains(only))
     };
-    let targets: Vec<&Target> = targets::ALL.iter().filter(wanted).collect();
+    let targets: Vec<&'static Target> = all.iter().filter(wanted).collect();
     let measured = measure(&targets, &binaries, effort)?;
     print!("{}", table::render(&measured));
     let goals = goals::judge(&measured);

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use ztag_result_cache::ResultCache;
 use ztag_server::{Answer, Incoming, Peer};
 use ztag_telemetry::CacheGauges;
+use ztag_token::{RevocationError, RevocationRequest, Revocations};
 use ztag_types::Reply;
 
 use crate::decide::Pipeline;
@@ -23,11 +24,16 @@ use crate::service::{plain, readiness, respond};
 /// Bytes of a described request.
 const MAX_DESCRIPTION: usize = 256 * 1024;
 
-/// Answers `/metrics`, `/healthz`, `/readyz`, `/explain` and `/{endpoint}/explain`.
+/// Bytes of a described revocation.
+const MAX_REVOCATION: usize = 16 * 1024;
+
+/// Answers `/metrics`, `/healthz`, `/readyz`, `/explain` and `/{endpoint}/explain`, and takes
+/// `POST /revocations`.
 #[derive(Clone, Debug)]
 pub struct AdminService {
     pipeline: Pipeline,
     cache: Arc<ResultCache>,
+    revocations: Arc<Revocations>,
 }
 
 /// Why a dry run could not be made.
@@ -48,9 +54,17 @@ pub enum DryRunError {
 }
 
 impl AdminService {
-    /// A service over `pipeline` that also tells of `cache`.
-    pub const fn new(pipeline: Pipeline, cache: Arc<ResultCache>) -> Self {
-        Self { pipeline, cache }
+    /// A service over `pipeline` that also tells of `cache` and revokes tokens.
+    pub const fn new(
+        pipeline: Pipeline,
+        cache: Arc<ResultCache>,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        Self {
+            pipeline,
+            cache,
+            revocations,
+        }
     }
 
     /// Evaluates a described request for real, backend calls included, and returns the full
@@ -132,6 +146,24 @@ impl AdminService {
     }
 }
 
+impl AdminService {
+    /// Revokes tokens; from the answer on, none of them is accepted by this process.
+    async fn revoke(&self, body: Incoming) -> Reply {
+        let Ok(body) = Limited::new(body, MAX_REVOCATION).collect().await else {
+            return json_error(StatusCode::PAYLOAD_TOO_LARGE, "the revocation is too large");
+        };
+        let applied = RevocationRequest::parse(&body.to_bytes())
+            .and_then(|request| request.apply(&self.revocations, self.pipeline.clock()));
+        match applied {
+            Ok(()) => Reply::new(StatusCode::NO_CONTENT),
+            Err(error @ RevocationError::Full(_)) => {
+                json_error(StatusCode::INSUFFICIENT_STORAGE, &error.to_string())
+            }
+            Err(error) => json_error(StatusCode::BAD_REQUEST, &error.to_string()),
+        }
+    }
+}
+
 impl Answer for AdminService {
     type Body = Full<Bytes>;
 
@@ -146,6 +178,7 @@ impl Answer for AdminService {
         let path = request.uri().path().trim_matches('/').to_ascii_lowercase();
         let reply = match (&method, path.as_str()) {
             (&Method::POST, "explain") => self.explain_request(request.into_body()).await,
+            (&Method::POST, "revocations") => self.revoke(request.into_body()).await,
             (&Method::GET, "metrics") => self.metrics(),
             (&Method::GET, "healthz" | "health") => json_reply(StatusCode::OK, &self.health()),
             (&Method::GET, "readyz") => readiness(self.pipeline.plans().last_report().published),

@@ -7,9 +7,10 @@ use ztag_types::{
     Snapshot, Trace,
 };
 
-use crate::decide::{Decided, Decision, Pipeline, Seen};
+use crate::decide::{Decided, Decision, Pipeline, Seen, echo};
 use crate::permit::Permit;
 use crate::plan::Endpoint;
+use crate::service::plain;
 
 /// A request that may go on, with the proof. Nobody else can make one, so that a proxy cannot
 /// forward what was not judged.
@@ -128,7 +129,11 @@ impl Pipeline {
             Err(refused) => {
                 let status = refused.status;
                 let reason = refused.fault.into();
-                (Outcome::Fail, reason, Err(Reply::new(status)))
+                let mut reply = plain(status, "request refused");
+                if let Some(header) = access.capture.correlation() {
+                    echo(&mut reply, header, &refused.correlation);
+                }
+                (Outcome::Fail, reason, Err(reply))
             }
         };
         let status = result

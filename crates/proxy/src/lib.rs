@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod edge;
 mod forward;
+mod gateway;
 mod headers;
 mod route;
 mod upstream;
 
 pub use body::{BodyError, Limited, Outgoing};
+pub use edge::{Edge, EdgeHandle};
 pub use forward::{ClientUpgrade, Failed, ReplyBody, forward};
+pub use gateway::GatewayService;
 pub use route::{
     Access, ClosedRoute, Found, HeaderPolicySpec, HostHeader, Route, RouteDeps, RouteEndpoint,
     RouteSpec, RouteState, RouteTable, Upgrade, WrittenRoute,

@@ -1,5 +1,7 @@
 //! Rounds: every target in turn, so that all meet the same weather.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,10 +11,14 @@ use super::cpu::{Tree, processor};
 use super::load::{Answers, Load};
 use super::servers::{Binaries, Running};
 use super::targets::Target;
+use super::tokens::{self, Tokens};
 
 /// Connections under full load, and for latency.
 const MANY: u32 = 64;
 const FEW: u32 = 4;
+
+/// Signed tokens used in turn.
+const TOKENS: usize = 1_000;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -70,6 +76,16 @@ pub(super) fn measure(
     effort: Effort,
 ) -> Result<Vec<Measured>, Failure> {
     let processor = processor()?;
+    let tokens = tokens::mint()?;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(tokens.all.join("\n").as_bytes())?;
+    let bench = Bench {
+        binaries,
+        tokens: &tokens,
+        file: file.path(),
+        processor: &processor,
+        effort,
+    };
     let start = |target: &&'static Target| Measured {
         target,
         rounds: Vec::new(),
@@ -78,7 +94,8 @@ pub(super) fn measure(
     for number in 1..=effort.rounds {
         for row in &mut measured {
             println!("round {number} of {}: {}", effort.rounds, row.target.name);
-            let round = round(row.target, binaries, &processor, effort)
+            let round = bench
+                .round(row.target)
                 .map_err(|failure| failure.during(row.target.name))?;
             row.rounds.push(round);
         }
@@ -86,32 +103,40 @@ pub(super) fn measure(
     Ok(measured)
 }
 
-fn round(
-    target: &'static Target,
-    binaries: &Binaries,
-    processor: &str,
+/// What every round needs.
+struct Bench<'a> {
+    binaries: &'a Binaries,
+    tokens: &'a Tokens,
+    file: &'a Path,
+    processor: &'a str,
     effort: Effort,
-) -> Result<Round, Failure> {
-    let running = Running::start(target, binaries, processor)?;
-    let load = Load {
-        processor,
-        address: running.address,
-        target,
-    };
-    let tree = Tree::of(running.measured.iter().map(Process::id));
-    // Caches fill, pools connect, branches are learned.
-    load.run(MANY, 1)?;
-    let before = tree.run_time()?;
-    let full = load.run(MANY, effort.seconds)?;
-    let took = tree.run_time()?.saturating_sub(before);
-    let resident = tree.resident()?;
-    let calm = load.run(FEW, effort.calm_seconds)?;
-    Ok(Round {
-        cpu: took / full.requests.max(1),
-        full,
-        calm,
-        resident,
-    })
+}
+
+impl Bench<'_> {
+    fn round(&self, target: &'static Target) -> Result<Round, Failure> {
+        let running = Running::start(target, self.binaries, self.tokens, self.processor)?;
+        let load = Load {
+            processor: self.processor,
+            address: running.address,
+            target,
+            tokens: self.file,
+            count: TOKENS,
+        };
+        let tree = Tree::of(running.measured.iter().map(Process::id));
+        // Caches fill, pools connect, branches are learned.
+        load.run(MANY, 1)?;
+        let before = tree.run_time()?;
+        let full = load.run(MANY, self.effort.seconds)?;
+        let took = tree.run_time()?.saturating_sub(before);
+        let resident = tree.resident()?;
+        let calm = load.run(FEW, self.effort.calm_seconds)?;
+        Ok(Round {
+            cpu: took / full.requests.max(1),
+            full,
+            calm,
+            resident,
+        })
+    }
 }
 
 impl Measured {

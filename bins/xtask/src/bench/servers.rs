@@ -1,18 +1,20 @@
 //! Starts servers on one processor, from the configurations in `benches/load`.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use ztag_test_support::{
-    Failure, Ports, Process, copy_rendered, free_port, locate, send, workspace,
+    Authority, Failure, Ports, Process, copy_rendered, free_port, locate, send, workspace,
 };
 
-use super::targets::{Server, Target};
+use super::targets::{Part, Port, Protocol, Target};
+use super::tokens::Tokens;
 use crate::command::{cargo, execute};
 
 /// Ports that the configurations are written with.
@@ -28,19 +30,21 @@ const ATTEMPTS: u32 = 3_000;
 /// The programs of this workspace.
 pub(super) struct Binaries {
     forward_auth: PathBuf,
+    gateway: PathBuf,
     responder: PathBuf,
 }
 
 /// Builds them as they are shipped.
 pub(super) fn build() -> Result<Binaries, Failure> {
     let build = ["build", "--release", "--package"];
-    execute(cargo(&build).arg("forward-auth"))?;
+    execute(cargo(&build).args(["forward-auth", "--package", "gateway"]))?;
     execute(cargo(&build).args(["ztag-benches", "--bin", "responder"]))?;
     let folder = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), PathBuf::from)
         .join("release");
     Ok(Binaries {
         forward_auth: folder.join("forward-auth"),
+        gateway: folder.join("gateway"),
         responder: folder.join("responder"),
     })
 }
@@ -60,19 +64,23 @@ impl Running {
     pub(super) fn start(
         target: &Target,
         binaries: &Binaries,
+        tokens: &Tokens,
         processor: &str,
     ) -> Result<Self, Failure> {
-        let world = World::new(binaries, processor)?;
+        let world = World::new(binaries, tokens, processor)?;
         let around = world.start("around", &world.nginx("around")?, world.application)?;
-        let decisions = world.start("decisions", &world.server(target)?, world.decisions)?;
-        let mut measured = vec![decisions];
-        let mut port = world.decisions;
-        if let Some(proxy) = target.behind {
-            measured.push(world.start(proxy, &world.proxy(proxy)?, world.edge)?);
-            port = world.edge;
+        let mut measured = Vec::new();
+        let mut address = local(world.edge);
+        for (part, port) in target.parts {
+            let port = world.port(*port);
+            measured.push(world.start(target.name, &world.command(*part)?, port)?);
+            address = local(port);
         }
-        let address = local(port);
-        wait_for_pass(target, address).map_err(|failure| failure.during(target.name))?;
+        // The load itself tells whether those behind TLS answer.
+        if target.protocol == Protocol::Http1 {
+            wait_for_pass(target, tokens, address)
+                .map_err(|failure| failure.during(target.name))?;
+        }
         Ok(Self {
             measured,
             address,
@@ -93,7 +101,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(binaries: &'a Binaries, processor: &'a str) -> Result<Self, Failure> {
+    fn new(binaries: &'a Binaries, tokens: &Tokens, processor: &'a str) -> Result<Self, Failure> {
         let (application, decisions, edge) = (free_port()?, free_port()?, free_port()?);
         let ports = Ports::new()
             .with(EDGE, edge)
@@ -102,6 +110,13 @@ impl<'a> World<'a> {
             .with(BACKEND, free_port()?);
         let folder = tempfile::tempdir()?;
         copy_rendered(&workspace().join("benches/load"), folder.path(), &ports)?;
+        let peers = folder.path().join("peers");
+        for file in ["gateway.yaml", "gateway-tls.yaml"] {
+            let text = fs::read_to_string(peers.join(file))?;
+            fs::write(peers.join(file), text.replace("@JWKS@", &tokens.jwks))?;
+        }
+        fs::write(peers.join("jwks.json"), &tokens.jwks)?;
+        Authority::new()?.issue(&peers.join("nginx-tls"), "server", &["localhost"])?;
         Ok(Self {
             binaries,
             processor,
@@ -112,41 +127,49 @@ impl<'a> World<'a> {
         })
     }
 
-    /// The one that decides.
-    fn server(&self, target: &Target) -> Result<Command, Failure> {
-        match target.server {
-            Server::Nginx => self.nginx("floor"),
-            Server::Hyper => {
-                let mut command = Command::new(&self.binaries.responder);
-                command.arg(local(self.decisions).to_string());
-                Ok(command)
-            }
-            Server::ForwardAuth => {
-                let mut command = Command::new(&self.binaries.forward_auth);
-                let config = self.folder.path().join("forward-auth.yaml");
-                command.arg("--config").arg(config);
-                Ok(command)
-            }
+    const fn port(&self, port: Port) -> u16 {
+        match port {
+            Port::Decisions => self.decisions,
+            Port::Edge => self.edge,
         }
     }
 
-    fn proxy(&self, name: &str) -> Result<Command, Failure> {
-        if name == "nginx" {
-            return self.nginx("edge");
-        }
-        let folder = self.folder.path().join("edge");
-        let mut command = Command::new(locate(name)?);
-        command.current_dir(&folder);
-        if name == "traefik" {
-            command.arg("--configFile=traefik.yml");
-        } else {
-            command.args(["run", "--config", "Caddyfile"]);
-        }
-        // Nothing is kept outside the folder.
-        for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
-            command.env(variable, &folder);
-        }
-        Ok(command)
+    fn command(&self, part: Part) -> Result<Command, Failure> {
+        let path = |name: &str| self.folder.path().join(name);
+        Ok(match part {
+            Part::Nginx(folder) => self.nginx(folder)?,
+            Part::Hyper => {
+                let mut command = Command::new(&self.binaries.responder);
+                command.arg(local(self.decisions).to_string());
+                command
+            }
+            Part::ForwardAuth(file) => configured(&self.binaries.forward_auth, &path(file)),
+            Part::Gateway(file) => configured(&self.binaries.gateway, &path(file)),
+            Part::Haproxy(file) => {
+                let mut command = Command::new(locate("haproxy")?);
+                command.arg("-f").arg(path(file));
+                command
+            }
+            Part::Envoy(file) => {
+                let mut command = Command::new(locate("envoy")?);
+                command
+                    .current_dir(path("peers"))
+                    .args(["--concurrency", "1", "--disable-hot-restart"])
+                    .args(["--log-level", "error", "-c"])
+                    .arg(path(file));
+                command
+            }
+            Part::Caddy(folder) => {
+                let mut command = at_home("caddy", &path(folder))?;
+                command.args(["run", "--config", "Caddyfile"]);
+                command
+            }
+            Part::Traefik(folder) => {
+                let mut command = at_home("traefik", &path(folder))?;
+                command.arg("--configFile=traefik.yml");
+                command
+            }
+        })
     }
 
     fn nginx(&self, folder: &str) -> Result<Command, Failure> {
@@ -181,11 +204,28 @@ impl<'a> World<'a> {
     }
 }
 
+/// One of our programs with its configuration.
+fn configured(program: &Path, file: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--config").arg(file);
+    command
+}
+
+/// A program that keeps nothing outside `folder`.
+fn at_home(program: &str, folder: &Path) -> Result<Command, Failure> {
+    let mut command = Command::new(locate(program)?);
+    command.current_dir(folder);
+    for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+        command.env(variable, folder);
+    }
+    Ok(command)
+}
+
 /// A proxy may listen before it knows its routes.
-fn wait_for_pass(target: &Target, address: SocketAddr) -> Result<(), Failure> {
+fn wait_for_pass(target: &Target, tokens: &Tokens, address: SocketAddr) -> Result<(), Failure> {
     let mut status = 0;
     for _ in 0..ATTEMPTS {
-        status = send(address, &target.request())?.status;
+        status = send(address, &target.request(&tokens.all))?.status;
         if status == 200 {
             return Ok(());
         }

@@ -1,36 +1,69 @@
-//! What is measured, in the order of the table.
+//! What is measured, in the order of the tables.
 
 use ztag_test_support::Request;
 
-/// What decides.
+/// A server that takes part in a row, by its folder or file in `benches/load`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Server {
-    /// `return 200` with three headers: the floor of floors.
-    Nginx,
+pub(super) enum Part {
+    /// nginx with the configuration in this folder.
+    Nginx(&'static str),
+    /// HAProxy with this configuration.
+    Haproxy(&'static str),
+    /// Envoy with this configuration.
+    Envoy(&'static str),
+    /// Caddy with the configuration in this folder.
+    Caddy(&'static str),
+    /// Traefik with the configuration in this folder.
+    Traefik(&'static str),
     /// A bare hyper server with three headers: the floor of this stack.
     Hyper,
-    /// Ours.
-    ForwardAuth,
+    /// `forward-auth` with this configuration.
+    ForwardAuth(&'static str),
+    /// `gateway` with this configuration.
+    Gateway(&'static str),
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    /// Where decisions are made.
+    Decisions,
+    /// Where clients come in.
+    Edge,
 }
 
 /// Who words the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Words {
-    /// The client itself.
+    /// The client itself, with an opaque token.
     Client,
     /// Traefik, which puts the client's request into `X-Forwarded-*`.
     Traefik,
+    /// The client itself, with a signed token, to this host.
+    Signed(&'static str),
+}
+
+/// What is spoken to the row's last server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/1.1 behind TLS.
+    Tls,
+    /// HTTP/2 behind TLS.
+    Http2,
 }
 
 /// One row.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) name: &'static str,
-    pub(super) server: Server,
-    /// The proxy in front of it.
-    pub(super) behind: Option<&'static str>,
+    /// The servers whose processor time counts, in the order of their start; requests go to the
+    /// last.
+    pub(super) parts: &'static [(Part, Port)],
     pub(super) path: &'static str,
     pub(super) words: Words,
+    pub(super) protocol: Protocol,
     /// The row that this one is compared with.
     pub(super) floor: &'static str,
 }
@@ -45,77 +78,183 @@ const BEHIND_NGINX: &str = "nginx + nginx, return 200";
 const BEHIND_TRAEFIK: &str = "Traefik + nginx, return 200";
 const BEHIND_CADDY: &str = "Caddy + nginx, return 200";
 
-pub(super) static ALL: [Target; 14] = [
-    alone(NGINX, Server::Nginx, "/static/auth", NGINX),
-    alone("hyper, bare", Server::Hyper, "/static/auth", NGINX),
-    alone(STATIC, Server::ForwardAuth, "/static/auth", NGINX),
-    alone(CHAIN, Server::ForwardAuth, "/chain/auth", NGINX),
-    alone(CACHED, Server::ForwardAuth, "/cached/auth", NGINX),
+const FLOOR: (Part, Port) = (Part::Nginx("floor"), Port::Decisions);
+const OURS: (Part, Port) = (Part::ForwardAuth("forward-auth.yaml"), Port::Decisions);
+const NGINX_EDGE: (Part, Port) = (Part::Nginx("edge"), Port::Edge);
+const TRAEFIK_EDGE: (Part, Port) = (Part::Traefik("edge"), Port::Edge);
+const CADDY_EDGE: (Part, Port) = (Part::Caddy("edge"), Port::Edge);
+
+/// The rows of forward-auth.
+pub(super) static FORWARD_AUTH: [Target; 14] = [
+    alone(NGINX, &[FLOOR], "/static/auth", NGINX),
+    alone(
+        "hyper, bare",
+        &[(Part::Hyper, Port::Decisions)],
+        "/static/auth",
+        NGINX,
+    ),
+    alone(STATIC, &[OURS], "/static/auth", NGINX),
+    alone(CHAIN, &[OURS], "/chain/auth", NGINX),
+    alone(CACHED, &[OURS], "/cached/auth", NGINX),
     alone(
         "(d) uncached backend rule",
-        Server::ForwardAuth,
+        &[OURS],
         "/uncached/auth",
         NGINX,
     ),
-    traefik(NGINX_TRAEFIK, Server::Nginx),
-    traefik("(b) as Traefik asks", Server::ForwardAuth),
-    behind(BEHIND_NGINX, "nginx", Server::Nginx, BEHIND_NGINX),
-    behind("nginx + (b)", "nginx", Server::ForwardAuth, BEHIND_NGINX),
-    behind(BEHIND_TRAEFIK, "traefik", Server::Nginx, BEHIND_TRAEFIK),
-    behind(
-        "Traefik + (b)",
-        "traefik",
-        Server::ForwardAuth,
-        BEHIND_TRAEFIK,
-    ),
-    behind(BEHIND_CADDY, "caddy", Server::Nginx, BEHIND_CADDY),
-    behind("Caddy + (b)", "caddy", Server::ForwardAuth, BEHIND_CADDY),
+    traefik(NGINX_TRAEFIK, &[FLOOR]),
+    traefik("(b) as Traefik asks", &[OURS]),
+    behind(BEHIND_NGINX, &[FLOOR, NGINX_EDGE], BEHIND_NGINX),
+    behind("nginx + (b)", &[OURS, NGINX_EDGE], BEHIND_NGINX),
+    behind(BEHIND_TRAEFIK, &[FLOOR, TRAEFIK_EDGE], BEHIND_TRAEFIK),
+    behind("Traefik + (b)", &[OURS, TRAEFIK_EDGE], BEHIND_TRAEFIK),
+    behind(BEHIND_CADDY, &[FLOOR, CADDY_EDGE], BEHIND_CADDY),
+    behind("Caddy + (b)", &[OURS, CADDY_EDGE], BEHIND_CADDY),
 ];
 
 const fn alone(
     name: &'static str,
-    server: Server,
+    parts: &'static [(Part, Port)],
     path: &'static str,
     floor: &'static str,
 ) -> Target {
     Target {
         name,
-        server,
-        behind: None,
+        parts,
         path,
         words: Words::Client,
+        protocol: Protocol::Http1,
         floor,
     }
 }
 
-const fn traefik(name: &'static str, server: Server) -> Target {
+const fn traefik(name: &'static str, parts: &'static [(Part, Port)]) -> Target {
     Target {
         words: Words::Traefik,
-        ..alone(name, server, "/chain-traefik/auth", NGINX_TRAEFIK)
+        ..alone(name, parts, "/chain-traefik/auth", NGINX_TRAEFIK)
     }
 }
 
-const fn behind(
+const fn behind(name: &'static str, parts: &'static [(Part, Port)], floor: &'static str) -> Target {
+    alone(name, parts, "/v1/orders/4711?page=2", floor)
+}
+
+pub(super) const PROXY: &str = "nginx";
+pub(super) const PROXY_AUTH: &str = "nginx + auth_request";
+pub(super) const ENVOY_JWT: &str = "Envoy, jwt_authn";
+pub(super) const TRAEFIK: &str = "Traefik";
+pub(super) const PLAIN: &str = "gateway, public route";
+pub(super) const FULL: &str = "gateway, full chain";
+pub(super) const PROXY_TLS: &str = "nginx, TLS";
+pub(super) const PROXY_HTTP2: &str = "nginx, TLS, HTTP/2";
+
+const PEERS: Port = Port::Edge;
+const OPEN: Words = Words::Signed("plain.example.com");
+const API: Words = Words::Signed("api.example.com");
+const GATEWAY: &[(Part, Port)] = &[(Part::Gateway("peers/gateway.yaml"), PEERS)];
+const GATEWAY_TLS: &[(Part, Port)] = &[(Part::Gateway("peers/gateway-tls.yaml"), PEERS)];
+const NGINX_TLS: &[(Part, Port)] = &[(Part::Nginx("peers/nginx-tls"), PEERS)];
+
+/// The rows of the gateway, all before the same upstream.
+pub(super) static GATEWAYS: [Target; 18] = [
+    peer(PROXY, &[(Part::Nginx("peers/nginx"), PEERS)], OPEN),
+    peer(
+        "HAProxy",
+        &[(Part::Haproxy("peers/haproxy.cfg"), PEERS)],
+        OPEN,
+    ),
+    peer(PLAIN, GATEWAY, OPEN),
+    peer(
+        "gateway, token remembered",
+        GATEWAY,
+        Words::Signed("token.example.com"),
+    ),
+    peer(FULL, GATEWAY, API),
+    peer(
+        PROXY_AUTH,
+        &[FLOOR, (Part::Nginx("peers/nginx-auth"), PEERS)],
+        API,
+    ),
+    peer("Envoy", &[(Part::Envoy("peers/envoy.yaml"), PEERS)], OPEN),
+    peer(
+        ENVOY_JWT,
+        &[(Part::Envoy("peers/envoy-jwt.yaml"), PEERS)],
+        API,
+    ),
+    peer(
+        "Envoy, ext_authz",
+        &[FLOOR, (Part::Envoy("peers/envoy-authz.yaml"), PEERS)],
+        API,
+    ),
+    peer("Caddy", &[(Part::Caddy("peers/caddy"), PEERS)], OPEN),
+    peer(
+        "Caddy, forward_auth",
+        &[FLOOR, (Part::Caddy("peers/caddy-auth"), PEERS)],
+        API,
+    ),
+    peer(TRAEFIK, &[(Part::Traefik("peers/traefik"), PEERS)], OPEN),
+    peer(
+        "Traefik, forwardAuth",
+        &[FLOOR, (Part::Traefik("peers/traefik-auth"), PEERS)],
+        API,
+    ),
+    tls(PROXY_TLS, NGINX_TLS, OPEN, Protocol::Tls),
+    tls("gateway, TLS, full chain", GATEWAY_TLS, API, Protocol::Tls),
+    tls(PROXY_HTTP2, NGINX_TLS, OPEN, Protocol::Http2),
+    tls(
+        "gateway, TLS, HTTP/2, public",
+        GATEWAY_TLS,
+        OPEN,
+        Protocol::Http2,
+    ),
+    tls(
+        "gateway, TLS, HTTP/2, full chain",
+        GATEWAY_TLS,
+        API,
+        Protocol::Http2,
+    ),
+];
+
+const fn peer(name: &'static str, parts: &'static [(Part, Port)], words: Words) -> Target {
+    Target {
+        words,
+        ..alone(name, parts, "/v1/orders/4711?page=2", PROXY)
+    }
+}
+
+const fn tls(
     name: &'static str,
-    proxy: &'static str,
-    server: Server,
-    floor: &'static str,
+    parts: &'static [(Part, Port)],
+    words: Words,
+    protocol: Protocol,
 ) -> Target {
     Target {
-        behind: Some(proxy),
-        ..alone(name, server, "/v1/orders/4711?page=2", floor)
+        protocol,
+        floor: match protocol {
+            Protocol::Http2 => PROXY_HTTP2,
+            Protocol::Http1 | Protocol::Tls => PROXY_TLS,
+        },
+        ..peer(name, parts, words)
     }
 }
 
 impl Target {
     /// One of its requests, to see whether it answers.
-    pub(super) fn request(&self) -> Request {
+    pub(super) fn request(&self, tokens: &[String]) -> Request {
+        let host = match self.words {
+            Words::Signed(host) => host,
+            Words::Client | Words::Traefik => "api.example.com",
+        };
+        let token = match self.words {
+            Words::Signed(_) => tokens.first().map_or("", String::as_str),
+            Words::Client | Words::Traefik => "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms",
+        };
         let request = Request::new("GET", self.path)
-            .header("Host: api.example.com")
+            .header(format!("Host: {host}"))
             .header("X-Tenant: acme")
-            .header("Authorization: Bearer zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms");
+            .header(format!("Authorization: Bearer {token}"));
         match self.words {
-            Words::Client => request,
+            Words::Client | Words::Signed(_) => request,
             Words::Traefik => request
                 .header("X-Forwarded-Method: GET")
                 .header("X-Forwarded-Proto: https")

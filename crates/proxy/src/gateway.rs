@@ -1,0 +1,221 @@
+//! The public face of a gateway: finds the route, has the request judged, forwards it.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, Request, Response};
+use http_body::Body as _;
+use hyper::upgrade::OnUpgrade;
+use ztag_admission::{Hop, Refused, RouteTarget};
+use ztag_pipeline::{
+    Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged, respond,
+};
+use ztag_server::{Answer, Incoming, Peer, Shutdown};
+use ztag_types::{ClientCertificate, ForwardReport, Reason, ReasonCode, Reply};
+
+use crate::body::Outgoing;
+use crate::edge::{Edge, EdgeHandle};
+use crate::forward::{ClientUpgrade, Failed, ReplyBody, forward};
+use crate::route::{Access, Found, Route};
+
+/// Answers every request by the route that fits it best, and by nothing else.
+#[derive(Clone, Debug)]
+pub struct GatewayService {
+    pipeline: Pipeline,
+    edges: EdgeHandle,
+    correlation: Option<HeaderName>,
+    intake: Intake,
+    shutdown: Shutdown,
+}
+
+impl GatewayService {
+    /// A gateway that serves the edge in force, echoes the correlation id in `correlation`, and
+    /// ends switched connections once `shutdown` has begun.
+    pub const fn new(
+        pipeline: Pipeline,
+        edges: EdgeHandle,
+        correlation: Option<HeaderName>,
+        intake: Intake,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            pipeline,
+            edges,
+            correlation,
+            intake,
+            shutdown,
+        }
+    }
+
+    /// The route of a request, or the answer that there is none.
+    fn route<'e>(
+        &self,
+        edge: &'e Edge,
+        request: &Request<Incoming>,
+        peer: &Peer,
+    ) -> Result<(&'e Route, Ask<'e>), Reply> {
+        let (method, headers) = (request.method(), request.headers());
+        let target = RouteTarget::read(method, request.uri(), headers, peer.is_encrypted());
+        let mut allow = None;
+        let reason = match target {
+            Err(fault) => fault.into(),
+            Ok(target) => match edge
+                .routes()
+                .find(&target.host, &target.path, method, headers)
+            {
+                Found::Route(route) => match ask(edge, &route.access) {
+                    Some(ask) => return Ok((route, ask)),
+                    None => ReasonCode::RouteQuarantined.into(),
+                },
+                Found::Closed(closed) => {
+                    Reason::with_detail(ReasonCode::RouteQuarantined, closed.name.to_string())
+                }
+                Found::Method(methods) => {
+                    allow = Some(methods);
+                    ReasonCode::RouteMethod.into()
+                }
+                Found::Ambiguous => ReasonCode::RequestAmbiguous.into(),
+                Found::Unknown => ReasonCode::RouteUnknown.into(),
+            },
+        };
+        let mut reply = self.turn_away(edge, reason, request, peer);
+        let allow = allow.map(|methods| (http::header::ALLOW, methods));
+        reply.headers.extend(allow);
+        Err(reply)
+    }
+
+    fn turn_away<B>(&self, edge: &Edge, why: Reason, request: &Request<B>, peer: &Peer) -> Reply {
+        self.pipeline.turn_away(&Unjudged {
+            reason: why,
+            endpoint: None,
+            generation: edge.plan().generation(),
+            headers: request.headers(),
+            correlation: self.correlation.as_ref(),
+            peer: peer.address,
+        })
+    }
+
+    /// Has the request judged by whom its route names.
+    async fn judge(
+        &self,
+        edge: &Edge,
+        access: Ask<'_>,
+        (parts, body): (Parts, Incoming),
+        peer: &Peer,
+    ) -> Judged<Outgoing> {
+        let generation = edge.plan().generation();
+        let hop = self.hop(parts, peer);
+        match access {
+            Ask::Nobody(access) => {
+                self.pipeline
+                    .judge_public(access, generation, hop, streamed(body))
+            }
+            Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
+                self.judge_with_body(endpoint, generation, hop, body).await
+            }
+            Ask::Endpoint(endpoint) => {
+                self.pipeline
+                    .judge(endpoint, generation, hop, streamed(body))
+                    .await
+            }
+        }
+    }
+
+    /// Reads the body first; the upstream gets the very bytes that were judged.
+    async fn judge_with_body(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        mut hop: Hop,
+        body: Incoming,
+    ) -> Judged<Outgoing> {
+        let Some(read) = self.intake.read(body).await else {
+            let refused = Refused::body_too_large(&hop, &endpoint.capture);
+            return self.pipeline.judge_refused(endpoint, generation, refused);
+        };
+        hop.body = read.clone();
+        let body = Outgoing::Full(read);
+        self.pipeline.judge(endpoint, generation, hop, body).await
+    }
+
+    fn hop(&self, parts: Parts, peer: &Peer) -> Hop {
+        Hop {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body: Bytes::new(),
+            peer: peer.address,
+            encrypted: peer.is_encrypted(),
+            certificate: peer
+                .tls
+                .as_ref()
+                .and_then(|session| session.identity(|der| identity(der)).cloned()),
+            mount: 0,
+            received: self.pipeline.clock().now(),
+        }
+    }
+}
+
+/// Who is asked about a request.
+enum Ask<'a> {
+    /// This endpoint.
+    Endpoint(&'a Endpoint),
+    /// Nobody: the route is open.
+    Nobody(&'a PublicAccess),
+}
+
+impl Answer for GatewayService {
+    type Body = ReplyBody;
+
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+        let begun = self.pipeline.clock().monotonic();
+        // Loaded once: routed and decided by the same configuration.
+        let edge = self.edges.load();
+        let (route, ask) = match self.route(&edge, &request, &peer) {
+            Ok(found) => found,
+            Err(reply) => return respond(reply),
+        };
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
+        let judged = self.judge(&edge, ask, (parts, body), &peer).await;
+        let mut record = judged.record;
+        let response = match judged.outcome {
+            Err(reply) => respond(reply),
+            Ok(permitted) => {
+                let mut report = ForwardReport::default();
+                let sent = forward(route, permitted, upgrade, &mut report).await;
+                let response = sent.unwrap_or_else(Failed::into_response);
+                record.forwarded = Some(Box::new(report));
+                record.status = response.status().as_u16();
+                record.latency = self.pipeline.clock().monotonic().saturating_sub(begun);
+                response
+            }
+        };
+        self.pipeline.telemetry().observe(&record);
+        response
+    }
+}
+
+/// Whom to ask; nobody but the endpoint that the route names will do.
+fn ask<'e>(edge: &'e Edge, access: &'e Access) -> Option<Ask<'e>> {
+    match access {
+        Access::Public(access) => Some(Ask::Nobody(access)),
+        Access::Endpoint(name) => match edge.plan().select(Some(name.as_str())) {
+            Selection::Endpoint(EndpointState::Ready(endpoint)) => Some(Ask::Endpoint(endpoint)),
+            _ => None,
+        },
+    }
+}
+
+fn identity(der: &[u8]) -> Option<ClientCertificate> {
+    ztag_token::certificate::read(der).ok()
+}
+
+/// The body of a request as its client sends it.
+fn streamed(body: Incoming) -> Outgoing {
+    if body.is_end_stream() {
+        Outgoing::Empty
+    } else {
+        Outgoing::Stream(body)
+    }
+}
