@@ -2,6 +2,8 @@
 
 mod requests;
 mod subject;
+mod tokens;
 
 pub use requests::{PEER, TOKENS, described_by_traefik, direct, token};
 pub use subject::{INTROSPECTION, Subject, ready};
+pub use tokens::TokenMint;

@@ -30,7 +30,8 @@ pub struct AcceptedToken {
 /// the claims already, and base64url has one spelling for it.
 pub(crate) enum Form {
     Signed {
-        header: Box<str>,
+        /// One text for all tokens with this header, which are many.
+        header: Arc<str>,
         signature: Box<[u8]>,
     },
     Opaque(Box<str>),

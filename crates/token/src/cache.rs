@@ -1,10 +1,12 @@
 //! Accepted tokens that are remembered, so that a signature is checked once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ahash::RandomState;
+use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use ztag_types::Timestamp;
@@ -14,6 +16,8 @@ use crate::spec::TokenCacheSpec;
 
 /// What a place in the cache takes beside the token: keys, counters and allocations.
 const OVERHEAD: u64 = 160;
+/// Most headers kept to be shared.
+const MAX_HEADERS: usize = 16;
 /// What a token takes, for the number of places.
 const TYPICAL: u64 = 768;
 
@@ -27,6 +31,9 @@ pub struct TokenCache {
     places: Cache<u64, Remembered, Weight, RandomState>,
     hasher: RandomState,
     max_age: Duration,
+    /// Headers of the tokens accepted last: there are as many as keys in use, and each is that of
+    /// a great many tokens.
+    headers: Mutex<VecDeque<Arc<str>>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -66,6 +73,7 @@ impl TokenCache {
             ),
             hasher: RandomState::new(),
             max_age: spec.max_age.get(),
+            headers: Mutex::default(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -117,6 +125,20 @@ impl TokenCache {
             };
             self.places.insert(self.place(token, policy), remembered);
         }
+    }
+
+    /// The header `text` of an accepted token, shared with the tokens before it.
+    pub(crate) fn share_header(&self, text: &str) -> Arc<str> {
+        let mut headers = self.headers.lock();
+        if let Some(known) = headers.iter().find(|known| ***known == *text) {
+            return Arc::clone(known);
+        }
+        let new = Arc::from(text);
+        if headers.len() >= MAX_HEADERS {
+            headers.pop_front();
+        }
+        headers.push_back(Arc::clone(&new));
+        new
     }
 
     /// Forgets everything.

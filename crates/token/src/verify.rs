@@ -115,7 +115,7 @@ impl Verifier {
         let signature = compact.check_signature(&header, &keys, issuer.algorithms())?;
         let expires = issuer.judge_claims(&claims, now.wall)?;
         let form = Form::Signed {
-            header: compact.header.into(),
+            header: self.places.cache.share_header(compact.header),
             signature: signature.into(),
         };
         let issuer = Arc::clone(issuer.name());
