@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use smallvec::SmallVec;
 use ztag_result_cache::{
     CacheKey, Decided, Entry, Fingerprint, KeyBuilder, Namespace, ResultCache, ceiled,
 };
 use ztag_rule_chain::ChainInput;
 use ztag_types::{
-    AdmissionView, BackendState, Credential, Exports, Halt, Map, ReadPath, Reads, Root, RuleReport,
-    Slots, Value, Variables, Verdict, View,
+    AdmissionView, Admitted, BackendState, Credential, Exports, Halt, Map, ReadPath, Reads, Root,
+    RuleReport, Slots, Timestamp, Value, Variables, Verdict, View,
 };
 
 use crate::plan::Endpoint;
@@ -115,10 +116,11 @@ impl DecisionCache {
             let running = &mut *stages;
             let decide = move || async move {
                 let verdict = step(&endpoint.rules, input, running).await;
+                let now = running.clock.now();
                 let entry = verdict
                     .as_ref()
                     .ok()
-                    .and_then(|verdict| self.entry(verdict));
+                    .and_then(|verdict| self.entry(verdict, input.admitted, now));
                 (verdict, entry)
             };
             // Boxed: endpoints without a cache shall not pay for its size.
@@ -186,11 +188,17 @@ impl DecisionCache {
         key.finish()
     }
 
-    fn entry(&self, verdict: &Verdict) -> Option<(Entry, Duration)> {
-        let lifetime = match verdict.fresh_for {
-            Some(bound) => ceiled(self.lifetime, &[bound])?,
-            None => self.lifetime,
-        };
+    /// What to remember and for how long: not beyond any credential that somebody vouches for.
+    fn entry(
+        &self,
+        verdict: &Verdict,
+        admitted: &Admitted,
+        now: Timestamp,
+    ) -> Option<(Entry, Duration)> {
+        let expiries = admitted.credentials.iter().filter_map(Credential::expires);
+        let bounds = expiries.map(|at| at.since(now)).chain(verdict.fresh_for);
+        let bounds: SmallVec<[Duration; 4]> = bounds.collect();
+        let lifetime = ceiled(self.lifetime, &bounds)?;
         // Collected, a map takes no more than it holds.
         let exports: Map = [
             ("rules".into(), verdict.exports.by_rule.clone().into()),
@@ -262,5 +270,6 @@ fn restore(entry: &Entry) -> Verdict {
             ..BackendState::default()
         },
         fresh_for: None,
+        challenge: None,
     }
 }

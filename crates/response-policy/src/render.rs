@@ -1,11 +1,12 @@
 //! From verdict to reply.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::header::{CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 use ztag_types::{
-    AdmissionView, Admitted, ChainView, Curated, EndpointName, Globals, Halt, Outcome, Reply, Root,
-    RuleReport, Slots, Snapshot, Stage, StageName, Trace, Variables, Vars, Verdict, View,
+    AdmissionView, Admitted, ChainView, Challenge, Curated, EndpointName, Globals, Halt, Outcome,
+    Reply, Root, RuleReport, Slots, Snapshot, Stage, StageName, Trace, Variables, Vars, Verdict,
+    View,
 };
 
 use crate::error::ReplyFault;
@@ -46,6 +47,9 @@ impl ResponsePolicy {
             Ok(reply) => reply,
             Err(fault) => return Err(self.broken(fault, input.snapshot)),
         };
+        if let Some(challenge) = &input.verdict.challenge {
+            add_challenge(&mut reply, challenge);
+        }
         self.sign(&mut reply, outcome, input.snapshot);
         Ok(reply)
     }
@@ -71,6 +75,20 @@ impl ResponsePolicy {
             reply.headers.retain(|(own, _)| own != name);
             reply.headers.push((name.clone(), value));
         }
+    }
+}
+
+/// Says what would let the client pass, unless the policy sends a challenge of its own making.
+fn add_challenge(reply: &mut Reply, challenge: &Challenge) {
+    if reply
+        .headers
+        .iter()
+        .all(|(name, _)| *name != WWW_AUTHENTICATE)
+    {
+        reply.status = challenge.status.unwrap_or(reply.status);
+        reply
+            .headers
+            .push((WWW_AUTHENTICATE, challenge.value.clone()));
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 use smallvec::SmallVec;
 use ztag_expr::TemplateFiles;
 use ztag_types::{
-    Admitted, BackendState, Body, Client, Clock, Code, ConfigPath, Curated, EndpointName, Exports,
-    Findings, Globals, Headers, ManualClock, Map, Outcome, Query, Reason, ReasonCode, Reply,
-    RequestLine, RuleName, Severity, Snapshot, Subrequest, Value, Vars, Verdict,
+    Admitted, BackendState, Body, Challenge, Client, Clock, Code, ConfigPath, Curated,
+    EndpointName, Exports, Findings, Globals, Headers, ManualClock, Map, Outcome, Query, Reason,
+    ReasonCode, Reply, RequestLine, RuleName, Severity, Snapshot, Subrequest, Value, Vars, Verdict,
 };
 
 use crate::{ExportNames, ReplyDeps, ReplyInput, ResponsePolicy, ResponsePolicySpec};
@@ -102,6 +102,7 @@ fn verdict(outcome: Outcome, exports: &[(&str, Value)]) -> Verdict {
         exports: all,
         backend: BackendState::default(),
         fresh_for: None,
+        challenge: None,
     }
 }
 
@@ -355,4 +356,29 @@ fn reads_name_copies_and_templates() {
         shown,
         ["backend.body.id", "request.headers['x-a']", "request.path"]
     );
+}
+
+#[test]
+fn a_denial_that_can_be_mended_says_how() {
+    let challenged = |status: Option<u16>, spec: Json| {
+        let mut denied = verdict(Outcome::Fail, &[]);
+        denied.challenge = Some(Box::new(Challenge {
+            status: status.map(|status| status.try_into().unwrap()),
+            value: HeaderValue::from_static("Bearer error=\"x\""),
+        }));
+        let (_, reply) = render(spec, &denied, &snapshot(&[]));
+        let header = reply
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "www-authenticate");
+        let header = header.map(|(_, value)| value.to_str().unwrap().to_owned());
+        (reply.status.as_u16(), header.unwrap())
+    };
+    let own = || "Bearer error=\"x\"".to_owned();
+    assert_eq!(challenged(None, json!({})), (403, own()));
+    assert_eq!(challenged(Some(401), json!({})), (401, own()));
+    let hidden = || json!({ "fail": { "status": 404 } });
+    assert_eq!(challenged(None, hidden()), (404, own()));
+    let literal = json!({ "fail": { "headers": { "www-authenticate": "Own" } } });
+    assert_eq!(challenged(Some(401), literal), (403, "Own".to_owned()));
 }

@@ -1,10 +1,19 @@
 //! Match groups: which credentials a rule accepts, and which of its groups they win.
 
+use std::time::Duration;
+
 use regex::Regex;
 use smallvec::SmallVec;
-use ztag_types::{Admitted, Credential, Secret};
+use ztag_types::{Admitted, Credential, Secret, Timestamp};
 
 use crate::forward::Forwards;
+use crate::judged::shorter;
+
+mod certificate;
+mod token;
+
+pub(crate) use certificate::CertificateMatcher;
+pub(crate) use token::{ClaimMatcher, ClaimPattern, Lack, TokenMatcher};
 
 /// The match groups of a rule. Without any the rule is for everybody.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +50,19 @@ pub(crate) enum Matcher {
         name: Box<str>,
         values: Patterns,
     },
+    Token(Box<TokenMatcher>),
+    Certificate(Box<CertificateMatcher>),
+}
+
+/// Whether a matcher fits a credential.
+#[derive(Clone, Copy)]
+pub(crate) enum Fit<'a> {
+    /// It does not.
+    No,
+    /// It is the right token, and lacks something that its owner can get.
+    Lacks(Lack<'a>),
+    /// It does, for this long at least; `None` for as long as the credential lives.
+    Yes(Option<Duration>),
 }
 
 /// Allowed values; without any every value is.
@@ -63,40 +85,80 @@ pub(crate) struct Won<'a> {
     /// Place of the group.
     pub(crate) index: usize,
     pub(crate) credentials: SmallVec<[&'a Credential; 2]>,
+    /// How long the group goes on fitting; `None` for as long as the credentials live.
+    pub(crate) holds_for: Option<Duration>,
 }
 
 impl Auth {
-    /// The first group that fits what the request presented; `None` when the rule has groups and
-    /// none fits.
-    pub(crate) fn select<'a>(&'a self, admitted: &'a Admitted) -> Option<Won<'a>> {
+    /// The first group that fits what the request presented. Where none fits, what the credentials
+    /// lack for the first group that is otherwise met.
+    pub(crate) fn select<'a>(
+        &'a self,
+        admitted: &'a Admitted,
+        now: Timestamp,
+    ) -> Result<Won<'a>, Option<Lack<'a>>> {
         if self.groups.is_empty() {
-            return Some(Won::default());
+            return Ok(Won::default());
         }
-        self.groups.iter().enumerate().find_map(|(index, group)| {
-            Some(Won {
-                credentials: self.fit(group, &admitted.credentials)?,
-                group: Some(group),
-                index,
-            })
-        })
+        let mut lacking = None;
+        for (index, group) in self.groups.iter().enumerate() {
+            match self.fit(group, &admitted.credentials, now) {
+                Ok(won) => {
+                    return Ok(Won {
+                        group: Some(group),
+                        index,
+                        ..won
+                    });
+                }
+                Err(lack) => lacking = lacking.or(lack),
+            }
+        }
+        Err(lacking)
     }
 
     fn fit<'a>(
         &self,
-        group: &Group,
+        group: &'a Group,
         presented: &'a [Credential],
-    ) -> Option<SmallVec<[&'a Credential; 2]>> {
-        let mut found: SmallVec<[&Credential; 2]> = SmallVec::new();
+        now: Timestamp,
+    ) -> Result<Won<'a>, Option<Lack<'a>>> {
         if group.matchers.is_empty() {
-            return self.admits_none.then_some(found);
+            return if self.admits_none {
+                Ok(Won::default())
+            } else {
+                Err(None)
+            };
         }
+        let (mut won, mut lacking) = (Won::default(), None);
         for matcher in &group.matchers {
-            let credential = presented.iter().find(|own| matcher.fits(own))?;
-            if !found.iter().any(|own| std::ptr::eq(*own, credential)) {
-                found.push(credential);
+            match matcher.find(presented, now)? {
+                Found::Fits(credential, holds_for) => won.add(credential, holds_for),
+                Found::Lacks(lack) => lacking = lacking.or(Some(lack)),
             }
         }
-        Some(found)
+        match lacking {
+            None => Ok(won),
+            lack => Err(lack),
+        }
+    }
+}
+
+/// What a matcher finds among the credentials.
+enum Found<'a> {
+    Fits(&'a Credential, Option<Duration>),
+    Lacks(Lack<'a>),
+}
+
+impl<'a> Won<'a> {
+    fn add(&mut self, credential: &'a Credential, holds_for: Option<Duration>) {
+        if !self
+            .credentials
+            .iter()
+            .any(|own| std::ptr::eq(*own, credential))
+        {
+            self.credentials.push(credential);
+        }
+        self.holds_for = shorter(self.holds_for, holds_for);
     }
 }
 
@@ -108,12 +170,31 @@ impl Matcher {
             Self::Bearer { .. } => ("bearer", None),
             Self::Header { name, .. } => ("header", Some(name)),
             Self::Query { name, .. } => ("query", Some(name)),
+            Self::Token(matcher) => (matcher.kind(), None),
+            Self::Certificate(_) => ("certificate", None),
         };
         serde_json::json!({ "type": kind, "name": name })
     }
 
-    fn fits(&self, credential: &Credential) -> bool {
-        match (self, credential) {
+    /// The first credential that fits; where none does, what the first lacks that could.
+    fn find<'a>(
+        &'a self,
+        presented: &'a [Credential],
+        now: Timestamp,
+    ) -> Result<Found<'a>, Option<Lack<'a>>> {
+        let mut lacking = None;
+        for credential in presented {
+            match self.fits(credential, now) {
+                Fit::Yes(holds_for) => return Ok(Found::Fits(credential, holds_for)),
+                Fit::Lacks(lack) => lacking = lacking.or(Some(lack)),
+                Fit::No => {}
+            }
+        }
+        lacking.map(Found::Lacks).ok_or(None)
+    }
+
+    fn fits<'a>(&'a self, credential: &'a Credential, now: Timestamp) -> Fit<'a> {
+        let fits = match (self, credential) {
             (Self::Basic { users, passwords }, Credential::Basic { user, password }) => {
                 // Both are looked at, so that timing does not tell a wrong user from a wrong password.
                 users.allow(user) & passwords.allow(password.expose())
@@ -123,8 +204,13 @@ impl Matcher {
             | (Self::Query { name, values }, Credential::Query { name: own, value }) => {
                 name == own && values.allow(value.expose())
             }
+            (Self::Token(matcher), credential) => return matcher.fits(credential, now),
+            (Self::Certificate(matcher), Credential::Certificate { certificate }) => {
+                matcher.fits(certificate)
+            }
             _ => false,
-        }
+        };
+        if fits { Fit::Yes(None) } else { Fit::No }
     }
 }
 

@@ -62,9 +62,9 @@ impl<'a> AuthView<'a> {
                         password: password.expose(),
                     });
                 }
-                Credential::Jwt { token, principal } => input.jwt = view(token, principal),
+                Credential::Jwt { token, principal } => input.jwt = Some(view(token, principal)),
                 Credential::Introspected { token, principal } => {
-                    input.introspection = view(token, principal);
+                    input.introspection = Some(view(token, principal));
                 }
                 Credential::Certificate { certificate } => input.certificate = Some(certificate),
                 Credential::Header { .. } | Credential::Query { .. } => {}
@@ -86,14 +86,11 @@ impl<'a> AuthView<'a> {
     }
 }
 
-fn view<'a>(
-    token: &'a Secret<Box<str>>,
-    principal: &'a Arc<dyn Principal>,
-) -> Option<PrincipalView<'a>> {
-    Some(PrincipalView {
+fn view<'a>(token: &'a Secret<Box<str>>, principal: &'a Arc<dyn Principal>) -> PrincipalView<'a> {
+    PrincipalView {
         principal: &**principal,
         token: token.expose(),
-    })
+    }
 }
 
 impl Object for AuthView<'_> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use ztag_backend::{Call, Pages};
-use ztag_result_cache::{CacheKey, Entry, KeyBuilder, RuleCacheSpec, lifetime};
-use ztag_types::{Credential, Outcome, ReadPath, Reads, Root, RuleName, Scope, View};
+use ztag_result_cache::{CacheKey, Entry, KeyBuilder, RuleCacheSpec, ceiled, lifetime};
+use ztag_types::{Credential, Outcome, ReadPath, Reads, Root, RuleName, Scope, Timestamp, View};
 
 use crate::auth::Won;
 use crate::deps::CacheDeps;
@@ -116,12 +116,20 @@ impl Caching {
         !(proxy || correlation || is_trace_header(name.as_str()))
     }
 
-    /// What to remember of a judgement and for how long; nothing of errors and broken backends.
-    pub(crate) fn entry(&self, judged: &Judged) -> Option<(Entry, Duration)> {
+    /// What to remember of a judgement and for how long, which is not beyond any credential that
+    /// somebody vouches for; nothing of errors and broken backends.
+    pub(crate) fn entry(
+        &self,
+        judged: &Judged,
+        won: &Won<'_>,
+        now: Timestamp,
+    ) -> Option<(Entry, Duration)> {
         if judged.outcome == Outcome::Error || is_broken(&judged.backend) {
             return None;
         }
-        let lifetime = judged.keep_for?;
+        let expiries = won.credentials.iter().filter_map(|own| own.expires());
+        let bounds: SmallVec<[Duration; 2]> = expiries.map(|at| at.since(now)).collect();
+        let lifetime = ceiled(judged.keep_for?, &bounds)?;
         let entry = Entry::try_new(
             judged.outcome,
             judged.reason.clone(),

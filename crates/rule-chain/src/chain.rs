@@ -5,6 +5,7 @@ use ztag_types::{
     ReasonCode, Snapshot, Stage, StageName, Trace, Vars, Verdict,
 };
 
+use crate::judged::shorter;
 use crate::rule::Rule;
 
 /// The rules of an endpoint, in order.
@@ -64,22 +65,21 @@ impl RuleChain {
             exports: Exports::default(),
             backend: BackendState::default(),
             fresh_for: None,
+            challenge: None,
         };
         for rule in &self.rules {
             let (exports, earlier) = (&verdict.exports, &trace.rules);
             let (judged, report) = rule.judge(input, exports, earlier, trace.detail).await;
             trace.rules.push(report);
             verdict.exports.add(rule.name(), &judged.exports);
-            verdict.fresh_for = match (verdict.fresh_for, judged.fresh_for) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            verdict.fresh_for = shorter(verdict.fresh_for, judged.fresh_for);
             verdict.backend = judged.backend;
             verdict.rule = Some(rule.name().clone());
             // INVARIANT: only a pass goes on to the next rule, and only the end of the chain passes.
             if judged.outcome != Outcome::Pass {
                 verdict.outcome = judged.outcome;
                 verdict.reason = judged.reason;
+                verdict.challenge = judged.challenge;
                 return verdict;
             }
             verdict.reason = Reason::new(ReasonCode::RulesPassed);

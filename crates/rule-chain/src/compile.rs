@@ -5,6 +5,7 @@ mod call;
 mod forward;
 mod headers;
 mod logic;
+mod vouched;
 
 use http::HeaderName;
 use ztag_expr::{CompileError, Template, TemplateFiles, Vocabulary};

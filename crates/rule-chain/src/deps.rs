@@ -31,6 +31,10 @@ pub struct EndpointFacts {
 
 /// The credentials that an endpoint admits.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each kind of credential, independent of the others"
+)]
 pub struct AdmittedNames {
     /// Basic credentials.
     pub basic: bool,
@@ -40,6 +44,12 @@ pub struct AdmittedNames {
     pub headers: BTreeSet<String>,
     /// Query parameters.
     pub queries: BTreeSet<String>,
+    /// Identifiers of the issuers whose signed tokens are admitted.
+    pub jwt: BTreeSet<String>,
+    /// Identifiers of the issuers that are asked about tokens.
+    pub introspection: BTreeSet<String>,
+    /// Client certificates.
+    pub certificate: bool,
     /// Nobody in particular.
     pub none: bool,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ztag_result_cache::Entry;
-use ztag_types::{BackendState, Map, Outcome, Reason, ReasonCode};
+use ztag_types::{BackendState, Challenge, Map, Outcome, Reason, ReasonCode};
 
 use crate::conditions::Ruling;
 
@@ -19,6 +19,16 @@ pub(crate) struct Judged {
     pub(crate) keep_for: Option<Duration>,
     /// How long any cache may keep it; `None` for no bound of its own.
     pub(crate) fresh_for: Option<Duration>,
+    /// What would let the client pass.
+    pub(crate) challenge: Option<Box<Challenge>>,
+}
+
+/// The shorter of two bounds; `None` is no bound.
+pub(crate) fn shorter(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
 }
 
 /// The outcome where no condition decides: by the status, where a backend was asked.
@@ -47,6 +57,27 @@ impl Judged {
             backend,
             keep_for: None,
             fresh_for: None,
+            challenge: None,
+        }
+    }
+
+    /// The same, kept by no cache beyond `bound`.
+    pub(crate) fn bounded(self, bound: Option<Duration>) -> Self {
+        Self {
+            fresh_for: shorter(self.fresh_for, bound),
+            ..self
+        }
+    }
+
+    /// The same with what would let the client pass. Nobody remembers that: it is about this
+    /// request's credentials at this moment.
+    pub(crate) fn challenging(self, challenge: Option<Challenge>) -> Self {
+        match challenge {
+            None => self,
+            Some(challenge) => Self {
+                challenge: Some(Box::new(challenge)),
+                ..self.bounded(Some(Duration::ZERO))
+            },
         }
     }
 
@@ -63,6 +94,7 @@ impl Judged {
             },
             keep_for: None,
             fresh_for: left,
+            challenge: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod auth_view;
 mod caching;
 mod call;
 mod chain;
+mod claim_spec;
 mod compile;
 mod conditions;
 mod deps;
@@ -24,9 +25,10 @@ mod spec;
 mod words;
 
 pub use chain::{ChainInput, RuleChain};
+pub use claim_spec::{ClaimSpec, ClaimValueSpec};
 pub use deps::{AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, RuleDeps};
 pub use rule::Rule;
 pub use spec::{
     AuthGroupSpec, BackendApiSpec, ConditionsSpec, ExportsSpec, ForwardSpec, MatchSpec,
-    PaginationSpec, ResponsesSpec, RuleSpec,
+    PaginationSpec, ResponsesSpec, RuleSpec, StepUpSpec,
 };

@@ -61,16 +61,19 @@ impl Rule {
     ) -> (Judged, RuleReport) {
         let begun = self.clock.monotonic();
         let mut notes = Notes::new(detail, &self.redaction, &input);
-        let judged = match self.auth.select(input.admitted) {
-            None => {
+        let now = input.snapshot.received;
+        let judged = match self.auth.select(input.admitted, now) {
+            Err(lack) => {
                 let won = Won::default();
                 let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
                 let ruling = Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched);
                 self.cut_short(ruling, &evidence, BackendState::default(), &mut notes)
+                    .challenging(lack.and_then(|lack| lack.challenge()))
             }
-            Some(won) => {
+            Ok(won) => {
                 let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
-                self.judge_for(&won, evidence, &mut notes).await
+                let judged = self.judge_for(&won, &evidence, &mut notes).await;
+                judged.bounded(won.holds_for)
             }
         };
         let report = RuleReport {
@@ -90,13 +93,13 @@ impl Rule {
     async fn judge_for(
         &self,
         won: &Won<'_>,
-        evidence: Evidence<'_>,
+        evidence: &Evidence<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
         let forwarded = match evidence.over(|scope| won.forward(scope)) {
             Ok(forwarded) => forwarded,
             Err(fault) => {
-                return self.cut_short(fault.into(), &evidence, BackendState::default(), notes);
+                return self.cut_short(fault.into(), evidence, BackendState::default(), notes);
             }
         };
         let evidence = evidence.forwarding(&forwarded);
@@ -128,7 +131,7 @@ impl Rule {
         } else {
             let decide = || async {
                 let judged = self.ask(asking, call, evidence, notes).await;
-                let entry = caching.entry(&judged);
+                let entry = caching.entry(&judged, won, self.clock.now());
                 (judged, entry)
             };
             // Boxed: what needs no backend shall not pay for the size of a call.

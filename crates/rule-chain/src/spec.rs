@@ -9,6 +9,8 @@ use ztag_backend::TlsSpec;
 use ztag_result_cache::RuleCacheSpec;
 use ztag_types::{DurationSpec, OneOrMany, Outcome, Secret};
 
+use crate::claim_spec::ClaimSpec;
+
 /// Most further attempts of one call.
 pub(crate) const MAX_RETRIES: u32 = 10;
 
@@ -52,10 +54,12 @@ pub struct AuthGroupSpec {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MatchSpec {
-    /// `basic`, `bearer`, `header`, `query` or `none`. A rule sees only credentials that the
-    /// endpoint admits.
+    /// `basic`, `bearer`, `header`, `query`, `jwt`, `introspection`, `certificate` or `none`. A
+    /// rule sees only credentials that the endpoint admits.
     #[serde(rename = "type")]
-    #[schemars(extend("examples" = ["basic", "bearer", "header", "query", "none"]))]
+    #[schemars(extend("examples" = [
+        "basic", "bearer", "header", "query", "jwt", "introspection", "certificate", "none",
+    ]))]
     pub kind: String,
     /// Name of the header or query parameter.
     pub name: Option<String>,
@@ -66,6 +70,46 @@ pub struct MatchSpec {
     pub username: Option<OneOrMany<Secret<String>>>,
     /// Allowed passwords of basic credentials.
     pub password: Option<OneOrMany<Secret<String>>>,
+    /// Of `jwt` and `introspection`: allowed issuers, exactly as the `issuer` of their definition.
+    /// Omitted: any that the endpoint admits.
+    pub issuer: Option<OneOrMany<String>>,
+    /// Of `jwt` and `introspection`: allowed values of `sub`. Of `certificate`: allowed subjects, as
+    /// RFC 4514 writes them. Exact text, or `/regex/` for the whole text.
+    pub subject: Option<OneOrMany<String>>,
+    /// Of `jwt` and `introspection`: who may act for the subject, by the `sub` of the outermost
+    /// `act` (RFC 8693, section 4.1). Omitted: anybody, or nobody. Exact text, or `/regex/` for the
+    /// whole text.
+    pub actor: Option<OneOrMany<String>>,
+    /// Of `jwt` and `introspection`: allowed values by claim, each exact or `/regex/` for the whole
+    /// text; all claims must fit, a claim that is a list by one of its items. A name with dots is a
+    /// claim of that name, else a path into claims.
+    pub claims: BTreeMap<String, ClaimSpec>,
+    /// Of `jwt` and `introspection`: scopes that the token must carry, all of them. A token without
+    /// them is told so (RFC 6750, section 3.1).
+    pub scopes: Vec<String>,
+    /// The claim that holds the scopes, `scope` where omitted: a text of several separated by
+    /// blanks, or a list. Some issuers write `scp` or `permissions`.
+    pub scope_claim: Option<String>,
+    /// Of `jwt` and `introspection`: how, and how recently, the user must have been authenticated. A
+    /// token that falls short is answered 401 with what is needed (RFC 9470).
+    pub step_up: Option<StepUpSpec>,
+    /// Of `certificate`: allowed SPIFFE ids. Exact text, or `/regex/` for the whole text.
+    pub spiffe_id: Option<OneOrMany<String>>,
+    /// Of `certificate`: allowed DNS names, lower case, of which it must have one. Exact text, or
+    /// `/regex/` for the whole text.
+    pub dns: Option<OneOrMany<String>>,
+    /// Of `certificate`: allowed SHA-256 fingerprints, in hexadecimal or base64url.
+    pub fingerprint: Option<OneOrMany<String>>,
+}
+
+/// How, and how recently, a user must have been authenticated.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct StepUpSpec {
+    /// Authentication contexts accepted in `acr`, best first. Empty: any.
+    pub acr: Vec<String>,
+    /// Longest time since the user was authenticated, by `auth_time`.
+    pub max_age: Option<DurationSpec>,
 }
 
 /// A credential to forward. Which fields apply depends on `type`; all are templates.

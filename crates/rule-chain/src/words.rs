@@ -79,6 +79,9 @@ fn auth(forwarded: bool) -> Shape {
             "basic",
             Shape::record([("user", Shape::String), ("password", Shape::String)]),
         ),
+        ("jwt", principal()),
+        ("introspection", principal()),
+        ("certificate", certificate()),
         ("header", texts()),
         ("query", texts()),
     ]);
@@ -87,4 +90,23 @@ fn auth(forwarded: bool) -> Shape {
     let own = [("selected", Shape::String), ("input", input)];
     let own = own.into_iter();
     Shape::record(own.chain(forwarded.then_some(("forward", forward))))
+}
+
+/// A token, and what its issuer says. Claims are as open as issuers are.
+fn principal() -> Shape {
+    Shape::record([
+        ("token", Shape::String),
+        ("issuer", Shape::String),
+        ("claims", Shape::map(Shape::Any)),
+        ("actor", Shape::map(Shape::Any)),
+    ])
+}
+
+fn certificate() -> Shape {
+    let texts = ["fingerprint", "subject", "issuer", "serial", "spiffeId"];
+    let lists = ["dns", "uris", "emails"];
+    let texts = texts.map(|name| (name, Shape::String));
+    let lists = lists.map(|name| (name, Shape::list(Shape::String)));
+    let expires = ("expires", Shape::Timestamp);
+    Shape::record(texts.into_iter().chain(lists).chain([expires]))
 }

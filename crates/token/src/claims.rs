@@ -104,17 +104,7 @@ impl Claims {
     /// # Errors
     /// [`Refusal::ClaimType`] where it is not a number between 0 and 2^53.
     pub fn date(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let seconds = match self.claim(name) {
-            None => return Ok(None),
-            Some(View::Int(seconds)) => seconds,
-            Some(View::Double(seconds)) => whole(seconds).ok_or(Refusal::ClaimType)?,
-            Some(_) => return Err(Refusal::ClaimType),
-        };
-        if (0..=LATEST).contains(&seconds) {
-            Ok(Some(seconds))
-        } else {
-            Err(Refusal::ClaimType)
-        }
+        self.claim(name).map(date).transpose()
     }
 
     /// The map claim `name`; `None` where it is absent.
@@ -182,6 +172,17 @@ impl Claims {
         let piece = self.text.get(start..start + usize::from(length));
         piece.unwrap_or_default()
     }
+}
+
+/// A `NumericDate` in whole seconds since 1970.
+pub(crate) fn date(view: View<'_>) -> Result<i64, Refusal> {
+    let seconds = match view {
+        View::Int(seconds) => Some(seconds),
+        View::Double(seconds) => whole(seconds),
+        _ => None,
+    };
+    let seconds = seconds.filter(|seconds| (0..=LATEST).contains(seconds));
+    seconds.ok_or(Refusal::ClaimType)
 }
 
 impl Object for Claims {

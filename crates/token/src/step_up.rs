@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ztag_types::Timestamp;
+use ztag_types::{Object, Timestamp, View};
 
-use crate::claims::Claims;
+use crate::claims::date;
 use crate::refusal::Refusal;
 
 /// What a resource asks of the authentication behind a token.
@@ -22,8 +22,12 @@ impl StepUp {
     ///
     /// # Errors
     /// [`Refusal::ClaimType`] when `acr` or `auth_time` is of another type.
-    pub fn is_met(&self, claims: &Claims, now: Timestamp) -> Result<bool, Refusal> {
-        let acr = claims.text("acr")?;
+    pub fn is_met(&self, claims: &dyn Object, now: Timestamp) -> Result<bool, Refusal> {
+        let acr = match claims.field("acr") {
+            None => None,
+            Some(View::Str(acr)) => Some(acr),
+            Some(_) => return Err(Refusal::ClaimType),
+        };
         let known = |acr: &str| self.acr_values.iter().any(|own| own == acr);
         if !self.acr_values.is_empty() && !acr.is_some_and(known) {
             return Ok(false);
@@ -31,9 +35,16 @@ impl StepUp {
         let Some(max_age) = self.max_age else {
             return Ok(true);
         };
-        let authenticated = claims.date("auth_time")?.map(Timestamp::from_seconds);
         // A moment in the future is no proof of a recent one.
-        Ok(authenticated.is_some_and(|at| at <= now && now.since(at) <= max_age))
+        Ok(authenticated(claims)?.is_some_and(|at| at <= now && now.since(at) <= max_age))
+    }
+
+    /// How long after `now` the authentication behind these claims suffices at the most; `None`
+    /// where its age does not matter.
+    pub fn holds_for(&self, claims: &dyn Object, now: Timestamp) -> Option<Duration> {
+        let max_age = self.max_age?;
+        let at = authenticated(claims).ok().flatten();
+        Some(at.map_or(Duration::ZERO, |at| at.plus(max_age).since(now)))
     }
 
     /// The parameters of the challenge (RFC 9470 section 3): names and values, not yet quoted.
@@ -49,9 +60,16 @@ impl StepUp {
     }
 }
 
+/// When the user was authenticated.
+fn authenticated(claims: &dyn Object) -> Result<Option<Timestamp>, Refusal> {
+    let at = claims.field("auth_time").map(date).transpose()?;
+    Ok(at.map(Timestamp::from_seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claims;
 
     #[test]
     fn authentication_must_be_strong_and_recent() {
@@ -77,6 +95,9 @@ mod tests {
             r#"{"acr":["gold"],"auth_time":999}"#,
             Err(Refusal::ClaimType),
         );
+        let held = Claims::parse(br#"{"auth_time":990}"#.to_vec()).unwrap();
+        let left = rule.holds_for(&held, Timestamp::from_seconds(1_000));
+        assert_eq!(left, Some(Duration::from_secs(50)));
         assert_eq!(
             rule.challenge(),
             [

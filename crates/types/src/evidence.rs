@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::clock::Timestamp;
 use crate::names::RuleName;
 use crate::outcome::{Outcome, Reason};
 use crate::principal::{ClientCertificate, Principal};
@@ -79,6 +80,20 @@ impl Credential {
             Self::Jwt { .. } => "jwt",
             Self::Introspected { .. } => "introspection",
             Self::Certificate { .. } => "certificate",
+        }
+    }
+
+    /// When whoever vouches for it no longer does; `None` where nobody does. Nothing derived from
+    /// the credential may be remembered longer.
+    pub fn expires(&self) -> Option<Timestamp> {
+        match self {
+            Self::Jwt { principal, .. } | Self::Introspected { principal, .. } => {
+                Some(principal.expires())
+            }
+            Self::Certificate { certificate } => Some(certificate.expires),
+            Self::Basic { .. } | Self::Bearer { .. } | Self::Header { .. } | Self::Query { .. } => {
+                None
+            }
         }
     }
 
@@ -429,6 +444,17 @@ pub struct Verdict {
     pub backend: BackendState,
     /// How long the verdict may be remembered at the most; `None` for no bound of its own.
     pub fresh_for: Option<Duration>,
+    /// What would let the client pass, where a denial can be mended by the client.
+    pub challenge: Option<Box<Challenge>>,
+}
+
+/// What a denial asks of the client: to authenticate better, or to come with more rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The status without which no client understands it, if there is one.
+    pub status: Option<StatusCode>,
+    /// The value of `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    pub value: HeaderValue,
 }
 
 /// What is sent back to the asking proxy or client.

@@ -26,8 +26,8 @@ pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
 pub use duration::{DurationError, DurationSpec};
 pub use evidence::{
-    AdmissionView, Admitted, BackendState, Credential, Curated, Exports, Globals, Halt, Page,
-    Reply, Variables, Vars, Verdict,
+    AdmissionView, Admitted, BackendState, Challenge, Credential, Curated, Exports, Globals, Halt,
+    Page, Reply, Variables, Vars, Verdict,
 };
 pub use findings::Findings;
 pub use names::{EndpointName, RuleName};

@@ -7,7 +7,20 @@ use super::Compiler;
 use crate::auth::{Auth, Group, Matcher, Pattern, Patterns};
 use crate::spec::{AuthGroupSpec, MatchSpec};
 
-const MATCH_KINDS: &[&str] = &["basic", "bearer", "header", "query", "none"];
+/// Types of credentials that a rule can match.
+const MATCH_KINDS: &[&str] = &[
+    "basic",
+    "bearer",
+    "header",
+    "query",
+    "jwt",
+    "introspection",
+    "certificate",
+    "none",
+];
+
+/// Types of credentials that a rule can send.
+pub(super) const FORWARD_KINDS: &[&str] = &["basic", "bearer", "header", "query", "none"];
 
 type Values = Option<OneOrMany<Secret<String>>>;
 
@@ -38,6 +51,17 @@ impl Compiler<'_> {
             Matcher::Bearer { .. } => admitted.bearer,
             Matcher::Header { name, .. } => admitted.headers.contains(&**name),
             Matcher::Query { name, .. } => admitted.queries.contains(&**name),
+            Matcher::Token(matcher) => {
+                let known = if matcher.introspected {
+                    &admitted.introspection
+                } else {
+                    &admitted.jwt
+                };
+                let asked = &matcher.issuers;
+                let known_issuer = asked.iter().any(|own| known.contains(&**own));
+                known_issuer || asked.is_empty() && !known.is_empty()
+            }
+            Matcher::Certificate(_) => admitted.certificate,
         };
         group.matchers.iter().all(fits) && (!group.matchers.is_empty() || admitted.none)
     }
@@ -49,7 +73,7 @@ impl Compiler<'_> {
         let mut matchers = Vec::with_capacity(spec.matchers.len());
         for (index, spec) in spec.matchers.iter().enumerate() {
             let at = match_at.index(index);
-            let kind = self.kind(&spec.kind, "match", &at)?;
+            let kind = self.kind(&spec.kind, "match", MATCH_KINDS, &at)?;
             kinds.push(kind);
             matchers.extend(self.matcher(kind, spec, &at));
         }
@@ -79,6 +103,7 @@ impl Compiler<'_> {
         &mut self,
         written: &str,
         what: &str,
+        kinds: &'static [&'static str],
         at: &ConfigPath,
     ) -> Option<&'static str> {
         let at = at.key("type");
@@ -88,13 +113,13 @@ impl Compiler<'_> {
             self.error(Code::MissingKey, &at, message);
             return None;
         }
-        let known = MATCH_KINDS.iter().copied();
+        let known = kinds.iter().copied();
         let found = known.clone().find(|kind| *kind == lower);
         if found.is_none() {
             let message = format!("`{written}` is not a type of credential");
             let hint = match Diagnostic::nearest(&lower, known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "use `basic`, `bearer`, `header`, `query` or `none`".to_owned(),
+                None => format!("use one of `{}`", kinds.join("`, `")),
             };
             let diagnostic = Diagnostic::error(Code::InvalidValue, &at, message);
             self.findings.push(diagnostic.hint(hint));
@@ -108,22 +133,8 @@ impl Compiler<'_> {
         spec: &MatchSpec,
         at: &ConfigPath,
     ) -> Option<Matcher> {
+        self.check_keys(kind, spec, at);
         let named = matches!(kind, "header" | "query");
-        let valued = named || kind == "bearer";
-        self.unused("name", spec.name.is_some() && !named, kind, at);
-        self.unused("value", spec.value.is_some() && !valued, kind, at);
-        self.unused(
-            "username",
-            spec.username.is_some() && kind != "basic",
-            kind,
-            at,
-        );
-        self.unused(
-            "password",
-            spec.password.is_some() && kind != "basic",
-            kind,
-            at,
-        );
         let name = match (named, spec.name.as_deref().map(str::trim)) {
             (false, _) => "",
             (true, Some(name)) if !name.is_empty() => name,
@@ -149,8 +160,43 @@ impl Compiler<'_> {
                 name: name.into(),
                 values: self.patterns(&spec.value, &at.key("value")),
             },
+            "jwt" => Matcher::Token(Box::new(self.token(false, spec, at))),
+            "introspection" => Matcher::Token(Box::new(self.token(true, spec, at))),
+            "certificate" => Matcher::Certificate(Box::new(self.certificate(spec, at))),
             _ => return None,
         })
+    }
+
+    /// Reports every key that does not belong to the type.
+    fn check_keys(&mut self, kind: &'static str, spec: &MatchSpec, at: &ConfigPath) {
+        const TOKENS: &[&str] = &["jwt", "introspection"];
+        let keys: [(&str, bool, &[&str]); 14] = [
+            ("name", spec.name.is_some(), &["header", "query"]),
+            (
+                "value",
+                spec.value.is_some(),
+                &["header", "query", "bearer"],
+            ),
+            ("username", spec.username.is_some(), &["basic"]),
+            ("password", spec.password.is_some(), &["basic"]),
+            ("issuer", spec.issuer.is_some(), TOKENS),
+            ("actor", spec.actor.is_some(), TOKENS),
+            ("claims", !spec.claims.is_empty(), TOKENS),
+            ("scopes", !spec.scopes.is_empty(), TOKENS),
+            ("scopeClaim", spec.scope_claim.is_some(), TOKENS),
+            ("stepUp", spec.step_up.is_some(), TOKENS),
+            (
+                "subject",
+                spec.subject.is_some(),
+                &["jwt", "introspection", "certificate"],
+            ),
+            ("spiffeId", spec.spiffe_id.is_some(), &["certificate"]),
+            ("dns", spec.dns.is_some(), &["certificate"]),
+            ("fingerprint", spec.fingerprint.is_some(), &["certificate"]),
+        ];
+        for (key, written, kinds) in keys {
+            self.unused(key, written && !kinds.contains(&kind), kind, at);
+        }
     }
 
     pub(super) fn unused(&mut self, key: &str, written: bool, kind: &str, at: &ConfigPath) {

@@ -6,6 +6,7 @@ use ztag_expr::Template;
 use ztag_types::{Code, ConfigPath, Secret};
 
 use super::Compiler;
+use super::auth::FORWARD_KINDS;
 use crate::forward::{Forward, Forwards, is_framing};
 use crate::spec::{AuthGroupSpec, ForwardSpec};
 
@@ -18,7 +19,7 @@ impl Compiler<'_> {
         let mut forwards = Vec::with_capacity(spec.forward_as.len());
         for (index, forward) in spec.forward_as.iter().enumerate() {
             let at = at.index(index);
-            let Some(kind) = self.kind(&forward.kind, "forward", &at) else {
+            let Some(kind) = self.kind(&forward.kind, "forward", FORWARD_KINDS, &at) else {
                 continue;
             };
             if kind == "none" && spec.forward_as.len() > 1 {

@@ -12,3 +12,4 @@ mod model;
 mod outcomes;
 mod stub;
 mod support;
+mod tokens;

@@ -251,7 +251,7 @@ impl Ask {
         })
     }
 
-    fn credential(mut self, credential: Credential) -> Self {
+    pub(crate) fn credential(mut self, credential: Credential) -> Self {
         self.admitted.credentials.push(credential);
         self.admitted.authenticated = true;
         self
