@@ -25,14 +25,13 @@ mod relayed;
 mod send;
 mod spec;
 mod status;
+mod upload;
 
 use std::sync::Arc;
 
 use ztag_types::SmolStr;
 
 pub use compile::UpstreamDeps;
-pub(crate) use message::HostOfTarget;
-
 pub use failure::{Absence, Breach, RelayError, UpstreamFailure};
 pub use place::UpstreamPlaces;
 pub use relayed::Relayed;
@@ -41,6 +40,8 @@ pub use spec::{
     UpstreamPoolSpec, UpstreamProtocol, UpstreamSpec,
 };
 pub use status::{TargetState, TargetStatus};
+
+pub(crate) use message::HostOfTarget;
 
 use choose::{Chooser, Target};
 use health::HealthPolicy;

@@ -16,7 +16,7 @@ use super::place::{Seat, TargetPlace};
 use super::reach::Reached;
 use super::relayed::{After, Passage, Relayed};
 use super::spec::RetryOn;
-use crate::Outgoing;
+use super::upload::Upload;
 
 /// What an attempt works by.
 pub(super) struct Attempt<'a> {
@@ -44,19 +44,19 @@ pub(super) struct Miss {
     /// What a retry would follow; none when there must be none.
     pub(super) after: Option<RetryOn>,
     /// The request, where it can be sent again.
-    pub(super) again: Option<Box<Request<Outgoing>>>,
+    pub(super) again: Option<Box<Request<Upload>>>,
     /// Whether the connection was used before, and so may have been closed in the meantime.
     stale: bool,
 }
 
 /// A request that can be sent again.
-type Again = Option<Box<Request<Outgoing>>>;
+type Again = Option<Box<Request<Upload>>>;
 
 impl Attempt<'_> {
     /// Sends `request`, and counts how often into `sent`.
     pub(super) async fn run(
         &self,
-        mut request: Request<Outgoing>,
+        mut request: Request<Upload>,
         sent: &mut u32,
     ) -> Result<(Answer, Again), Miss> {
         let mut seat = self.target.seat(self.max_pending).await?;
@@ -82,7 +82,7 @@ impl Attempt<'_> {
 
     async fn exchange(
         &self,
-        mut request: Request<Outgoing>,
+        mut request: Request<Upload>,
         seat: Seat,
         fresh: bool,
         sent: &mut u32,
@@ -146,7 +146,7 @@ impl Answer {
 
 impl Miss {
     /// Nothing was sent.
-    fn unsent(failure: UpstreamFailure, request: Request<Outgoing>) -> Self {
+    fn unsent(failure: UpstreamFailure, request: Request<Upload>) -> Self {
         Self {
             failure,
             after: Some(RetryOn::Connect),
@@ -169,13 +169,12 @@ impl Miss {
     }
 
     fn unanswered(unanswered: Unanswered, channel: &Channel, again: Again, used: bool) -> Self {
-        let missed = match unanswered.request {
+        let missed = if let Some(request) = unanswered.request {
             // Even if something came: it answers no request, such as a parting 408.
-            Some(request) => Self::unsent(UpstreamFailure::Unavailable(Absence::Lost), *request),
-            None => {
-                let failure = UpstreamFailure::Broken(Breach::Connection(unanswered.error));
-                Self::sent(failure, channel, again)
-            }
+            Self::unsent(UpstreamFailure::Unavailable(Absence::Lost), *request)
+        } else {
+            let failure = UpstreamFailure::Broken(Breach::Connection(unanswered.error));
+            Self::sent(failure, channel, again)
         };
         Self {
             stale: used,

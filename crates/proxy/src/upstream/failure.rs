@@ -50,6 +50,9 @@ pub enum Breach {
     /// The target changed the protocol without having been asked.
     #[error("an upgrade that nobody asked for")]
     Upgrade,
+    /// The client broke off the body of its request.
+    #[error("the body of the request broke off")]
+    Request,
     /// The request cannot be written in the protocol of the group.
     #[error("the request has no form in this protocol")]
     Form,
@@ -81,6 +84,7 @@ impl UpstreamFailure {
             Self::Unavailable(Absence::Open) => "breaker_open",
             Self::Unavailable(Absence::Connect(_) | Absence::Lost) => "connect",
             Self::Timeout => "timeout",
+            Self::Broken(Breach::Request) => "request_broken",
             Self::Broken(_) => "broken",
             Self::Overloaded => "overloaded",
         }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use ztag_backend::{Life, Wire};
 
 use super::pool::Opened;
-use crate::Outgoing;
+use super::upload::Upload;
 
 /// Most bytes of the head of a response, and of its trailers.
 const MAX_HEAD: usize = 64 * 1024;
@@ -31,7 +31,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// An HTTP/1 connection that nobody uses.
 #[derive(Debug)]
 pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<Outgoing>,
+    pub(super) sender: http1::SendRequest<Upload>,
     pub(super) life: Arc<Life>,
     driver: AbortHandle,
 }
@@ -39,7 +39,7 @@ pub(super) struct Http1 {
 /// An HTTP/2 connection, shared by those who use it.
 #[derive(Clone, Debug)]
 pub(super) struct Http2 {
-    pub(super) sender: http2::SendRequest<Outgoing>,
+    pub(super) sender: http2::SendRequest<Upload>,
     pub(super) life: Arc<Life>,
 }
 
@@ -138,7 +138,7 @@ pub(super) struct Stream(Http2);
 pub(super) struct Unanswered {
     pub(super) error: hyper::Error,
     /// The request, when nothing of it was sent.
-    pub(super) request: Option<Box<Request<Outgoing>>>,
+    pub(super) request: Option<Box<Request<Upload>>>,
 }
 
 impl Channel {
@@ -155,7 +155,7 @@ impl Channel {
     /// Sends `request` and waits for the head of the response.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<Outgoing>,
+        request: Request<Upload>,
     ) -> Result<Response<Incoming>, Unanswered> {
         let outcome = match self {
             Self::Http1(Lent(Some(line))) => line.sender.try_send_request(request).await,

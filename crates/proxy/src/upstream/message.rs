@@ -8,7 +8,7 @@ use url::{Position, Url};
 use super::failure::Breach;
 use super::relayed::After;
 use super::spec::UpstreamProtocol;
-use crate::Outgoing;
+use super::upload::Upload;
 
 /// Marks a request, among its extensions, whose `Host` is that of whatever target gets it.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct HostOfTarget;
 /// Writes `request` in the form of `protocol`, for the target at `url`. What is in that form
 /// already stays.
 pub(super) fn fit(
-    request: &mut Request<Outgoing>,
+    request: &mut Request<Upload>,
     protocol: UpstreamProtocol,
     url: &Url,
 ) -> Result<(), Breach> {
@@ -40,7 +40,7 @@ pub(super) fn fit(
 }
 
 /// `:scheme` and `:authority` in the place of `Host` (RFC 9113 section 8.3.1).
-fn name_authority(request: &mut Request<Outgoing>, scheme: &str) -> Option<()> {
+fn name_authority(request: &mut Request<Upload>, scheme: &str) -> Option<()> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     if let Some(host) = request.headers_mut().remove(HOST) {
         parts.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
@@ -52,7 +52,7 @@ fn name_authority(request: &mut Request<Outgoing>, scheme: &str) -> Option<()> {
 
 /// A copy of `request`, where sending it twice has the effect of sending it once (RFC 9110 section
 /// 9.2.2) and its body is not streamed.
-pub(super) fn copy(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>> {
+pub(super) fn copy(request: &Request<Upload>) -> Option<Box<Request<Upload>>> {
     if !request.method().is_idempotent() {
         return None;
     }
@@ -68,7 +68,7 @@ pub(super) fn copy(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>
 }
 
 /// Whether a request asks for another protocol.
-pub(super) fn asks_upgrade(request: &Request<Outgoing>) -> bool {
+pub(super) fn asks_upgrade(request: &Request<Upload>) -> bool {
     request.headers().contains_key(UPGRADE)
 }
 
@@ -133,6 +133,7 @@ mod tests {
     use http::Method;
 
     use super::*;
+    use crate::Outgoing;
 
     fn response(status: u16, headers: &[(&str, &str)]) -> Response<()> {
         let mut builder = Response::builder().status(status);
@@ -204,7 +205,8 @@ mod tests {
             (Method::POST, false),
             (Method::PATCH, false),
         ] {
-            let mut request = Request::new(Outgoing::Full(Bytes::from_static(b"x")));
+            let body = Outgoing::Full(Bytes::from_static(b"x"));
+            let (mut request, _) = Upload::of(Request::new(body));
             *request.method_mut() = method.clone();
             assert_eq!(copy(&request).is_some(), repeatable, "{method}");
         }
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn http2_names_the_authority_and_keeps_the_target() {
-        let mut request = Request::new(Outgoing::Empty);
+        let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
         *request.uri_mut() = Uri::from_static("/a%2Fb/../c?d=%41");
         request
             .headers_mut()
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_target_is_asked_for_its_own_host_where_the_request_says_so() {
-        let mut request = Request::new(Outgoing::Empty);
+        let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
         let asked = HeaderValue::from_static("app.example");
         request.headers_mut().insert(HOST, asked);
         request.extensions_mut().insert(HostOfTarget);

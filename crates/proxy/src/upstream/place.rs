@@ -62,13 +62,6 @@ impl UpstreamPlaces {
         groups.insert(name.into(), Arc::downgrade(&place));
         place
     }
-
-    /// Groups that a compiled configuration names.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        let groups = self.groups.lock();
-        groups.values().filter(|g| g.strong_count() > 0).count()
-    }
 }
 
 /// What a group remembers.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ztag_types::DurationSpec;
+
 use super::breaker::BreakerPolicy;
 use super::ejection::EjectionPolicy;
 use super::pool::STREAMS;
@@ -104,7 +106,7 @@ impl RetryPolicy {
             reset: on(RetryOn::Reset),
             gateway: on(RetryOn::Gateway),
             percent: spec.budget_percent,
-            timeout: spec.per_try_timeout.map(|spec| spec.get()),
+            timeout: spec.per_try_timeout.map(DurationSpec::get),
         }
     }
 

@@ -55,12 +55,19 @@ impl TargetPlace {
                 used: true,
             });
         }
-        let wire = self.wire().await.map_err(absent)?;
-        let line = Http1::begin(wire, self.wiring.idle_timeout).await;
+        // In memory of its own: every request that waits for a response would carry the size of a
+        // TLS handshake otherwise.
+        let line = Box::pin(self.begin_http1()).await?;
         Ok(Reached {
-            channel: Channel::http1(line.map_err(no_protocol)?),
+            channel: Channel::http1(line),
             used: false,
         })
+    }
+
+    async fn begin_http1(&self) -> Result<Http1, UpstreamFailure> {
+        let wire = self.wire().await.map_err(absent)?;
+        let line = Http1::begin(wire, self.wiring.idle_timeout).await;
+        line.map_err(no_protocol)
     }
 
     async fn reach_http2(&self, fresh: bool) -> Result<Reached, UpstreamFailure> {
@@ -70,7 +77,7 @@ impl TargetPlace {
                 channel,
                 used: true,
             }),
-            None => self.begin_http2(fresh).await,
+            None => Box::pin(self.begin_http2(fresh)).await,
         }
     }
 

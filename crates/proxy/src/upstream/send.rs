@@ -1,5 +1,6 @@
 //! One request: attempts until there is a response, or no point in asking again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -8,11 +9,13 @@ use ztag_types::ForwardReport;
 
 use super::Upstream;
 use super::admission::Turn;
-use super::attempt::{Answer, Attempt, Miss};
-use super::choose::{Target, Tried, random};
-use super::failure::{Absence, UpstreamFailure};
+use super::attempt::{Answer, Attempt};
+use super::choose::{Tried, random};
+use super::failure::{Absence, Breach, UpstreamFailure};
+use super::place::TargetPlace;
 use super::relayed::Relayed;
 use super::spec::RetryOn;
+use super::upload::{Progress, Upload};
 use crate::Outgoing;
 
 /// The wait before a target is asked again is random between 0 and this; it doubles each time.
@@ -50,61 +53,63 @@ impl Upstream {
         let breaker = self.policy.breaker;
         let now = self.group.at(Instant::now());
         let mut turn = Turn::begin(&self.group, breaker, now)?;
-        let mut tried = Tried::new();
-        let attempts = self.attempts(request, &mut tried, now, report);
-        let outcome = timeout(self.policy.timeout, attempts).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            self.blame(tried.last().copied());
+        let (request, upload) = Upload::of(request);
+        let mut asking = Asking {
+            upload,
+            tried: Tried::new(),
+            now,
+        };
+        let upload = asking.upload.clone();
+        let attempts = self.attempts(request, &mut asking, report);
+        let outcome = match &upload {
+            None => timeout(self.policy.timeout, attempts).await.ok(),
+            Some(upload) => upload.within(self.policy.timeout, attempts).await,
+        };
+        let outcome = outcome.unwrap_or_else(|| {
+            self.blame(&asking);
             Err(UpstreamFailure::Timeout)
         });
-        turn.settle(is_failure(&outcome), breaker);
+        if let Some(failed) = asking.verdict(&outcome) {
+            turn.settle(failed, breaker);
+        }
         Ok(outcome?.relay(turn, self.policy.silence))
     }
 
-    /// Asks one target after the other. `now` is when the request began.
+    /// Asks one target after the other.
     async fn attempts(
         &self,
-        mut request: Request<Outgoing>,
-        tried: &mut Tried,
-        mut now: u64,
+        mut request: Request<Upload>,
+        asking: &mut Asking,
         report: &mut ForwardReport,
     ) -> Result<Answer, UpstreamFailure> {
         let retries = self.policy.retries;
         let mut left = retries.attempts;
         loop {
-            let index = self.next(tried, now).await?;
-            let Some(Target { place, .. }) = self.targets.get(index) else {
-                return Err(UpstreamFailure::Unavailable(Absence::LeftOut));
-            };
-            report.target = place.name.clone();
+            let target = self.next(asking).await?;
+            report.target = target.name.clone();
             let attempt = Attempt {
-                target: place,
+                target,
                 copies: left > 0 && retries.needs_copies(),
                 max_pending: self.policy.max_pending,
-                deadline: retries.timeout.map(|longest| Instant::now() + longest),
+                deadline: asking.deadline(retries.timeout),
             };
             let (outcome, after, again) = match attempt.run(request, &mut report.attempts).await {
-                Ok((answer, copy)) if is_gateway_error(answer.status()) => {
-                    (Ok(answer), Some(RetryOn::Gateway), copy)
+                Ok((answer, again)) if is_gateway_error(answer.status()) => {
+                    (Ok(answer), Some(RetryOn::Gateway), again)
                 }
                 Ok((answer, _)) => {
-                    place.ejection.succeed();
+                    target.ejection.succeed();
                     return Ok(answer);
                 }
-                Err(Miss {
-                    failure,
-                    after,
-                    again,
-                    ..
-                }) => (Err(failure), after, again),
+                Err(miss) => (Err(asking.explain(miss.failure)), miss.after, miss.again),
             };
             if !matches!(outcome, Err(UpstreamFailure::Overloaded)) {
-                self.blame(Some(index));
+                self.blame(asking);
             }
-            now = self.group.at(Instant::now());
+            asking.now = self.group.at(Instant::now());
             let may = left > 0 && after.is_some_and(|what| retries.follows(what));
             match again {
-                Some(next) if may && self.group.budget.spend(retries.percent, now) => {
+                Some(next) if may && self.group.budget.spend(retries.percent, asking.now) => {
                     request = *next;
                     left -= 1;
                 }
@@ -114,23 +119,27 @@ impl Upstream {
     }
 
     /// The target to ask next: another one where there is another.
-    async fn next(&self, tried: &mut Tried, now: u64) -> Result<usize, UpstreamFailure> {
+    async fn next(&self, asking: &mut Asking) -> Result<&Arc<TargetPlace>, UpstreamFailure> {
+        let (tried, now) = (&mut asking.tried, asking.now);
         let chosen = self.chooser.choose(&self.targets, &self.group, tried, now);
-        let index = chosen.ok_or(UpstreamFailure::Unavailable(Absence::LeftOut))?;
+        let found = chosen.and_then(|index| Some((index, self.targets.get(index)?)));
+        let (index, target) = found.ok_or(UpstreamFailure::Unavailable(Absence::LeftOut))?;
         if tried.contains(&index) {
             sleep(backoff(tried.len())).await;
         }
         tried.push(index);
-        Ok(index)
+        Ok(&target.place)
     }
 
-    /// Counts a failure of the target, and leaves it out when it was one too many.
-    fn blame(&self, index: Option<usize>) {
-        let Some(target) = index.and_then(|index| self.targets.get(index)) else {
+    /// Counts a failure of the target asked last, and leaves it out when it was one too many.
+    /// Clients that break off or dawdle do not put targets out.
+    fn blame(&self, asking: &Asking) {
+        let asked = asking.tried.last();
+        let Some(target) = asked.and_then(|index| self.targets.get(*index)) else {
             return;
         };
         let policy = self.policy.ejection;
-        if target.place.ejection.fail(policy) {
+        if !asking.is_the_clients_fault() && target.place.ejection.fail(policy) {
             let now = self.group.at(Instant::now());
             let group = self.targets.iter().map(|target| &target.place);
             target.place.eject(group, policy, now);
@@ -138,11 +147,47 @@ impl Upstream {
     }
 }
 
-/// Whether the breaker counts `outcome` as a failure of the group.
-fn is_failure(outcome: &Result<Answer, UpstreamFailure>) -> bool {
-    match outcome {
-        Ok(answer) => is_gateway_error(answer.status()),
-        Err(failure) => !matches!(failure, UpstreamFailure::Overloaded),
+/// How far a request has come.
+struct Asking {
+    /// How its body gets on, where it is streamed.
+    upload: Option<Arc<Progress>>,
+    tried: Tried,
+    /// When the current attempt began, in the group's milliseconds.
+    now: u64,
+}
+
+impl Asking {
+    fn is_the_clients_fault(&self) -> bool {
+        let upload = self.upload.as_ref();
+        upload.is_some_and(|upload| upload.is_the_clients_fault())
+    }
+
+    /// Until when an attempt must have the head of a response. A streamed body is sent once, and
+    /// takes as long as its client.
+    fn deadline(&self, longest: Option<Duration>) -> Option<Instant> {
+        let longest = longest.filter(|_| self.upload.is_none())?;
+        Some(Instant::now() + longest)
+    }
+
+    /// What a failure of the connection was in truth.
+    fn explain(&self, failure: UpstreamFailure) -> UpstreamFailure {
+        let broke_off = self
+            .upload
+            .as_ref()
+            .is_some_and(|upload| upload.broke_off());
+        match failure {
+            UpstreamFailure::Broken(_) if broke_off => UpstreamFailure::Broken(Breach::Request),
+            failure => failure,
+        }
+    }
+
+    /// Whether the breaker counts `outcome` as a failure of the group; none when it says nothing.
+    fn verdict(&self, outcome: &Result<Answer, UpstreamFailure>) -> Option<bool> {
+        match outcome {
+            Ok(answer) => Some(is_gateway_error(answer.status())),
+            Err(UpstreamFailure::Overloaded) => None,
+            Err(_) => (!self.is_the_clients_fault()).then_some(true),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub struct UpstreamSpec {
     pub protocol: UpstreamProtocol,
     /// Longest wait for a connection: name look-up, TCP and TLS together.
     pub connect_timeout: DurationSpec,
-    /// Longest wait for the head of a response, retries included.
+    /// Longest wait for the head of a response, retries included; where a client streams the body of its request, from its last piece.
     pub timeout: DurationSpec,
     /// Longest silence of a target in the middle of a response body.
     pub idle_timeout: DurationSpec,
@@ -47,7 +47,7 @@ impl Default for UpstreamSpec {
             protocol: UpstreamProtocol::default(),
             connect_timeout: DurationSpec::new(Duration::from_secs(2)),
             timeout: DurationSpec::new(Duration::from_secs(30)),
-            idle_timeout: DurationSpec::new(Duration::from_secs(60)),
+            idle_timeout: DurationSpec::new(Duration::from_mins(1)),
             health: None,
             ejection: EjectionSpec::default(),
             retries: RetrySpec::default(),
@@ -169,7 +169,7 @@ pub struct RetrySpec {
     /// Most retries in percent of the requests of the group; three a second are free.
     #[schemars(range(max = 100))]
     pub budget_percent: u32,
-    /// Longest wait for the head of a response per attempt; without, only `timeout` counts.
+    /// Longest wait for the head of a response per attempt; without, and for streamed bodies, only `timeout` counts.
     pub per_try_timeout: Option<DurationSpec>,
 }
 

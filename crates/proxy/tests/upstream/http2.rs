@@ -19,9 +19,12 @@ use crate::target::{Connection, Target};
 use crate::{ask, at_rest, connections, get, group, patient, post, request, send, until};
 
 /// Answers with what was asked.
-pub async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+pub(crate) async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
     let text = format!(
         "{} {} {:?} {}",
         head.method,
@@ -33,6 +36,14 @@ pub async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, I
         String::from_utf8_lossy(&body.unwrap_or_default()),
     );
     Ok(Response::new(Full::from(text)))
+}
+
+/// A target that reads requests whole and answers with them, in `protocol`.
+pub(crate) async fn either(protocol: UpstreamProtocol) -> Target {
+    match protocol {
+        UpstreamProtocol::Http1 => Target::replying(crate::target::ok("x")).await,
+        UpstreamProtocol::Http2 => target().await,
+    }
 }
 
 async fn target() -> Target {
@@ -48,7 +59,7 @@ async fn target() -> Target {
 async fn all_requests_of_a_worker_share_one_connection() {
     let target = target().await;
     let upstream = group(&[target.url()], |spec| {
-        spec.protocol = UpstreamProtocol::Http2
+        spec.protocol = UpstreamProtocol::Http2;
     });
     let mut asking = JoinSet::new();
     for _ in 0..64 {
@@ -79,7 +90,10 @@ async fn many_streams_open_another_connection_and_no_more_than_may_be() {
                 let answer = service_fn(move |request| {
                     let gate = Arc::clone(&gate);
                     async move {
-                        let _ = gate.acquire().await.map(|permit| permit.forget());
+                        let _ = gate
+                            .acquire()
+                            .await
+                            .map(tokio::sync::SemaphorePermit::forget);
                         echo(request).await
                     }
                 });
@@ -125,7 +139,7 @@ async fn a_response_that_nobody_reads_on_resets_its_stream_alone() {
     })
     .await;
     let upstream = group(&[target.url()], |spec| {
-        spec.protocol = UpstreamProtocol::Http2
+        spec.protocol = UpstreamProtocol::Http2;
     });
     let held = send(&upstream, get()).await.outcome.unwrap();
     let dropped = send(&upstream, get()).await.outcome.unwrap();
@@ -194,7 +208,7 @@ async fn a_connection_that_is_gone_is_replaced() {
     })
     .await;
     let upstream = group(&[target.url()], |spec| {
-        spec.protocol = UpstreamProtocol::Http2
+        spec.protocol = UpstreamProtocol::Http2;
     });
     for _ in 0..10 {
         assert!(ask(&upstream, get()).await.starts_with("200 "));

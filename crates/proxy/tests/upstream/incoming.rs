@@ -15,16 +15,16 @@ use ztag_proxy::Outgoing;
 use crate::patient;
 
 /// The client of a streamed request; the request breaks off when it is dropped.
-pub struct Client(DuplexStream);
+pub(crate) struct Client(DuplexStream);
 
 impl Client {
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 }
 
 /// A request whose body of `length` bytes its client still has to send.
-pub async fn streamed(method: Method, length: usize) -> (Request<Outgoing>, Client) {
+pub(crate) async fn streamed(method: Method, length: usize) -> (Request<Outgoing>, Client) {
     let (mut client, server) = duplex(64 * 1024);
     let (arrived, mut arrivals) = mpsc::unbounded_channel();
     let serving = http1::Builder::new().serve_connection(

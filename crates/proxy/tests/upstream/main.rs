@@ -107,7 +107,7 @@ impl Sent {
             Ok(response) => {
                 let status = response.status().as_u16();
                 let body = patient(response.into_body().collect()).await;
-                let body = body.map(|body| body.to_bytes());
+                let body = body.map(http_body_util::Collected::to_bytes);
                 let body = body.map_err(|error| error.to_string());
                 match body {
                     Ok(body) => format!("{status} {}", str::from_utf8(&body).unwrap()),

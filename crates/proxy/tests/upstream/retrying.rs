@@ -103,7 +103,7 @@ async fn an_attempt_that_takes_too_long_may_be_followed_by_another() {
 async fn the_whole_takes_no_longer_than_its_timeout() {
     let (target, count) = counting("wait").await;
     let upstream = group(&[target.url()], |spec| {
-        spec.timeout = "50ms".parse().unwrap()
+        spec.timeout = "50ms".parse().unwrap();
     });
     let sent = send(&upstream, post()).await;
     assert_eq!(sent.report.error, Some("timeout"));

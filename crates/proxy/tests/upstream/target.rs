@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A response of 200 with `body`.
-pub fn ok(body: &str) -> String {
+pub(crate) fn ok(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -18,20 +18,20 @@ pub fn ok(body: &str) -> String {
 }
 
 /// A response of `status` without a body.
-pub fn status(status: u16) -> String {
+pub(crate) fn status(status: u16) -> String {
     format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n")
 }
 
 /// A listening target; stops when dropped.
-pub struct Target {
-    pub address: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 impl Target {
     /// Hands every connection, numbered from 0, to `serve`.
-    pub async fn start<F, Fut>(serve: F) -> Self
+    pub(crate) async fn start<F, Fut>(serve: F) -> Self
     where
         F: Fn(usize, Connection) -> Fut + Send + 'static,
         Fut: Future<Output = Option<()>> + Send + 'static,
@@ -41,7 +41,7 @@ impl Target {
     }
 
     /// Like [`Self::start`], on `listener`.
-    pub fn on<F, Fut>(listener: TcpListener, serve: F) -> Self
+    pub(crate) fn on<F, Fut>(listener: TcpListener, serve: F) -> Self
     where
         F: Fn(usize, Connection) -> Fut + Send + 'static,
         Fut: Future<Output = Option<()>> + Send + 'static,
@@ -64,7 +64,7 @@ impl Target {
     }
 
     /// Answers every request with `reply`.
-    pub async fn replying(reply: impl Into<String>) -> Self {
+    pub(crate) async fn replying(reply: impl Into<String>) -> Self {
         let reply = reply.into();
         Self::start(move |_, mut connection| {
             let reply = reply.clone();
@@ -79,11 +79,11 @@ impl Target {
     }
 
     /// Connections accepted so far.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
@@ -95,13 +95,13 @@ impl Drop for Target {
 }
 
 /// An address where nobody listens.
-pub async fn nobody() -> String {
+pub(crate) async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
 /// A connection as the target sees it.
-pub struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
     fn new(stream: TcpStream) -> Self {
@@ -110,7 +110,7 @@ impl Connection {
     }
 
     /// The head of the next request; its body, by `content-length`, is read too.
-    pub async fn request(&mut self) -> Option<String> {
+    pub(crate) async fn request(&mut self) -> Option<String> {
         let head = self.head().await?;
         let length = head
             .lines()
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// The head of the next request.
-    pub async fn head(&mut self) -> Option<String> {
+    pub(crate) async fn head(&mut self) -> Option<String> {
         let mut head = String::new();
         loop {
             let read = self.0.read_line(&mut head).await.ok()?;
@@ -134,31 +134,31 @@ impl Connection {
         }
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         // The peer may be gone: then the test sees it there.
         let _ = self.0.write_all(text.as_bytes()).await;
     }
 
     /// Reads `count` bytes.
-    pub async fn read(&mut self, count: usize) -> Option<String> {
+    pub(crate) async fn read(&mut self, count: usize) -> Option<String> {
         let mut bytes = vec![0; count];
         self.0.read_exact(&mut bytes).await.ok()?;
         String::from_utf8(bytes).ok()
     }
 
     /// Reads until the peer closes.
-    pub async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         let mut rest = Vec::new();
         let _ = self.0.read_to_end(&mut rest).await;
     }
 
     /// Closes with a reset, so that the peer cannot mistake it for an end.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         let stream = self.0.into_inner();
         stream.set_zero_linger().unwrap();
     }
 
-    pub fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> TcpStream {
         self.0.into_inner()
     }
 }

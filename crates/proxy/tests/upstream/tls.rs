@@ -169,7 +169,7 @@ async fn only_who_is_trusted_and_named_is_asked() {
     ] {
         let target = target(authority.server(name, false, &[])).await;
         let spec = secure(&target, |spec| {
-            spec.tls.server_name = asked_for.map(Into::into)
+            spec.tls.server_name = asked_for.map(Into::into);
         });
         let upstream = compile(&spec, &UpstreamPlaces::new(), &material);
         let answer = ask(&upstream, get()).await;

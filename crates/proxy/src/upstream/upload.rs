@@ -1,0 +1,146 @@
+//! A request body on its way, watched where a client streams it: what a client does slowly, or
+//! never ends, must not be held against a target.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, timeout_at};
+
+use crate::Outgoing;
+use crate::body::BodyError;
+
+/// A request body as connections take it.
+#[derive(Debug)]
+pub(super) struct Upload {
+    body: Outgoing,
+    /// None unless it is streamed.
+    progress: Option<Arc<Progress>>,
+}
+
+impl Upload {
+    /// The request as connections take it, and how its body gets on where it is streamed.
+    pub(super) fn of(request: Request<Outgoing>) -> (Request<Self>, Option<Arc<Progress>>) {
+        let streamed = request.body().again().is_none();
+        let progress = streamed.then(|| Arc::new(Progress::new()));
+        let request = request.map(|body| Self {
+            body,
+            progress: progress.clone(),
+        });
+        (request, progress)
+    }
+
+    /// The same body once more, where it can be sent again.
+    pub(super) fn again(&self) -> Option<Self> {
+        let body = self.body.again()?;
+        Some(Self {
+            body,
+            progress: None,
+        })
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(progress) = &self.progress {
+            progress.note(&polled);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// How a streamed body gets on.
+#[derive(Debug)]
+pub(super) struct Progress {
+    born: Instant,
+    /// Milliseconds from `born` until its last piece.
+    last: AtomicU64,
+    state: AtomicU8,
+}
+
+/// Whom a body waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    /// The target, to take more of it.
+    Target,
+    /// The client, to send more of it ...
+    Client,
+    /// ... which will never happen.
+    Never,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            last: AtomicU64::new(0),
+            state: AtomicU8::new(State::Target as u8),
+        }
+    }
+
+    fn note<T>(&self, polled: &Poll<Option<Result<T, BodyError>>>) {
+        let state = match polled {
+            Poll::Pending => State::Client,
+            Poll::Ready(Some(Err(_))) => State::Never,
+            Poll::Ready(_) => {
+                let since = u64::try_from(self.born.elapsed().as_millis());
+                self.last.store(since.unwrap_or(0), Ordering::Relaxed);
+                State::Target
+            }
+        };
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Whether there is no response because of the client.
+    pub(super) fn is_the_clients_fault(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != State::Target as u8
+    }
+
+    /// Whether the body broke off.
+    pub(super) fn broke_off(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == State::Never as u8
+    }
+
+    /// The outcome of `work`, unless it takes `longest` from the last piece of the body.
+    pub(super) async fn within<T>(
+        &self,
+        longest: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        let mut end = Instant::now() + longest;
+        loop {
+            if let Ok(done) = timeout_at(end, work.as_mut()).await {
+                return Some(done);
+            }
+            let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+            let later = self.born + last + longest;
+            if later <= end {
+                return None;
+            }
+            end = later;
+        }
+    }
+}
