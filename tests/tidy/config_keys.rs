@@ -14,7 +14,15 @@ fn every_key_is_explained() -> Result<(), Failure> {
     let schema = ztag_config::schema();
     let keys = keys(&schema)?;
     let mut text = String::new();
-    for section in ["server", "endpoints.<name>", "rules.<name>"] {
+    for section in [
+        "server",
+        "endpoints.<name>",
+        "rules.<name>",
+        "issuers.<name>",
+        "introspection.<name>",
+        "routes.<name>",
+        "upstreams.<name>",
+    ] {
         // Writing to a string cannot fail.
         let _ = write!(
             text,

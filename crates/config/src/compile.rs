@@ -65,7 +65,8 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     if !decides && !routes {
         judged.add(no_endpoint(loaded), None);
     }
-    let broken = judged.is_broken() || loaded.notes.iter().any(|note| is_fatal(&note.diagnostic));
+    let mut notes = loaded.notes.iter();
+    let broken = judged.is_broken(loaded) || notes.any(|note| is_fatal(&note.diagnostic, loaded));
     let quarantined = states.iter().filter_map(quarantined).collect();
     let now = stores.clock.now();
     let plan = match (broken, routes) {

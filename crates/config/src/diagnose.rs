@@ -1,10 +1,10 @@
 //! From diagnostics to a report: places, lines and effects.
 
-use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Segment};
 
 use crate::excerpt;
 use crate::kind::Kind;
-use crate::load::Loaded;
+use crate::load::{Loaded, Program};
 use crate::locate::locate;
 use crate::place::{Origin, Place};
 use crate::report::{Finding, Report};
@@ -49,9 +49,23 @@ pub(crate) fn line(diagnostic: &Diagnostic, place: Option<Place>, loaded: &Loade
     finding(diagnostic, place, &Users::new(), loaded).to_line()
 }
 
-/// Whether a diagnostic at `path` concerns everything rather than one definition.
-pub(crate) fn is_general(path: &ConfigPath) -> bool {
-    Kind::named_by(path).is_none()
+/// Whether a diagnostic at `path` concerns everything rather than one definition. A route whose
+/// place is not known does: whatever it should keep out, another route would let in.
+pub(crate) fn is_general(path: &ConfigPath, loaded: &Loaded) -> bool {
+    let Some((kind, name)) = Kind::named_by(path) else {
+        return true;
+    };
+    let routed = kind == Kind::Route && loaded.program() == Program::Gateway;
+    let mut unread = loaded.unread_routes.iter();
+    routed && (is_place(path) || unread.any(|route| route.name == name && !route.is_placed()))
+}
+
+/// Whether `path` leads to what says where a route stands.
+fn is_place(path: &ConfigPath) -> bool {
+    matches!(
+        path.segments().get(2),
+        Some(Segment::Key(key)) if key == "hosts" || key == "paths"
+    )
 }
 
 fn place_of(diagnostic: &Diagnostic, loaded: &Loaded) -> Option<Place> {
@@ -94,14 +108,14 @@ fn finding(
         hint: diagnostic.hint.clone(),
         effect: diagnostic
             .is_error()
-            .then(|| effect(&diagnostic.path, users)),
+            .then(|| effect(&diagnostic.path, users, loaded)),
         path: diagnostic.path.to_string(),
         excerpt,
     }
 }
 
-fn effect(path: &ConfigPath, users: &Users) -> String {
-    match Kind::named_by(path) {
+fn effect(path: &ConfigPath, users: &Users, loaded: &Loaded) -> String {
+    match Kind::named_by(path).filter(|_| !is_general(path, loaded)) {
         None => String::from("no start; a reload keeps the configuration in force"),
         Some((kind, _)) => users::effect(kind, users),
     }

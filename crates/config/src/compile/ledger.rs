@@ -8,8 +8,8 @@ use crate::load::{Definition, Loaded};
 use crate::users::users_of;
 
 /// Whether an error concerns everything, so that nothing may be published.
-pub(super) fn is_fatal(diagnostic: &Diagnostic) -> bool {
-    diagnostic.is_error() && diagnose::is_general(&diagnostic.path)
+pub(super) fn is_fatal(diagnostic: &Diagnostic, loaded: &Loaded) -> bool {
+    diagnostic.is_error() && diagnose::is_general(&diagnostic.path, loaded)
 }
 
 /// Diagnostics of compiling, each once, with those in whose service it was found.
@@ -59,8 +59,9 @@ impl Ledger {
         compiled.filter(|_| serves)
     }
 
-    pub(super) fn is_broken(&self) -> bool {
-        self.found.iter().any(|judged| is_fatal(&judged.diagnostic))
+    pub(super) fn is_broken(&self, loaded: &Loaded) -> bool {
+        let mut found = self.found.iter();
+        found.any(|judged| is_fatal(&judged.diagnostic, loaded))
     }
 
     pub(super) fn into_vec(self) -> Vec<Judged> {

@@ -1,13 +1,15 @@
 //! Routes that cannot be read whole: what is known of the place they were meant for, so that they
-//! are closed there and no broader route answers in their stead.
+//! are closed there and no broader route answers in their stead. Where that place is not known,
+//! nothing is: any other route might be the broader one.
 
 use ztag_proxy::{RouteSpec, WrittenRoute};
-use ztag_types::Diagnostic;
+use ztag_types::{ConfigPath, Diagnostic, Segment};
 
 use super::{Definition, Loading, Named};
 use crate::document::{Content, Entry, Node};
 use crate::kind::Kind;
 use crate::schema::{Others, Shape};
+use crate::validate;
 
 /// A route that cannot be read whole.
 #[derive(Debug)]
@@ -26,11 +28,17 @@ impl UnreadRoute {
         }
     }
 
-    fn of(name: &str, node: &Node, keys: &[&str]) -> Self {
+    /// Whether its place is known.
+    pub(crate) const fn is_placed(&self) -> bool {
+        self.hosts.is_some() && self.paths.is_some()
+    }
+
+    fn of(name: &str, node: &Node, shape: &Shape<'_>) -> Self {
+        let doubts = Doubts::of(node, shape);
         Self {
             name: name.to_owned(),
-            hosts: place(node, "hosts", keys),
-            paths: place(node, "paths", keys),
+            hosts: place(node, "hosts", &doubts),
+            paths: place(node, "paths", &doubts),
         }
     }
 }
@@ -44,11 +52,9 @@ impl Loading<'_> {
         twice: &[(Kind, Vec<Vec<Entry>>)],
     ) -> Vec<UnreadRoute> {
         let shape = self.schema.shape().property(Kind::Route.section());
-        let shape = match shape.map(|shape| shape.others()) {
-            Some(Others::Each(shape)) => Some(shape),
-            _ => None,
+        let Some(Others::Each(shape)) = shape.map(|shape| shape.others()) else {
+            return Vec::new();
         };
-        let keys: Vec<_> = shape.iter().flat_map(Shape::properties).collect();
         let copies = twice.iter().filter(|(kind, _)| *kind == Kind::Route);
         let copies = copies.flat_map(|(_, names)| names.iter().flatten());
         let section = tree.get(Kind::Route.section());
@@ -59,22 +65,60 @@ impl Loading<'_> {
         });
         let unread = copies.chain(broken);
         unread
-            .map(|entry| UnreadRoute::of(&entry.key, &entry.node, &keys))
+            .map(|entry| UnreadRoute::of(&entry.key, &entry.node, &shape))
             .collect()
     }
 }
 
+/// Keys of a route that may mean another one.
+struct Doubts {
+    /// Keys that do not exist, and whether one that does is nearly the same.
+    strange: Vec<(String, bool)>,
+    /// Keys that exist, with values that do not fit.
+    misused: Vec<String>,
+}
+
+impl Doubts {
+    fn of(route: &Node, shape: &Shape<'_>) -> Self {
+        let mut found = Vec::new();
+        validate::validate(&mut route.clone(), shape, &ConfigPath::root(), &mut found);
+        let wrong = found.iter().filter_map(|one| one.path.segments().first());
+        let known: Vec<_> = shape.properties().collect();
+        let mut doubts = Self {
+            strange: Vec::new(),
+            misused: Vec::new(),
+        };
+        for segment in wrong {
+            let Segment::Key(key) = segment else {
+                continue;
+            };
+            if known.contains(&key.as_str()) {
+                doubts.misused.push(key.clone());
+            } else {
+                let near = Diagnostic::nearest(key, known.iter().copied());
+                doubts.strange.push((key.clone(), near.is_some()));
+            }
+        }
+        doubts
+    }
+
+    /// Whether somebody may have meant `key`: by a word that means nothing else, or by one that
+    /// is nearly the same, such as `host: a.example` for `hosts`.
+    fn mean(&self, key: &str) -> bool {
+        let near = |own: &str| Diagnostic::nearest(own, [key]).is_some();
+        let mut misused = self.misused.iter().filter(|own| *own != key);
+        self.strange.iter().any(|(own, known)| !known || near(own)) || misused.any(|own| near(own))
+    }
+}
+
 /// What `route` says under `key`, a list of texts of which none means all; `None` when that
-/// cannot be known. `known` are the keys that a route may have.
-fn place(route: &Node, key: &str, known: &[&str]) -> Option<Vec<String>> {
+/// cannot be known.
+fn place(route: &Node, key: &str, doubts: &Doubts) -> Option<Vec<String>> {
     if !matches!(route.content, Content::Map(_)) {
         return None;
     }
     let Some(value) = route.get(key) else {
-        let strange = |entry: &&Entry| !known.contains(&entry.key.as_str());
-        let mut strange = route.entries().iter().filter(strange);
-        let meant = strange.any(|entry| may_mean(&entry.key, key, known));
-        return (!meant).then(Vec::new);
+        return (!doubts.mean(key)).then(Vec::new);
     };
     let text = |node: &Node| node.as_str().map(str::to_owned);
     match &value.content {
@@ -84,24 +128,19 @@ fn place(route: &Node, key: &str, known: &[&str]) -> Option<Vec<String>> {
     }
 }
 
-/// Whether somebody may have written `strange` for `key`: unless it is a misspelt other key.
-fn may_mean(strange: &str, key: &str, known: &[&str]) -> bool {
-    Diagnostic::nearest(strange, known.iter().copied()).is_none_or(|near| near == key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::document::Format;
     use crate::place::SourceId;
-
-    const KEYS: [&str; 5] = ["hosts", "paths", "timeout", "endpoint", "upstream"];
+    use crate::schema::Schema;
 
     #[test]
     fn attack_10_the_place_of_a_broken_route_is_what_it_can_only_mean() {
+        let schema = Schema::of::<RouteSpec>();
         let check = |text: &str, hosts: Option<&[&str]>, paths: Option<&[&str]>| {
             let node = Format::Yaml.parse(text, SourceId::FIRST).unwrap();
-            let found = UnreadRoute::of("r", &node, &KEYS);
+            let found = UnreadRoute::of("r", &node, &schema.shape());
             let borrowed = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
             assert_eq!(found.hosts.is_some(), hosts.is_some(), "{text}");
             assert_eq!(found.paths.is_some(), paths.is_some(), "{text}");
@@ -115,7 +154,10 @@ mod tests {
         check("{hosts: ~, paths: [/x]}", None, Some(&["/x"]));
         // A misspelt key of another kind says nothing of the place.
         check("{timout: 1s}", Some(&[]), Some(&[]));
-        check("{host: [a], paths: [/x]}", None, Some(&["/x"]));
+        check("{hostz: [a], paths: [/x]}", None, Some(&["/x"]));
+        // One that exists and is nearly the same may say it.
+        check("{host: a.example, paths: [/x]}", None, Some(&["/x"]));
+        check("{host: upstream, public: 1}", Some(&[]), Some(&[]));
         check("{path: [/x]}", Some(&[]), None);
         check("{domain: a}", None, None);
         check(

@@ -157,6 +157,34 @@ fn an_unknown_key_closes_a_route_and_hides_nothing_else() {
 }
 
 #[test]
+fn attack_10_a_route_whose_place_is_not_known_refuses_everything() {
+    for route in [
+        "hostz: [a.test], public: true",
+        "domain: a.test, public: true",
+        "host: a.test, public: true",
+        "hosts: [7], public: true",
+        "hosts: ['a..test'], public: true",
+        "paths: ['/a//b'], public: true",
+        "paths: {a: b}, public: true",
+    ] {
+        let text = format!("{API}{UP}routes:\n  a: {{{route}, upstream: up}}\n");
+        let compiled = gateway(&text);
+        assert!(
+            compiled.plan.is_none() && compiled.routing.is_none(),
+            "{route}"
+        );
+        let effects = effects(&compiled);
+        let refused = "no start; a reload keeps the configuration in force";
+        assert!(
+            effects.iter().any(|own| own.ends_with(refused)),
+            "{effects:?}"
+        );
+        // Who serves no routes has nothing to fear of them.
+        assert!(read_by(Program::ForwardAuth, &text, "").plan.is_some());
+    }
+}
+
+#[test]
 fn a_route_that_stands_twice_is_closed_in_all_its_places() {
     let other = "routes: {a: {paths: [/two/*], public: true, upstream: up}}";
     let main = format!(
@@ -224,6 +252,7 @@ enum Fault {
     NoAccess,
     BadMethod,
     BadPattern,
+    BadHost,
     Twice,
 }
 
@@ -240,6 +269,7 @@ const FAULTS: &[Fault] = &[
     Fault::NoAccess,
     Fault::BadMethod,
     Fault::BadPattern,
+    Fault::BadHost,
     Fault::Twice,
 ];
 
@@ -271,6 +301,12 @@ impl Sample {
                 values = values
                     .iter()
                     .map(|text| text.replacen("'/", "'//", 1))
+                    .collect();
+            }
+            if let (Some(Fault::BadHost), "hosts") = (fault, key) {
+                values = values
+                    .iter()
+                    .map(|text| text.replacen('.', "..", 1))
                     .collect();
             }
             let list = format!("[{}]", values.join(", "));
@@ -339,6 +375,12 @@ proptest! {
         // Some faults need a key that is there.
         prop_assume!(!stays || matches!(fault, Fault::Twice));
         let (sound, broken) = (routes(&samples, None), routes(&samples, Some((index, fault))));
+        prop_assert!(sound.plan.is_some(), "{}", sound.report.to_human());
+        if broken.plan.is_none() {
+            // Nobody knows where it stands: nothing is published.
+            prop_assert!(matches!(fault, Fault::MisspeltKey("hosts" | "paths") | Fault::WrongType("hosts" | "paths") | Fault::UnknownKey | Fault::BadPattern | Fault::BadHost));
+            return Ok(());
+        }
         let victim = format!("r{index}");
         for host in ["a.test", "b.a.test", "c.a.test", "d.test", "e"] {
             for path in ["/", "/x", "/x/y", "/x/y/z", "/xx", "/z"] {
