@@ -206,7 +206,8 @@ fn authorization(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Unfit> {
         return Ok(None);
     };
     let value = text(value).trim_matches([' ', '\t']);
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let end = value.find([' ', '\t']).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at_checked(end).unwrap_or((value, ""));
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
     } else if scheme.eq_ignore_ascii_case("dpop") {
@@ -218,11 +219,10 @@ fn authorization(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Unfit> {
     if fields.next().is_some() {
         return unfit("`authorization` is sent twice");
     }
-    let token = token.trim_start_matches(' ');
-    if is_token68(token) {
-        Ok(Some(Presented { scheme, token }))
-    } else {
-        unfit("the token holds a character that no token has")
+    // One blank and no other: whoever reads on finds the same token.
+    match rest.strip_prefix(' ') {
+        Some(token) if is_token68(token) => Ok(Some(Presented { scheme, token })),
+        _ => unfit("what follows the scheme is not a token"),
     }
 }
 

@@ -23,7 +23,7 @@ impl Scrub {
         for (_, secret) in globals.secrets.iter() {
             scrub.add(secret.as_str().unwrap_or_default());
         }
-        for name in ["authorization", "proxy-authorization", "cookie"] {
+        for name in ["authorization", "proxy-authorization", "cookie", "dpop"] {
             let values = request.headers().raw().get_all(name);
             for value in values.iter().filter_map(|value| value.to_str().ok()) {
                 scrub.add(value);
@@ -43,7 +43,7 @@ impl Scrub {
     }
 
     fn add(&mut self, secret: &str) {
-        const SCHEMES: [&str; 2] = ["bearer", "basic"];
+        const SCHEMES: [&str; 3] = ["bearer", "basic", "dpop"];
         if !secret.is_empty() && !SCHEMES.contains(&secret.to_ascii_lowercase().as_str()) {
             self.secrets.push(secret.to_owned());
         }

@@ -19,6 +19,7 @@ const SECRET_WORDS: &[&str] = &[
     "authorization",
     "cookie",
     "credential",
+    "dpop",
     "jwt",
     "passwd",
     "password",

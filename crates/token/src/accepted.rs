@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_51_only_the_outermost_actor_acts() {
+    fn attack_only_the_outermost_actor_acts() {
         let own = accepted(
             r#"{"sub":"ada","act":{"sub":"bot","act":{"sub":"admin"}}}"#,
             Form::Opaque("opaque".into()),

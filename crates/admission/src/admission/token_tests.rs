@@ -192,6 +192,41 @@ fn attack_28_bad_tokens_are_refused_even_where_anybody_may_come() {
             &json!({"iss": ISSUER}),
         );
         check(&identity, "type_refused");
+        let proof = mint.proof("a", &json!({"iss": ISSUER}));
+        check(&proof, "type_refused");
+        check(
+            &mint.token(&json!({"cnf": {"new": "a"}})),
+            "binding_missing",
+        );
+        check(&mint.token(&json!({"cnf": "a"})), "claim_type");
+    }
+}
+
+#[test]
+fn attack_37_a_warm_token_lends_nothing_to_another() {
+    let (mint, other) = (Mint::new(), Mint::new());
+    let compiled = compile(&Issuers::of(&mint));
+    let token = mint.token(&json!({}));
+    assert!(admit_bearer(&compiled, &token).is_ok());
+    let (head, _) = token.rsplit_once('.').unwrap();
+    let foreign = other.token(&json!({}));
+    let (_, signature) = foreign.rsplit_once('.').unwrap();
+    let forged = format!("{head}.{signature}");
+    assert_eq!(
+        told(admit_bearer(&compiled, &forged)),
+        refused("signature_invalid")
+    );
+    assert!(admit_bearer(&compiled, &token).is_ok());
+}
+
+#[test]
+fn attack_19_no_other_field_carries_a_token() {
+    let mint = Mint::new();
+    let compiled = compile(&Issuers::of(&mint));
+    let (_, value) = bearer(&mint.token(&json!({})));
+    for name in ["proxy-authorization", "x-authorization", "cookie"] {
+        let halt = admit(&compiled, &[(name, &value)]).unwrap_err();
+        assert_eq!(halt.reason.code(), ReasonCode::CredentialsMissing, "{name}");
     }
 }
 
@@ -234,6 +269,8 @@ fn attack_17_a_token_in_two_places_is_no_request() {
         ("/reports", &[(name, &format!("{value}, {value}"))]),
         ("/reports", &[(name, "Bearer")]),
         ("/reports", &[(name, "Bearer a b")]),
+        ("/reports", &[(name, "Bearer  a")]),
+        ("/reports", &[(name, "Bearer\ta")]),
         ("/reports", &[(name, "Bearer a\"b")]),
         ("/reports", &[(name, "Bearer =")]),
     ] {
@@ -286,7 +323,7 @@ fn admit_over(
 }
 
 #[test]
-fn attack_51_a_token_bound_to_a_certificate_needs_it() {
+fn attack_a_token_bound_to_a_certificate_needs_it() {
     let mint = Mint::new();
     let compiled = compile(&Issuers::of(&mint).proving(None));
     let hash = ztag_token::certificate_thumbprint(b"own");
@@ -305,7 +342,7 @@ fn admit_dpop(compiled: &Compiled, token: &str, proofs: &[&str]) -> Result<Admit
 }
 
 #[test]
-fn attack_51_a_token_bound_to_a_proof_key_needs_a_proof() {
+fn attack_a_token_bound_to_a_proof_key_needs_a_proof() {
     let (mint, holder, thief) = (Mint::new(), Mint::new(), Mint::new());
     let compiled = compile(&Issuers::of(&mint).proving(None));
     let token = mint.token(&json!({"cnf": {"jkt": holder.thumbprint()}}));
@@ -367,7 +404,7 @@ fn attack_51_a_token_bound_to_a_proof_key_needs_a_proof() {
 }
 
 #[test]
-fn attack_51_without_proofs_bound_tokens_are_refused() {
+fn attack_without_proofs_bound_tokens_are_refused() {
     let (mint, holder) = (Mint::new(), Mint::new());
     let compiled = compile(&Issuers::of(&mint));
     let token = mint.token(&json!({"cnf": {"jkt": holder.thumbprint()}}));

@@ -720,7 +720,7 @@ mod certificates {
     }
 
     #[test]
-    fn attack_51_the_certificate_of_a_proxy_is_not_that_of_its_client() {
+    fn attack_11_the_certificate_of_a_proxy_is_not_that_of_its_client() {
         let policy = adjusted(Dialect::Direct, |_| {});
         let own = Some(Arc::new(ClientCertificate::default()));
         let of = |peer: &str, fields: &[(&str, &str)]| {

@@ -18,6 +18,7 @@ const UNMATCHED: (Outcome, ReasonCode) = (Outcome::Fail, ReasonCode::Credentials
 /// What an issuer says, taken at its word.
 #[derive(Debug)]
 struct Vouched {
+    issuer: &'static str,
     text: String,
     claims: Map,
     expires: Timestamp,
@@ -25,10 +26,15 @@ struct Vouched {
 
 impl Vouched {
     fn new(claims: &Json) -> Arc<Self> {
+        Self::by(ISSUER, claims)
+    }
+
+    fn by(issuer: &'static str, claims: &Json) -> Arc<Self> {
         let Value::Map(map) = Value::from(claims.clone()) else {
             panic!("claims are a map");
         };
         Arc::new(Self {
+            issuer,
             text: claims.to_string(),
             claims: Map::clone(&map),
             expires: ManualClock::new().now().plus(Duration::from_mins(10)),
@@ -38,7 +44,7 @@ impl Vouched {
 
 impl Principal for Vouched {
     fn issuer(&self) -> &str {
-        ISSUER
+        self.issuer
     }
 
     fn claims(&self) -> &dyn Object {
@@ -419,6 +425,30 @@ async fn attack_42_a_verdict_is_forgotten_with_its_token() {
         gate.judge(&chain, &ask).await;
         assert_eq!(stub.calls(), before + 2);
     }
+}
+
+#[tokio::test]
+async fn attack_37_the_same_name_at_another_issuer_is_somebody_else() {
+    let stub = Stub::fixed(Answer::json(200, "{}")).await;
+    let gate = gate(json!({
+        "auth": [{ "match": [{ "type": "jwt" }] }],
+        "backendApi": { "url": stub.url },
+        "cache": { "ttl": { "pass": "1h" } },
+    }))
+    .cached();
+    let chain = gate.chain();
+    let ask = |issuer| {
+        Ask::get().credential(Credential::Jwt {
+            token: Secret::new("t0ken".into()),
+            principal: Vouched::by(issuer, &json!({"sub": "admin"})),
+        })
+    };
+    gate.judge(&chain, &ask(ISSUER)).await;
+    gate.judge(&chain, &ask("https://other.example/")).await;
+    assert_eq!(stub.calls(), 2);
+    let matcher = json!({"type": "jwt", "issuer": ISSUER, "subject": "admin"});
+    let other = ask("https://other.example/");
+    assert_eq!(ended(&judged(&matcher, &other).await), UNMATCHED);
 }
 
 #[tokio::test]
