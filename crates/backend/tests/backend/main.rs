@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod calls;
+mod dialing;
 mod guard;
 mod limits;
 mod pages;
