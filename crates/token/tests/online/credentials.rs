@@ -125,6 +125,8 @@ async fn an_own_token_is_found_fetched_and_kept() {
         asked[0].field("grant_type").as_deref(),
         Some("client_credentials")
     );
+    // What every request to an upstream carries.
+    assert!(size_of_val(&credential.authorize(None)) < 256);
     let none = bench.compile(json!({"none": true}), &Mint::ec("a"));
     assert_eq!(none.authorize(None).await, Ok(None));
 }
