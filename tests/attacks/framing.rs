@@ -239,7 +239,7 @@ fn attack_21_nothing_rides_behind_an_upgrade() -> Result<(), Failure> {
             assert_ne!(first.status, 101, "{} {lines:?}", door.name());
             // What follows is a request like others, judged like others, or nothing.
             connection.finish()?;
-            connection.rest();
+            connection.rest()?;
             for request in door.arrived().unwrap_or_default() {
                 let value = request.headers.value("x-user");
                 let user = value.as_deref();
@@ -322,7 +322,7 @@ fn converse(door: &dyn Door, talk: &[u8]) -> Result<Vec<Response>, Failure> {
     let last = format!("{last}Connection: close\r\n\r\n");
     // A door that refuses may close before all of it is written.
     let _ = connection.write(&[talk, last.as_bytes()].concat());
-    Ok(connection.replies())
+    Ok(connection.replies()?)
 }
 
 fn hidden(door: &dyn Door) -> String {

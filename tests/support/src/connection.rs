@@ -58,16 +58,27 @@ impl Connection {
     }
 
     /// Reads replies until the peer closes or resets the connection, or says what is no reply.
-    pub fn replies(&mut self) -> Vec<Response> {
-        std::iter::from_fn(|| self.reply("GET").ok()).collect()
+    /// A peer that only falls silent is an error.
+    pub fn replies(&mut self) -> io::Result<Vec<Response>> {
+        let mut replies = Vec::new();
+        loop {
+            match self.reply("GET") {
+                Ok(reply) => replies.push(reply),
+                Err(error) if is_silence(&error) => return Err(error),
+                Err(_) => return Ok(replies),
+            }
+        }
     }
 
-    /// Reads whatever comes until the peer closes or resets the connection.
-    pub fn rest(&mut self) -> Vec<u8> {
+    /// Reads whatever comes until the peer closes or resets the connection. A peer that only falls
+    /// silent is an error.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        // A reset ends it as well.
-        let _ = self.0.read_to_end(&mut bytes);
-        bytes
+        match self.0.read_to_end(&mut bytes) {
+            Err(error) if is_silence(&error) => Err(error),
+            // A reset ends it as well.
+            Ok(_) | Err(_) => Ok(bytes),
+        }
     }
 
     /// Reads up to and including the first line end.
@@ -104,7 +115,7 @@ impl Connection {
     pub fn ends(&mut self) -> bool {
         match self.0.fill_buf() {
             Ok(bytes) => bytes.is_empty(),
-            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            Err(error) => !is_silence(&error),
         }
     }
 }
@@ -141,6 +152,11 @@ impl Write for Stream {
             Self::Tls(stream) => stream.flush(),
         }
     }
+}
+
+/// Whether nothing came for as long as a test waits.
+pub(crate) fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {

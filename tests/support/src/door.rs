@@ -1,6 +1,7 @@
 //! The doors of the same house: what a client of each sends, gets, and makes arrive behind it.
 
 mod asked;
+mod front;
 
 use std::fs;
 use std::io;
@@ -11,6 +12,7 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 pub use asked::Asked;
+pub use front::Front;
 
 /// What a client sends, as bytes.
 #[derive(Clone, Debug)]
@@ -65,7 +67,10 @@ pub trait Door {
 /// Every door, behind `policy`: the sections of the configuration that they share. Its endpoint
 /// `api` decides about everything.
 pub fn doors(policy: &str) -> Result<Vec<Box<dyn Door>>, Failure> {
-    Ok(vec![Box::new(Asked::open(policy)?)])
+    Ok(vec![
+        Box::new(Asked::open(policy)?),
+        Box::new(Front::open(policy)?),
+    ])
 }
 
 /// A configuration on disk: a policy with listeners.

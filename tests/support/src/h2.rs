@@ -9,6 +9,7 @@ pub use frame::{Frame, flag, kind};
 pub use hpack::{literal, status};
 
 use crate::Connection;
+use crate::connection::is_silence;
 
 /// What a client says first (section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -25,6 +26,8 @@ pub enum Ending {
     /// The peer answered this stream with this status.
     Status(u32, u16),
     /// The peer has seen everything, and answered the PING sent last.
+    Answered,
+    /// Nothing came for as long as a test waits.
     Silence,
 }
 
@@ -68,16 +71,27 @@ impl Http2 {
         self.connection.write(bytes)
     }
 
-    /// Reads the next frame; `None` when the peer is gone.
-    pub fn receive(&mut self) -> Option<Frame> {
-        let frame = Frame::read(&mut self.connection).ok()?;
-        self.received.push(frame.clone());
-        Some(frame)
+    /// Reads the next frame; `None` when the peer is gone. A peer that only falls silent is an
+    /// error.
+    pub fn receive(&mut self) -> io::Result<Option<Frame>> {
+        match Frame::read(&mut self.connection) {
+            Ok(frame) => {
+                self.received.push(frame.clone());
+                Ok(Some(frame))
+            }
+            Err(error) if is_silence(&error) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Reads until the peer has something to say about a request or the connection.
     pub fn ending(&mut self) -> Ending {
-        while let Some(frame) = self.receive() {
+        loop {
+            let frame = match self.receive() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ending::Closed,
+                Err(_) => return Ending::Silence,
+            };
             match frame.kind {
                 kind::GOAWAY => return Ending::GoAway(frame.word(4)),
                 kind::RST_STREAM => return Ending::Reset(frame.stream, frame.word(0)),
@@ -86,12 +100,11 @@ impl Http2 {
                     return Ending::Status(frame.stream, status);
                 }
                 kind::PING if frame.flags & flag::ACK != 0 && frame.payload == MARK => {
-                    return Ending::Silence;
+                    return Ending::Answered;
                 }
                 _ => {}
             }
         }
-        Ending::Closed
     }
 
     /// Sends a PING and reads until the peer has something to say, be it the answer to that: what
@@ -109,8 +122,8 @@ impl Http2 {
         }
         loop {
             match self.ending() {
-                Ending::Silence => return true,
-                Ending::GoAway(_) | Ending::Closed => return false,
+                Ending::Answered => return true,
+                Ending::GoAway(_) | Ending::Closed | Ending::Silence => return false,
                 Ending::Reset(..) | Ending::Status(..) => {}
             }
         }

@@ -2,10 +2,8 @@
 
 use std::io;
 
+use crate::{Connection, Failure, Gateway, MockServer, Process, Recorded, Request, send};
 use tempfile::TempDir;
-use crate::{
-    Connection, Failure, Gateway, MockServer, Process, Recorded, Request, send,
-};
 
 use super::{Door, Knock, Observed, Written, id};
 

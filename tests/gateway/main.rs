@@ -1,0 +1,12 @@
+//! The gateway as its clients and upstreams see it, on the wire.
+
+#![cfg(test)]
+
+mod announced;
+mod crowd;
+mod encrypted;
+mod house;
+mod http2;
+mod slow;
+mod upgrade;
+mod upstreams;
