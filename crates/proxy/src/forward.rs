@@ -12,6 +12,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
 };
 use http_body::Body as _;
+use tokio::time::timeout;
 use ztag_pipeline::Permitted;
 use ztag_types::ForwardReport;
 
@@ -29,13 +30,23 @@ use failed::Why;
 /// Forwards a permitted request along `route` and returns the head of the response; the body
 /// follows as the upstream sends it.
 ///
-/// The permit is spent here. Nothing else forwards, and nobody but the pipeline makes one, so that
-/// a request that was not judged cannot be sent:
+/// The permit is spent here. Nothing else forwards, and nobody but the pipeline makes one:
 ///
-/// ```compile_fail
-/// async fn past_the_judge(route: &ztag_proxy::Route, request: http::Request<ztag_proxy::Outgoing>) {
-///     let mut report = ztag_types::ForwardReport::default();
-///     let _ = ztag_proxy::forward(route, request, None, &mut report).await;
+/// ```
+/// use ztag_proxy::{Outgoing, Route, forward};
+///
+/// async fn judged(route: &Route, request: ztag_pipeline::Permitted<Outgoing>) {
+///     let _ = forward(route, request, None, &mut Default::default()).await;
+/// }
+/// ```
+///
+/// so that a request that was not judged cannot be sent:
+///
+/// ```compile_fail,E0308
+/// use ztag_proxy::{Outgoing, Route, forward};
+///
+/// async fn unjudged(route: &Route, request: http::Request<Outgoing>) {
+///     let _ = forward(route, request, None, &mut Default::default()).await;
 /// }
 /// ```
 ///
@@ -139,14 +150,17 @@ impl Dispatch {
         route: &Route,
         report: &mut ForwardReport,
     ) -> Result<Response<ReplyBody>, Why> {
-        let sending = route.upstream.send(self.request, report);
+        // Written twice, so that the future is kept once.
         let sent = match route.timeout {
-            Some(longest) => within_time(longest, sending).await,
-            None => sending.await,
+            None => route.upstream.send(self.request, report).await,
+            Some(longest) => {
+                let sent = timeout(longest, route.upstream.send(self.request, report)).await;
+                sent.unwrap_or_else(|_| {
+                    report.error = Some(UpstreamFailure::Timeout.as_str());
+                    Err(UpstreamFailure::Timeout)
+                })
+            }
         };
-        if matches!(&sent, Err(UpstreamFailure::Timeout)) {
-            report.error = Some(UpstreamFailure::Timeout.as_str());
-        }
         match sent {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 switch(response, self.upgrade, route.tunnel_idle)
@@ -157,14 +171,6 @@ impl Dispatch {
             Err(failure) => Err(failure.into()),
         }
     }
-}
-
-async fn within_time<T>(
-    longest: Duration,
-    sending: impl Future<Output = Result<T, UpstreamFailure>>,
-) -> Result<T, UpstreamFailure> {
-    let sent = tokio::time::timeout(longest, sending).await;
-    sent.unwrap_or(Err(UpstreamFailure::Timeout))
 }
 
 /// The body, refused when it announces more than the route allows, and cut off there otherwise.

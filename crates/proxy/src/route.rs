@@ -1,5 +1,6 @@
 //! Which route a request takes: the most specific one, and never a broader one in its place.
 
+mod access;
 mod compile;
 mod condition;
 mod parts;

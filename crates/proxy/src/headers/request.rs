@@ -137,7 +137,7 @@ fn address(headers: &mut HeaderMap, departure: &Departure<'_>) {
         &X_FORWARDED_PROTO,
         HeaderValue::from_static(departure.scheme),
     );
-    set(headers, &X_FORWARDED_PORT, port(departure));
+    headers.insert(&X_FORWARDED_PORT, port(departure));
     let host = host(headers, departure);
     if !client.forwarded.is_empty() {
         set(headers, &FORWARDED, text(&forwarded(departure, peer)));
@@ -159,11 +159,11 @@ fn host(headers: &HeaderMap, departure: &Departure<'_>) -> Option<HeaderValue> {
     text(&authority)
 }
 
-fn port(departure: &Departure<'_>) -> Option<HeaderValue> {
+fn port(departure: &Departure<'_>) -> HeaderValue {
     match departure.port {
-        Some(port) => Some(port.into()),
-        None if departure.scheme == "https" => Some(HeaderValue::from_static("443")),
-        None => Some(HeaderValue::from_static("80")),
+        Some(port) => port.into(),
+        None if departure.scheme == "https" => HeaderValue::from_static("443"),
+        None => HeaderValue::from_static("80"),
     }
 }
 

@@ -167,7 +167,7 @@ fn meant_path(text: &str) -> Cow<'_, str> {
         let Some(longer) = text.get(..end) else { break };
         match canonical::path(longer, PathRules::default()) {
             Ok(Cow::Borrowed(_)) if !longer.ends_with('/') && !longer.contains('*') => {
-                stem = longer
+                stem = longer;
             }
             _ => break,
         }

@@ -30,10 +30,11 @@ fn path_text() -> impl Strategy<Value = String> {
         } else {
             ""
         };
-        let whole: String = segments
-            .iter()
-            .map(|segment| format!("/{segment}"))
-            .collect();
+        let mut whole = String::new();
+        for segment in segments {
+            whole += "/";
+            whole += segment;
+        }
         whole + tail
     })
 }

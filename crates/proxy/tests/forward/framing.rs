@@ -151,13 +151,12 @@ fn attack_22_a_response_that_may_be_two_is_none() {
         evil[number.parse::<usize>().unwrap()].to_owned()
     });
     let gate = Gate::routes(origin.address, ROUTES);
-    for number in 0..evil.len() {
+    for (number, text) in evil.into_iter().enumerate() {
         let answer = ask(gate.address, get(&format!("/{number}"), &[]));
         assert_eq!(
             (answer.status(), answer.text()),
             (502, "upstream failed"),
-            "{}",
-            evil[number]
+            "{text}"
         );
     }
 }

@@ -41,7 +41,7 @@ fn what_differs_between_versions_is_translated() {
         let collected = response.into_body().collect().await.unwrap();
         let trailers = collected.trailers().cloned().unwrap_or_default();
         assert_eq!(
-            trailers.get("grpc-status").map(|value| value.as_bytes()),
+            trailers.get("grpc-status").map(http::HeaderValue::as_bytes),
             Some(b"0".as_slice())
         );
         assert_eq!(collected.to_bytes(), "ok");

@@ -2,7 +2,7 @@
 
 use crate::gate::Gate;
 use crate::origin::Origin;
-use crate::{ask, get, request};
+use crate::{Message, ask, get, request};
 
 const ROUTES: &str = r#"{
     "public": {"public": true, "paths": ["/public/*"]},
@@ -32,7 +32,7 @@ fn attack_06_the_target_is_forwarded_as_it_was_judged() {
         );
     }
     let seen = origin.requests();
-    let seen: Vec<&str> = seen.iter().map(|request| request.start()).collect();
+    let seen: Vec<&str> = seen.iter().map(Message::start).collect();
     let expected = targets.map(|target| format!("GET {target} HTTP/1.1"));
     assert_eq!(seen, expected);
 }

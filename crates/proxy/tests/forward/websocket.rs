@@ -1,4 +1,4 @@
-//! Connections that become WebSockets, and those that do not.
+//! Connections that become websockets, and those that do not.
 
 use std::net::SocketAddr;
 

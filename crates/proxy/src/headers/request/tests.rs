@@ -360,8 +360,8 @@ fn attack_07_and_08_the_host_forwarded_is_the_one_judged() {
         ),
     ] {
         let case = Case {
-            port,
             scheme,
+            port,
             ..Case::default()
         };
         let all = case.all(&[("host", said)]);

@@ -102,7 +102,7 @@ fn a_route_says_who_decides_and_where_it_leads() {
     );
     check(
         r#"{"a": {"endpoint": "ap", "upstream": "app"}}"#,
-        &["C021 routes.a.endpoint"],
+        &["C014 routes.a.endpoint"],
     );
     check(
         r#"{"a": {"endpoint": "nginx", "upstream": "app"}}"#,
@@ -111,7 +111,7 @@ fn a_route_says_who_decides_and_where_it_leads() {
     check(r#"{"a": {"endpoint": "api"}}"#, &["C005 routes.a.upstream"]);
     check(
         r#"{"a": {"endpoint": "api", "upstream": "ap"}}"#,
-        &["C021 routes.a.upstream"],
+        &["C014 routes.a.upstream"],
     );
     // What is broken itself is reported where it is broken.
     check(r#"{"a": {"endpoint": "broken", "upstream": "down"}}"#, &[]);

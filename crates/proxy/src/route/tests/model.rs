@@ -110,11 +110,11 @@ fn specific(pattern: &HostPattern, host: &str) -> Option<(u8, usize)> {
 }
 
 fn length(pattern: &PathPattern, path: &str) -> Option<(bool, usize)> {
-    let own: String = pattern
-        .segments
-        .iter()
-        .map(|segment| format!("/{segment}"))
-        .collect();
+    let mut own = String::new();
+    for segment in &pattern.segments {
+        own += "/";
+        own += segment;
+    }
     if pattern.below {
         is_path_under(path, &own).then_some((false, own.len()))
     } else {
