@@ -1,14 +1,37 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod condition;
 pub mod dsl;
 mod error;
+mod expand;
+mod ids;
+mod index;
 mod limits;
+mod list_objects;
+mod list_users;
+mod model;
 mod names;
 pub mod spec;
+mod store;
+mod symbols;
 mod tuple;
+mod ulid;
 
+pub use check::{
+    BatchCheckItem, BatchCheckRequest, BatchCheckResult, CheckRequest, Checker, ResolvedRelation,
+    ResolvedUser,
+};
 pub use error::{Error, ErrorCode};
+pub use expand::{Branch, ExpandRequest, Tree};
+pub use ids::EntityId;
 pub use limits::Limits;
+pub use list_objects::{ListObjectsRequest, ListedObjects};
+pub use list_users::{ListUsersRequest, ListedUser, UserFilter};
+pub use model::{Model, ModelId};
 pub use names::is_plain_object_id;
+pub use store::{
+    Assertion, ChangesPage, ChangesRequest, OnDuplicate, OnMissing, ReadPage, ReadRequest,
+    Revision, Size, Store, StoredTuple, TupleChange, TupleFilter, WriteRequest,
+};
 pub use tuple::{Fields, Tuple, TupleCondition};

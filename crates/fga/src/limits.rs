@@ -1,5 +1,7 @@
 //! What one store accepts and spends. The defaults are `OpenFGA`'s.
 
+use std::time::Duration;
+
 /// Bounds on requests, models and work.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -35,6 +37,8 @@ pub struct Limits {
     pub contextual_tuples_per_assertion: usize,
     /// Bytes of the assertions of one model, as JSON.
     pub assertion_bytes: usize,
+    /// Age that a change must have before `read_changes` shows it.
+    pub changes_horizon: Duration,
     /// Models kept; the oldest is forgotten when one more is written.
     pub models: usize,
 }
@@ -58,6 +62,7 @@ impl Default for Limits {
             assertions: 100,
             contextual_tuples_per_assertion: 20,
             assertion_bytes: 64_000,
+            changes_horizon: Duration::ZERO,
             models: 1000,
         }
     }

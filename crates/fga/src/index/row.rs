@@ -1,0 +1,144 @@
+//! The edges of one entity, from the base, from later writes and from the request.
+
+use std::sync::Arc;
+
+use crate::ids::{EntityId, RelationId};
+use crate::index::base::Base;
+use crate::index::edge::Edge;
+use crate::index::patch::{Added, Patch};
+use crate::tuple::TupleCondition;
+
+/// The edges of one entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) base: &'a Base,
+    pub(crate) edges: &'a [Edge],
+    /// The numbers of the writes of `edges`; none in rows by user.
+    pub(crate) revisions: &'a [u32],
+    pub(crate) patch: Option<&'a Patch>,
+    /// Contextual tuples.
+    pub(crate) overlay: Option<&'a Patch>,
+}
+
+/// An edge of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) edge: Edge,
+    /// The number of its write; 0 for contextual tuples and in rows by user.
+    pub(crate) revision: u32,
+    /// The condition, in rows by object.
+    pub(crate) condition: Option<&'a Arc<TupleCondition>>,
+}
+
+impl<'a> Found<'a> {
+    fn added(added: &'a Added) -> Self {
+        Self {
+            edge: added.edge,
+            revision: added.revision,
+            condition: added.condition.as_ref(),
+        }
+    }
+
+    pub(crate) fn condition_name(&self) -> Option<&'a str> {
+        self.condition.map(|condition| condition.name.as_str())
+    }
+}
+
+impl<'a> Row<'a> {
+    /// An upper bound of the number of edges.
+    pub(crate) fn bound(&self) -> usize {
+        let of = |patch: Option<&Patch>| patch.map_or(0, |patch| patch.added.len());
+        self.edges.len() + of(self.patch) + of(self.overlay)
+    }
+
+    /// The edge of these ends. Contextual tuples come before stored ones.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        first: RelationId,
+        second: RelationId,
+        far: EntityId,
+    ) -> Option<Found<'a>> {
+        let key = Edge::new(first, second, far).key();
+        if let Some(added) = self.overlay.and_then(|overlay| overlay.find(key)) {
+            return Some(Found::added(added));
+        }
+        self.find_stored(key)
+    }
+
+    /// The stored edge of `key`.
+    pub(crate) fn find_stored(&self, key: u64) -> Option<Found<'a>> {
+        if let Some(patch) = self.patch {
+            if let Some(added) = patch.find(key) {
+                return Some(Found::added(added));
+            }
+            if patch.hides(key) {
+                return None;
+            }
+        }
+        let at = self
+            .edges
+            .binary_search_by_key(&key, |edge| edge.key())
+            .ok()?;
+        self.of_base(at)
+    }
+
+    /// Whether the base has `key`, hidden or not.
+    pub(crate) fn is_in_base(&self, key: u64) -> bool {
+        self.edges
+            .binary_search_by_key(&key, |edge| edge.key())
+            .is_ok()
+    }
+
+    /// The edges with both relations.
+    pub(crate) fn range(
+        &self,
+        first: RelationId,
+        second: RelationId,
+    ) -> impl Iterator<Item = Found<'a>> {
+        let from = Edge::new(first, second, EntityId(0)).key();
+        self.between(from, from + (1 << 32))
+    }
+
+    /// The edges with the first relation.
+    pub(crate) fn relation(&self, first: RelationId) -> impl Iterator<Item = Found<'a>> {
+        let from = Edge::new(first, RelationId::NONE, EntityId(0)).key();
+        self.between(from, from + (1 << 47))
+    }
+
+    /// All edges.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Found<'a>> {
+        self.between(0, 1 << 63)
+    }
+
+    fn between(&self, from: u64, to: u64) -> impl Iterator<Item = Found<'a>> {
+        let row = *self;
+        let start = row.edges.partition_point(|edge| edge.key() < from);
+        let rest = row.edges.get(start..).unwrap_or_default();
+        let within = rest.iter().take_while(move |edge| edge.key() < to);
+        let base = within
+            .zip(start..)
+            .filter_map(move |(_, at)| row.of_base(at));
+        let base =
+            base.filter(move |found| row.patch.is_none_or(|patch| !patch.hides(found.edge.key())));
+        let added =
+            |patch: Option<&'a Patch>| patch.map_or(&[] as &[_], |patch| patch.range(from, to));
+        let later = added(row.patch).iter().chain(added(row.overlay));
+        base.chain(later.map(Found::added))
+    }
+
+    fn of_base(&self, at: usize) -> Option<Found<'a>> {
+        let edge = *self.edges.get(at)?;
+        let revision = self.revisions.get(at).copied().unwrap_or_default();
+        let condition = if edge.is_conditioned() {
+            self.base.condition(revision)
+        } else {
+            None
+        };
+        Some(Found {
+            edge,
+            revision,
+            condition,
+        })
+    }
+}

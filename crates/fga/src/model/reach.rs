@@ -1,0 +1,154 @@
+//! Which kinds of users each plan can find at all, and which plans can lead in circles.
+
+use ahash::AHashMap;
+
+use crate::ids::{NodeId, TypeId};
+use crate::model::{Admitted, Barrier, Kind, Node, Plan};
+
+/// A set of small numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bits(Box<[u64]>);
+
+impl Bits {
+    fn new(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)].into())
+    }
+
+    pub(crate) fn has(&self, bit: usize) -> bool {
+        self.0
+            .get(bit / 64)
+            .is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+
+    fn set(&mut self, bit: usize) {
+        if let Some(word) = self.0.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
+    }
+
+    /// Adds the bits of `other`.
+    fn join(&mut self, other: &Self) {
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            *own |= other;
+        }
+    }
+}
+
+/// Fills in what each plan reaches: objects, wildcards and usersets, in this order of bits.
+pub(super) fn fill(
+    kinds: &AHashMap<Box<str>, Kind>,
+    nodes: &[Node],
+    barriers: &[Barrier],
+    plans: &mut [Plan],
+) {
+    let types: AHashMap<TypeId, usize> = kinds.values().map(|kind| (kind.id, kind.index)).collect();
+    let bits = 2 * types.len() + nodes.len();
+    let own: Vec<Bits> = plans
+        .iter()
+        .map(|plan| own(nodes, &types, plan, bits))
+        .collect();
+    let next: Vec<Vec<usize>> = plans
+        .iter()
+        .map(|plan| next(nodes, barriers, plan))
+        .collect();
+    let reach = close(own, &next);
+    let recursive = circular(&next);
+    for ((plan, reach), is_recursive) in plans.iter_mut().zip(reach).zip(recursive) {
+        plan.reach = reach;
+        plan.is_recursive = is_recursive;
+    }
+}
+
+/// What a plan finds on its own.
+fn own(nodes: &[Node], types: &AHashMap<TypeId, usize>, plan: &Plan, len: usize) -> Bits {
+    let mut bits = Bits::new(len);
+    let of_node = |id: NodeId| 2 * types.len() + id.index();
+    for id in &plan.covered {
+        bits.set(of_node(*id));
+    }
+    let directs = plan.directs.iter().filter_map(|id| nodes.get(id.index()));
+    for entry in directs.flat_map(|node| &node.direct.admitted) {
+        let kind = types.get(&entry.kind).copied().unwrap_or_default();
+        match entry {
+            Admitted {
+                node: Some(node), ..
+            } => bits.set(of_node(*node)),
+            Admitted { wildcard: true, .. } => {
+                bits.set(kind);
+                bits.set(types.len() + kind);
+            }
+            _ => bits.set(kind),
+        }
+    }
+    bits
+}
+
+/// The plans that a plan leads to. What an exclusion takes away adds nobody, but can still lead
+/// in a circle, so it is listed too.
+fn next(nodes: &[Node], barriers: &[Barrier], plan: &Plan) -> Vec<usize> {
+    let directs = plan.directs.iter().filter_map(|id| nodes.get(id.index()));
+    let admitted = directs.flat_map(|node| &node.direct.admitted);
+    let usersets = admitted.filter_map(|entry| entry.node).map(NodeId::index);
+    let targets = plan.parents.iter().flat_map(|parents| &parents.targets);
+    let targets = targets.map(|(_, node)| node.index());
+    let barriers = plan
+        .barriers
+        .iter()
+        .filter_map(|id| barriers.get(id.index()));
+    let operands = barriers
+        .flat_map(|barrier| barrier.operands())
+        .map(|id| id.index());
+    usersets.chain(targets).chain(operands).collect()
+}
+
+/// The least sets that hold their own bits and those of all they lead to. Sweeps go both ways in
+/// turn, so that chains are done in two, however they are ordered.
+fn close(mut sets: Vec<Bits>, next: &[Vec<usize>]) -> Vec<Bits> {
+    let mut has_grown = true;
+    while has_grown {
+        has_grown = false;
+        for at in (0..next.len()).chain((0..next.len()).rev()) {
+            let Some(mut joined) = sets.get(at).cloned() else {
+                continue;
+            };
+            let targets = next.get(at).into_iter().flatten();
+            for other in targets.filter_map(|at| sets.get(*at)) {
+                joined.join(other);
+            }
+            if let Some(set) = sets.get_mut(at).filter(|set| **set != joined) {
+                *set = joined;
+                has_grown = true;
+            }
+        }
+    }
+    sets
+}
+
+/// Whether each plan leads to one that leads back to itself.
+fn circular(next: &[Vec<usize>]) -> Vec<bool> {
+    let len = next.len();
+    // The plans after which nothing leads on are not part of a circle, again and again.
+    let mut ahead: Vec<usize> = next.iter().map(Vec::len).collect();
+    let mut before = vec![Vec::new(); len];
+    for (at, targets) in next.iter().enumerate() {
+        for target in targets {
+            if let Some(before) = before.get_mut(*target) {
+                before.push(at);
+            }
+        }
+    }
+    let mut done: Vec<_> = (0..len).filter(|at| ahead.get(*at) == Some(&0)).collect();
+    let mut straight = Bits::new(len);
+    while let Some(at) = done.pop() {
+        straight.set(at);
+        for from in before.get(at).into_iter().flatten() {
+            if let Some(count) = ahead.get_mut(*from) {
+                *count -= 1;
+                if *count == 0 {
+                    done.push(*from);
+                }
+            }
+        }
+    }
+    (0..len).map(|at| !straight.has(at)).collect()
+}

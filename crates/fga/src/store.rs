@@ -1,0 +1,117 @@
+//! One store: models, tuples, the log of their changes, assertions.
+
+mod assertions;
+mod changes;
+mod log;
+mod models;
+mod read;
+mod resolve;
+mod token;
+mod validate;
+mod write;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::RwLock;
+use ztag_types::{Clock, SystemClock};
+
+use crate::index::{Entities, Snapshot};
+use crate::limits::Limits;
+use crate::symbols::Symbols;
+use assertions::Assertions;
+use log::Log;
+use models::Models;
+
+pub use assertions::Assertion;
+pub use changes::{ChangesPage, ChangesRequest, TupleChange};
+pub use read::{ReadPage, ReadRequest, StoredTuple, TupleFilter};
+pub(crate) use resolve::{Asked, Call, Subject};
+pub use write::{OnDuplicate, OnMissing, Revision, WriteRequest};
+
+/// A store of models and tuples, in memory.
+///
+/// A write is either seen whole by every question asked after it returned, or not at all.
+/// Questions take no lock that a write holds for long: names are looked up under a short lock, and
+/// everything else is read from an immutable snapshot.
+#[derive(Debug)]
+pub struct Store {
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    symbols: RwLock<Symbols>,
+    entities: RwLock<Entities>,
+    models: RwLock<Models>,
+    assertions: RwLock<Assertions>,
+    /// Locked for writing by the one write at a time.
+    log: RwLock<Log>,
+    snapshot: ArcSwap<Snapshot>,
+}
+
+/// How large a store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Tuples stored.
+    pub tuples: usize,
+    /// Objects that tuples have named.
+    pub entities: usize,
+    /// Bytes of the immutable part of the index.
+    pub index_bytes: usize,
+    /// Bytes of the names of objects.
+    pub name_bytes: usize,
+    /// Bytes of the log of changes.
+    pub log_bytes: usize,
+}
+
+impl Store {
+    /// An empty store with these limits and the system's clock.
+    pub fn new(limits: Limits) -> Self {
+        Self::with_clock(limits, Arc::new(SystemClock::new()))
+    }
+
+    /// An empty store with these limits and this clock.
+    pub fn with_clock(mut limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        limits.resolution_depth = limits.resolution_depth.min(64);
+        Self {
+            limits,
+            clock,
+            symbols: RwLock::default(),
+            entities: RwLock::default(),
+            models: RwLock::default(),
+            assertions: RwLock::default(),
+            log: RwLock::default(),
+            snapshot: ArcSwap::default(),
+        }
+    }
+
+    /// The limits.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How large the store is.
+    pub fn size(&self) -> Size {
+        let snapshot = self.snapshot.load();
+        let entities = self.entities.read();
+        Size {
+            tuples: snapshot.tuples(),
+            entities: entities.count(),
+            index_bytes: snapshot.bytes(),
+            name_bytes: entities.bytes(),
+            log_bytes: self.log.read().bytes(),
+        }
+    }
+
+    /// Rebuilds the index as one piece, which happens by itself now and then.
+    pub fn compact(&self) {
+        let _one_at_a_time = self.log.write();
+        let bound = self.entities.read().bound();
+        self.snapshot
+            .store(Arc::new(self.snapshot.load().rebuilt(bound)));
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}

@@ -1,0 +1,265 @@
+//! Questions with their names resolved.
+
+use std::sync::Arc;
+
+use ahash::AHashSet;
+use arc_swap::Guard;
+
+use crate::error::{Error, ErrorCode};
+use crate::ids::{EntityId, NodeId, RelationId, TypeId};
+use crate::index::{Added, Edge, Found, Overlay, Row, Snapshot};
+use crate::limits::Limits;
+use crate::model::{Admitted, Model, ModelId, SubjectKind};
+use crate::names::{ObjectName, UserName, WILDCARD};
+use crate::store::Store;
+use crate::store::validate::{self, Fault, Valid};
+use crate::tuple::{Fields, Tuple};
+
+/// Who is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) kind: SubjectKind,
+    pub(crate) entity: EntityId,
+    /// The relation of a userset.
+    pub(crate) relation: RelationId,
+    /// All objects of the type, which an object is one of.
+    pub(crate) wildcard: Option<EntityId>,
+}
+
+/// What one question sees: a model, a snapshot, contextual tuples and context.
+pub(crate) struct Asked<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) model: Arc<Model>,
+    pub(crate) snapshot: Guard<Arc<Snapshot>>,
+    pub(crate) overlay: Option<Box<Overlay>>,
+    pub(crate) context: &'a Fields,
+}
+
+/// Which codes faults of contextual tuples get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Check,
+    List,
+}
+
+impl Store {
+    /// Takes the model and the snapshot that a question is answered with.
+    pub(crate) fn ask<'a>(
+        &'a self,
+        model: Option<&ModelId>,
+        contextual: &[Tuple],
+        context: &'a Fields,
+        call: Call,
+    ) -> Result<Asked<'a>, Error> {
+        let model = self.model(model)?;
+        let mut asked = Asked {
+            store: self,
+            model,
+            snapshot: self.snapshot.load(),
+            overlay: None,
+            context,
+        };
+        if !contextual.is_empty() {
+            asked.overlay = Some(self.overlay(&asked.model, contextual, call)?);
+        }
+        Ok(asked)
+    }
+
+    fn overlay(&self, model: &Model, tuples: &[Tuple], call: Call) -> Result<Box<Overlay>, Error> {
+        let limit = self.limits.contextual_tuples;
+        if tuples.len() > limit {
+            let message = format!("the number of contextual tuples exceeds the limit of {limit}");
+            return Err(Error::validation(message));
+        }
+        let bytes = self.limits.tuple_context_bytes;
+        let mut overlay = Box::new(Overlay::default());
+        for tuple in tuples {
+            let valid = validate::tuple(model, tuple, bytes);
+            let valid = valid.map_err(|fault| match call {
+                Call::Check => fault.on_check(),
+                Call::List => Fault::on_list(fault),
+            })?;
+            self.add(model, &mut overlay, tuple, &valid);
+        }
+        Ok(overlay)
+    }
+
+    fn add(&self, model: &Model, overlay: &mut Overlay, tuple: &Tuple, valid: &Valid<'_>) {
+        let node = model.node(valid.node);
+        let Some(user_kind) = model.kind(valid.user.object.kind) else {
+            return;
+        };
+        let object = self.number(overlay, node.kind, valid.object.id);
+        let user = self.number(overlay, user_kind.id, valid.user.object.id);
+        let condition = tuple.condition.clone().map(Arc::new);
+        let added = |edge: Edge| Added {
+            edge: edge.conditioned(condition.is_some()),
+            revision: 0,
+            condition: condition.clone(),
+        };
+        let forward = added(Edge::new(node.relation, valid.user_relation, user));
+        let backward = added(Edge::new(valid.user_relation, node.relation, object));
+        overlay.add(object, user, forward, backward);
+    }
+
+    /// The number of an object: that which the request has given it, that of the store, or a new
+    /// one. The order keeps it the same while the store learns new names.
+    fn number(&self, overlay: &mut Overlay, kind: TypeId, id: &str) -> EntityId {
+        let known = overlay.find(kind, id);
+        let known = known.or_else(|| self.entities.read().find(kind, id));
+        known.unwrap_or_else(|| overlay.intern(kind, id))
+    }
+}
+
+impl Asked<'_> {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.store.limits
+    }
+
+    /// The row of an object, with contextual tuples.
+    #[inline]
+    pub(crate) fn by_object(&self, entity: EntityId) -> Row<'_> {
+        let mut row = self.snapshot.by_object(entity);
+        if let Some(overlay) = &self.overlay {
+            row.overlay = overlay.by_object(entity);
+        }
+        row
+    }
+
+    /// The row of a user's object, with contextual tuples.
+    #[inline]
+    pub(crate) fn by_user(&self, entity: EntityId) -> Row<'_> {
+        let mut row = self.snapshot.by_user(entity);
+        if let Some(overlay) = &self.overlay {
+            row.overlay = overlay.by_user(entity);
+        }
+        row
+    }
+
+    /// The type of an object.
+    #[inline]
+    pub(crate) fn kind(&self, entity: EntityId) -> Option<TypeId> {
+        let kinds = self.snapshot.kinds();
+        match &self.overlay {
+            Some(overlay) => overlay.kind(kinds, entity),
+            None => kinds.of(entity),
+        }
+    }
+
+    /// The object and relation asked about, with codes as `Check` gives them.
+    pub(crate) fn target(
+        &mut self,
+        object: &str,
+        relation: &str,
+    ) -> Result<(EntityId, NodeId), Error> {
+        let name = ObjectName::parse(object)?;
+        let coded = |error: Error| error.coded(ErrorCode::Validation);
+        let node = self.model.node_of(name.kind, relation).map_err(coded)?;
+        if name.is_wildcard() {
+            let message =
+                format!("the 'object' field cannot reference a typed wildcard: '{object}'");
+            return Err(Error::validation(message));
+        }
+        let kind = self.model.node(node).kind;
+        Ok((self.number(kind, name.id), node))
+    }
+
+    /// The user asked about.
+    pub(crate) fn subject(&mut self, user: &str) -> Result<Subject, Error> {
+        let name = UserName::parse(user)?;
+        let unknown = |what: &str| Error::validation(format!("{what} of user '{user}' not found"));
+        let kind = self
+            .model
+            .kind(name.object.kind)
+            .ok_or_else(|| unknown("type"))?;
+        let id = kind.id;
+        let (kind, relation) = match name.relation {
+            Some(relation) => {
+                let node = kind.relations.get(relation).copied();
+                let node = node.ok_or_else(|| unknown("relation"))?;
+                (SubjectKind::Userset(node), self.model.node(node).relation)
+            }
+            None if name.object.is_wildcard() => (SubjectKind::Wildcard(id), RelationId::NONE),
+            None => (SubjectKind::Object(id), RelationId::NONE),
+        };
+        let wildcard = match kind {
+            SubjectKind::Object(_) => self.find(id, WILDCARD),
+            SubjectKind::Wildcard(_) | SubjectKind::Userset(_) => None,
+        };
+        let entity = self.number(id, name.object.id);
+        Ok(Subject {
+            kind,
+            entity,
+            relation,
+            wildcard,
+        })
+    }
+
+    /// The number of an object that was named before, by this request or by the store.
+    pub(crate) fn find(&self, kind: TypeId, id: &str) -> Option<EntityId> {
+        let local = self
+            .overlay
+            .as_ref()
+            .and_then(|overlay| overlay.find(kind, id));
+        local.or_else(|| self.store.entities.read().find(kind, id))
+    }
+
+    /// The number of an object, of the request where it is new.
+    pub(crate) fn number(&mut self, kind: TypeId, id: &str) -> EntityId {
+        match self.find(kind, id) {
+            Some(found) => found,
+            None => self.overlay.get_or_insert_default().intern(kind, id),
+        }
+    }
+
+    /// The numbers that stand for all objects of a type each.
+    pub(crate) fn wildcards(&self) -> AHashSet<EntityId> {
+        self.model
+            .types()
+            .filter_map(|kind| self.find(kind, WILDCARD))
+            .collect()
+    }
+
+    /// `type:id` of an object.
+    pub(crate) fn object_name(&self, entity: EntityId) -> String {
+        let local = self
+            .overlay
+            .as_ref()
+            .and_then(|overlay| overlay.local_name(entity));
+        if let Some((kind, id)) = local {
+            return format!("{}:{id}", self.store.symbols.read().type_name(kind));
+        }
+        // Locks are taken in this order everywhere.
+        let symbols = self.store.symbols.read();
+        let entities = self.store.entities.read();
+        let kind = self.snapshot.kinds().of(entity);
+        let kind = kind.map_or("", |kind| symbols.type_name(kind));
+        format!("{kind}:{}", entities.id(entity))
+    }
+
+    /// The name of a relation.
+    pub(crate) fn relation_name(&self, relation: RelationId) -> String {
+        self.store.symbols.read().relation_name(relation).to_owned()
+    }
+}
+
+impl Asked<'_> {
+    /// Whether a tuple is allowed by the model as it is now, and its condition holds.
+    pub(crate) fn condition_holds(
+        &self,
+        found: &Found<'_>,
+        entry: &Admitted,
+    ) -> Result<bool, Error> {
+        if !entry.allows(found.condition_name()) {
+            return Ok(false);
+        }
+        let Some(fixed) = found.condition else {
+            // The edge says that there is a condition, but it is lost: nobody is let in by it.
+            return Ok(!found.edge.is_conditioned());
+        };
+        let Some(condition) = self.model.condition(&fixed.name) else {
+            return Ok(false);
+        };
+        condition.holds(fixed, self.context)
+    }
+}
