@@ -233,6 +233,7 @@ impl Shared {
             store.replace(new);
         }
         let generation = self.plan.publish(plan);
+        self.stores.tokens.warm();
         if let Some(routing) = compiled.routing {
             (self.route)(self.plan.load_full(), routing);
         }

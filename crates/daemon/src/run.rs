@@ -103,6 +103,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     plans.load().publish_to(&telemetry);
     let edges = Edges::open(plans.load_full(), routing, telemetry.clone());
     count_tokens(&stores, &telemetry);
+    stores.tokens.warm();
     let pipeline = Pipeline::new(plans.clone(), telemetry.clone(), clock);
 
     // Before anybody can see us listen: until then a signal would end the process.

@@ -136,7 +136,7 @@ mod tests {
     use crate::schema::Schema;
 
     #[test]
-    fn attack_10_the_place_of_a_broken_route_is_what_it_can_only_mean() {
+    fn attack_60_the_place_of_a_broken_route_is_what_it_can_only_mean() {
         let schema = Schema::of::<RouteSpec>();
         let check = |text: &str, hosts: Option<&[&str]>, paths: Option<&[&str]>| {
             let node = Format::Yaml.parse(text, SourceId::FIRST).unwrap();

@@ -56,6 +56,14 @@ impl TokenPlaces {
             introspectors: Shelf::default(),
         })
     }
+
+    /// Starts to fetch the keys of issuers that have none yet, in the background: not needed, but
+    /// spares the first requests the wait. Does nothing outside a tokio runtime.
+    pub fn warm(&self) {
+        for verifier in self.verifiers.all() {
+            verifier.warm();
+        }
+    }
 }
 
 fn proofs(
@@ -106,6 +114,12 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T> Shelf<T> {
+    /// Those that some plan uses.
+    fn all(&self) -> Vec<Arc<T>> {
+        let made = self.0.lock();
+        made.iter().filter_map(|(_, one)| one.upgrade()).collect()
+    }
+
     /// The one made from this before, if any plan still uses it; a new one otherwise.
     pub(crate) fn open(
         &self,

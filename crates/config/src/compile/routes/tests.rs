@@ -157,7 +157,7 @@ fn an_unknown_key_closes_a_route_and_hides_nothing_else() {
 }
 
 #[test]
-fn attack_10_a_route_whose_place_is_not_known_refuses_everything() {
+fn attack_60_a_route_whose_place_is_not_known_refuses_everything() {
     for route in [
         "hostz: [a.test], public: true",
         "domain: a.test, public: true",
@@ -364,7 +364,7 @@ proptest! {
 
     /// Whatever is wrong with a route: what it served is closed, and no other route serves it.
     #[test]
-    fn attack_10_no_route_answers_in_the_stead_of_a_broken_one(
+    fn attack_60_no_route_answers_in_the_stead_of_a_broken_one(
         samples in samples(),
         victim in any::<prop::sample::Index>(),
         fault in prop::sample::select(FAULTS),
