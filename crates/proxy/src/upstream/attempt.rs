@@ -44,13 +44,13 @@ pub(super) struct Miss {
     /// What a retry would follow; none when there must be none.
     pub(super) after: Option<RetryOn>,
     /// The request, where it can be sent again.
-    pub(super) again: Option<Box<Request<Upload>>>,
+    pub(super) again: Again,
     /// Whether the connection was used before, and so may have been closed in the meantime.
     stale: bool,
 }
 
-/// A request that can be sent again.
-type Again = Option<Box<Request<Upload>>>;
+/// A request, where it can be sent again.
+pub(super) type Again = Option<Box<Request<Upload>>>;
 
 impl Attempt<'_> {
     /// Sends `request`, and counts how often into `sent`.

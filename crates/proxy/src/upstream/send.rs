@@ -9,7 +9,7 @@ use ztag_types::ForwardReport;
 
 use super::Upstream;
 use super::admission::Turn;
-use super::attempt::{Answer, Attempt};
+use super::attempt::{Again, Answer, Attempt, Miss};
 use super::choose::{Tried, random};
 use super::failure::{Absence, Breach, UpstreamFailure};
 use super::place::TargetPlace;
@@ -93,18 +93,19 @@ impl Upstream {
                 max_pending: self.policy.max_pending,
                 deadline: asking.deadline(retries.timeout),
             };
-            let (outcome, after, again) = match attempt.run(request, &mut report.attempts).await {
-                Ok((answer, again)) if is_gateway_error(answer.status()) => {
-                    (Ok(answer), Some(RetryOn::Gateway), again)
-                }
-                Ok((answer, _)) => {
+            let attempted = attempt.run(request, &mut report.attempts).await;
+            let Attempted {
+                outcome,
+                after,
+                again,
+            } = asking.weigh(attempted);
+            match &outcome {
+                Ok(_) if after.is_none() => {
                     target.ejection.succeed();
-                    return Ok(answer);
+                    return outcome;
                 }
-                Err(miss) => (Err(asking.explain(miss.failure)), miss.after, miss.again),
-            };
-            if !matches!(outcome, Err(UpstreamFailure::Overloaded)) {
-                self.blame(asking);
+                Err(UpstreamFailure::Overloaded) => {}
+                _ => self.blame(asking),
             }
             asking.now = self.group.at(Instant::now());
             let may = left > 0 && after.is_some_and(|what| retries.follows(what));
@@ -156,7 +157,30 @@ struct Asking {
     now: u64,
 }
 
+/// What an attempt came to.
+struct Attempted {
+    outcome: Result<Answer, UpstreamFailure>,
+    /// What a retry would follow; none when there is nothing to retry.
+    after: Option<RetryOn>,
+    again: Again,
+}
+
 impl Asking {
+    fn weigh(&self, attempted: Result<(Answer, Again), Miss>) -> Attempted {
+        match attempted {
+            Ok((answer, again)) => Attempted {
+                after: is_gateway_error(answer.status()).then_some(RetryOn::Gateway),
+                outcome: Ok(answer),
+                again,
+            },
+            Err(miss) => Attempted {
+                outcome: Err(self.explain(miss.failure)),
+                after: miss.after,
+                again: miss.again,
+            },
+        }
+    }
+
     fn is_the_clients_fault(&self) -> bool {
         let upload = self.upload.as_ref();
         upload.is_some_and(|upload| upload.is_the_clients_fault())
