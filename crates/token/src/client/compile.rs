@@ -52,85 +52,67 @@ impl Compiler<'_, '_> {
     fn own(mut self, spec: &ClientCredentialsSpec) -> Option<OutboundCredential> {
         let at = self.at.key("clientCredentials");
         let before = self.findings.errors();
-        check_resources(&spec.resources, &at, self.findings);
-        let request = CredentialsRequest {
-            scope: self.scope(&spec.scopes, &at),
-            resources: spec.resources.clone(),
-            audience: spec.audience.clone(),
-        };
-        let server = ServerSpec {
-            issuer: &spec.issuer,
-            endpoint: spec.token_endpoint.as_ref(),
-            endpoint_key: "tokenEndpoint",
-            member: "token_endpoint",
-            origins: &spec.origins,
-            client: spec.client.as_ref(),
-            timeout: spec.timeout.get(),
-        };
-        let (server, authentication) = self.server(server, &at)?;
+        let request = self.request(spec.audience.as_ref(), &spec.resources, &spec.scopes, &at);
+        let (server, authentication) = self.server(spec.into(), &at)?;
         if self.findings.errors() > before {
             return None;
         }
-        let place = self.deps.stores.own(&server, &request);
-        let endpoint = self.endpoint(&server, authentication, spec.timeout.get());
-        let own = ClientCredentials::with_place(endpoint, request, place);
+        let timeout = spec.timeout.get();
+        let own = self.credentials(&server, authentication, request, timeout);
         Some(OutboundCredential::own(own))
     }
 
     fn exchange(mut self, spec: &ExchangeSpec) -> Option<OutboundCredential> {
         let at = self.at.key("exchange");
         let before = self.findings.errors();
-        check_resources(&spec.resources, &at, self.findings);
         if spec.audience.is_none() && spec.resources.is_empty() {
             let message = "one of `audience` and `resources` is required: without a target, the \
                            server chooses whom the token opens";
             let found = Diagnostic::error(Code::MissingKey, &at, message);
             self.findings.push(found);
         }
-        let scope = self.scope(&spec.scopes, &at);
-        let server = ServerSpec {
-            issuer: &spec.issuer,
-            endpoint: spec.token_endpoint.as_ref(),
-            endpoint_key: "tokenEndpoint",
-            member: "token_endpoint",
-            origins: &spec.origins,
-            client: spec.client.as_ref(),
-            timeout: spec.timeout.get(),
-        };
-        let actor = self.actor_request(spec, &at);
-        let (server, authentication) = self.server(server, &at)?;
+        let wanted = self.request(spec.audience.as_ref(), &spec.resources, &spec.scopes, &at);
+        let actor = spec.actor.as_ref().map(|actor| {
+            let at = at.key("actor");
+            self.request(
+                actor.audience.as_ref(),
+                &actor.resources,
+                &actor.scopes,
+                &at,
+            )
+        });
+        let (server, authentication) = self.server(spec.into(), &at)?;
         if self.findings.errors() > before {
             return None;
         }
-        let endpoint = |authentication| self.endpoint(&server, authentication, spec.timeout.get());
-        // Each assertion is made anew: the two share a key, and nothing else.
-        let actor = actor.map(|request| {
-            let place = self.deps.stores.own(&server, &request);
-            ClientCredentials::with_place(endpoint(authentication.clone()), request, place)
-        });
+        let timeout = spec.timeout.get();
+        let actor = actor
+            .map(|request| self.credentials(&server, authentication.clone(), request, timeout));
+        let endpoint = self.endpoint(&server, authentication, timeout);
         let place = self.deps.stores.exchanged(&server);
         Some(OutboundCredential::exchange(Delegation {
-            exchange: TokenExchange::with_place(endpoint(authentication), place),
+            exchange: TokenExchange::with_place(endpoint, place),
             actor,
-            audiences: spec.audience.iter().cloned().collect(),
-            resources: spec.resources.clone(),
-            scope,
+            audiences: wanted.audience.into_iter().collect(),
+            resources: wanted.resources,
+            scope: wanted.scope,
         }))
     }
 
-    fn actor_request(
+    fn request(
         &mut self,
-        spec: &ExchangeSpec,
+        audience: Option<&String>,
+        resources: &[String],
+        scopes: &[String],
         at: &ConfigPath,
-    ) -> Option<CredentialsRequest> {
-        let actor = spec.actor.as_ref()?;
-        let at = at.key("actor");
-        check_resources(&actor.resources, &at, self.findings);
-        Some(CredentialsRequest {
-            scope: self.scope(&actor.scopes, &at),
-            resources: actor.resources.clone(),
-            audience: actor.audience.clone(),
-        })
+    ) -> CredentialsRequest {
+        check_resources(resources, at, self.findings);
+        check_scopes(scopes, at, self.findings);
+        CredentialsRequest {
+            scope: (!scopes.is_empty()).then(|| scopes.join(" ")),
+            resources: resources.to_vec(),
+            audience: audience.cloned(),
+        }
     }
 
     fn server(
@@ -143,6 +125,18 @@ impl Compiler<'_, '_> {
             files: self.deps.files,
         };
         Server::compile(spec, identities, at, self.findings)
+    }
+
+    fn credentials(
+        &self,
+        server: &Server,
+        authentication: Authentication,
+        request: CredentialsRequest,
+        timeout: Duration,
+    ) -> Arc<ClientCredentials> {
+        let place = self.deps.stores.own(server, &request);
+        let endpoint = self.endpoint(server, authentication, timeout);
+        ClientCredentials::with_place(endpoint, request, place)
     }
 
     fn endpoint(
@@ -160,19 +154,17 @@ impl Compiler<'_, '_> {
             clock: Arc::clone(&stores.clock),
         }
     }
+}
 
-    /// The scopes as one text. Each is a `scope-token` (RFC 6749 section 3.3).
-    fn scope(&mut self, scopes: &[String], at: &ConfigPath) -> Option<String> {
-        let legal = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        for (index, scope) in scopes.iter().enumerate() {
-            if scope.is_empty() || !scope.bytes().all(legal) {
-                let message = format!("`{scope}` is not a scope");
-                let at = at.key("scopes").index(index);
-                self.findings
-                    .push(Diagnostic::error(Code::InvalidValue, &at, message));
-            }
+/// Each is a `scope-token` (RFC 6749 section 3.3).
+fn check_scopes(scopes: &[String], at: &ConfigPath, findings: &mut Findings) {
+    let legal = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    for (index, scope) in scopes.iter().enumerate() {
+        if scope.is_empty() || !scope.bytes().all(legal) {
+            let message = format!("`{scope}` is not a scope");
+            let at = at.key("scopes").index(index);
+            findings.push(Diagnostic::error(Code::InvalidValue, &at, message));
         }
-        (!scopes.is_empty()).then(|| scopes.join(" "))
     }
 }
 

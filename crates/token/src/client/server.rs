@@ -10,8 +10,9 @@ use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 use crate::client::address::{Address, Sought};
 use crate::client::assertion::Authentication;
 use crate::client::identity::{ClientIdentity, KeyFiles};
-use crate::client::spec::ClientIdentitySpec;
+use crate::client::spec::{ClientCredentialsSpec, ClientIdentitySpec, ExchangeSpec};
 use crate::compile::{callable, origins};
+use crate::introspect::IntrospectionSpec;
 
 /// Longest wait for a server that may be configured.
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);
@@ -28,6 +29,48 @@ pub(crate) struct ServerSpec<'a> {
     pub(crate) origins: &'a [String],
     pub(crate) client: Option<&'a ClientIdentitySpec>,
     pub(crate) timeout: Duration,
+}
+
+impl<'a> From<&'a ClientCredentialsSpec> for ServerSpec<'a> {
+    fn from(spec: &'a ClientCredentialsSpec) -> Self {
+        Self {
+            issuer: &spec.issuer,
+            endpoint: spec.token_endpoint.as_ref(),
+            endpoint_key: "tokenEndpoint",
+            member: "token_endpoint",
+            origins: &spec.origins,
+            client: spec.client.as_ref(),
+            timeout: spec.timeout.get(),
+        }
+    }
+}
+
+impl<'a> From<&'a ExchangeSpec> for ServerSpec<'a> {
+    fn from(spec: &'a ExchangeSpec) -> Self {
+        Self {
+            issuer: &spec.issuer,
+            endpoint: spec.token_endpoint.as_ref(),
+            endpoint_key: "tokenEndpoint",
+            member: "token_endpoint",
+            origins: &spec.origins,
+            client: spec.client.as_ref(),
+            timeout: spec.timeout.get(),
+        }
+    }
+}
+
+impl<'a> From<&'a IntrospectionSpec> for ServerSpec<'a> {
+    fn from(spec: &'a IntrospectionSpec) -> Self {
+        Self {
+            issuer: &spec.issuer,
+            endpoint: spec.endpoint.as_ref(),
+            endpoint_key: "endpoint",
+            member: "introspection_endpoint",
+            origins: &spec.origins,
+            client: spec.client.as_ref(),
+            timeout: spec.timeout.get(),
+        }
+    }
 }
 
 /// Who we are, wherever a section does not say it itself.

@@ -45,29 +45,20 @@ impl Introspector {
         if !spec.allow_no_audience || !spec.audiences.is_empty() {
             check_audiences(&spec.audiences, at, findings);
         }
-        let server = ServerSpec {
-            issuer: &spec.issuer,
-            endpoint: spec.endpoint.as_ref(),
-            endpoint_key: "endpoint",
-            member: "introspection_endpoint",
-            origins: &spec.origins,
-            client: spec.client.as_ref(),
-            timeout: spec.timeout.get(),
-        };
         let identities = Identities {
             default: deps.identity,
             files: deps.files,
         };
-        let server = Server::compile(server, identities, at, findings);
+        let server = Server::compile(ServerSpec::from(spec), identities, at, findings);
         let signed = signed(spec, deps.stores, at, findings);
         if findings.errors() > before {
             return None;
         }
         let (server, authentication) = server?;
-        let client = &deps.stores.client;
+        let (client, clock) = (&deps.stores.client, &deps.places.clock);
         let policy = Introspection {
             issuer: spec.issuer.as_str().into(),
-            address: server.address(client, &deps.places.clock, spec.timeout.get()),
+            address: server.address(client, clock, spec.timeout.get()),
             audiences: spec.audiences.clone(),
             allow_no_audience: spec.allow_no_audience,
             authentication,
@@ -75,9 +66,8 @@ impl Introspector {
             max_age: spec.max_age.get(),
             max_age_inactive: spec.max_age_inactive.get(),
         };
-        let places = deps.places.clone();
-        let introspector = Self::with_signed(policy, signed?, Arc::clone(client), places);
-        Some(introspector)
+        let (client, places) = (Arc::clone(client), deps.places.clone());
+        Some(Self::with_signed(policy, signed?, client, places))
     }
 }
 
