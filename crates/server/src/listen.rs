@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ztag_types::{ConfigPath, Findings};
-
 use crate::proxy_protocol::ProxyProtocol;
-use crate::spec::{Http2Spec, LimitsSpec, ListenSpec};
-use crate::tls::{CertificateStore, Certificates, TlsMaterial};
+use crate::spec::{Http2Spec, LimitsSpec};
+use crate::tls::CertificateStore;
 
 /// What a server listens to, and how.
 #[derive(Debug)]
@@ -56,42 +54,5 @@ impl Listen {
         self.tls
             .as_ref()
             .map_or(header_timeout, |tls| tls.handshake_timeout)
-    }
-
-    /// Compiles `spec`, standing at `at`, with the files that its `tls` names. `None` when
-    /// something is wrong, with findings.
-    pub fn compile(
-        spec: &ListenSpec,
-        limits: &LimitsSpec,
-        material: &TlsMaterial,
-        at: &ConfigPath,
-        findings: &mut Findings,
-    ) -> Option<Self> {
-        let tls = match &spec.tls {
-            None => Some(None),
-            Some(tls) => {
-                let at = at.key("tls");
-                let compiled = Certificates::compile(tls, &spec.http2, material, &at, findings);
-                compiled.map(|certificates| {
-                    Some(Tls {
-                        certificates: CertificateStore::new(certificates),
-                        handshake_timeout: tls.handshake_timeout.get(),
-                    })
-                })
-            }
-        };
-        let proxy_protocol = match &spec.proxy_protocol {
-            None => Some(None),
-            Some(proxy) => {
-                ProxyProtocol::compile(proxy, &at.key("proxyProtocol"), findings).map(Some)
-            }
-        };
-        Some(Self {
-            tls: tls?,
-            proxy_protocol: proxy_protocol?,
-            http2: spec.http2.clone(),
-            handover: spec.handover.clone(),
-            ..Self::plain(spec.socket(), limits.clone())
-        })
     }
 }
