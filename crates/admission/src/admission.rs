@@ -339,8 +339,4 @@ fn names(sources: &Sources) -> CredentialNames {
 }
 
 #[cfg(test)]
-mod mint;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod token_tests;

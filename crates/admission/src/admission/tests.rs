@@ -1,3 +1,10 @@
+mod asking;
+mod bindings;
+mod certificates;
+mod issuers;
+mod mint;
+mod tokens;
+
 use std::net::SocketAddr;
 
 use http::header::{LOCATION, WWW_AUTHENTICATE};
