@@ -6,9 +6,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
 use crate::connection::stream::Wire;
@@ -29,8 +32,39 @@ impl Answer for Echo {
     }
 }
 
-/// A connection to a server, its progress, and whether it was ever parked.
-async fn connect() -> (TcpStream, Arc<Progress>) {
+/// A client's end, with TLS or without.
+trait Client: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Client for T {}
+
+/// TLS over both ends of a connection.
+async fn secured(client: TcpStream, server: TcpStream) -> (Box<dyn Client>, Wire) {
+    let own = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let accept = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    let connect = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("a.example").unwrap();
+    let connector = TlsConnector::from(Arc::new(connect));
+    let acceptor = TlsAcceptor::from(Arc::new(accept));
+    let (client, server) = tokio::join!(connector.connect(name, client), acceptor.accept(server));
+    let server = Wire::Tls(Box::new(server.unwrap()));
+    (Box::new(client.unwrap()), server)
+}
+
+/// A connection to a server, and its progress.
+async fn connect(tls: bool) -> (Box<dyn Client>, Arc<Progress>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let client = TcpStream::connect(address).await.unwrap();
@@ -47,7 +81,12 @@ async fn connect() -> (TcpStream, Arc<Progress>) {
         certificates: None,
         max_headers: 100,
     };
-    let wire = Wire::Plain(socket);
+    let (client, wire) = if tls {
+        secured(client, socket).await
+    } else {
+        let client: Box<dyn Client> = Box::new(client);
+        (client, Wire::Plain(socket))
+    };
     let stream = Stream::new(wire, Bytes::new(), Arc::clone(&progress), Seat::default());
     tokio::spawn(async move {
         poll_fn(|cx| {
@@ -89,7 +128,7 @@ fn requests(dice: &mut Dice, count: usize) -> (Vec<u8>, Vec<String>) {
     (wire, expected)
 }
 
-async fn read_reply(client: &mut TcpStream, expected: &str) {
+async fn read_reply(client: &mut dyn Client, expected: &str) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await.expect("no byte of a reply is lost"));
@@ -104,14 +143,13 @@ async fn read_reply(client: &mut TcpStream, expected: &str) {
 
 /// However the bytes of requests fall between moments at which the connection is asked to be
 /// parked, every request is answered, in order, and nobody is told to go.
-#[test]
-fn parking_loses_no_byte_and_closes_nothing() {
+fn check(tls: bool) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let parked = runtime.unwrap().block_on(async {
         let mut parked = 0;
-        for seed in 0..60 {
+        for seed in 0..40 {
             let mut dice = Dice(seed);
-            let (mut client, progress) = connect().await;
+            let (mut client, progress) = connect(tls).await;
             for _ in 0..20 {
                 let count = 1 + dice.below(3);
                 let (wire, expected) = requests(&mut dice, count);
@@ -119,6 +157,7 @@ fn parking_loses_no_byte_and_closes_nothing() {
                 while !rest.is_empty() {
                     let (now, later) = rest.split_at(1 + dice.below(rest.len().min(200)));
                     client.write_all(now).await.unwrap();
+                    client.flush().await.unwrap();
                     rest = later;
                     for _ in 0..dice.below(4) {
                         progress.ask_to_park();
@@ -126,7 +165,7 @@ fn parking_loses_no_byte_and_closes_nothing() {
                     }
                 }
                 for expected in &expected {
-                    read_reply(&mut client, expected).await;
+                    read_reply(&mut *client, expected).await;
                     progress.ask_to_park();
                     for _ in 0..dice.below(4) {
                         tokio::task::yield_now().await;
@@ -140,14 +179,24 @@ fn parking_loses_no_byte_and_closes_nothing() {
     assert!(parked > 100, "parked {parked} times");
 }
 
+#[test]
+fn parking_loses_no_byte_and_closes_nothing() {
+    check(false);
+}
+
+#[test]
+fn parking_loses_no_byte_of_tls_and_closes_nothing() {
+    check(true);
+}
+
 #[tokio::test]
 async fn a_parked_connection_notices_that_its_client_left() {
-    let (mut client, progress) = connect().await;
+    let (mut client, progress) = connect(false).await;
     client
         .write_all(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    read_reply(&mut client, "/a").await;
+    read_reply(&mut *client, "/a").await;
     while progress.phase() != Phase::Parked {
         progress.ask_to_park();
         tokio::task::yield_now().await;
