@@ -75,26 +75,18 @@ fn verified_by_another(criterion: &mut Criterion) {
 /// the revocation list.
 fn remembered(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("jwt remembered");
-    for algorithm in [Algorithm::EdDsa, Algorithm::Rs256] {
+    for (algorithm, count) in [(Algorithm::EdDsa, 10_000), (Algorithm::Rs256, 1)] {
         let mint = TokenMint::new(algorithm).expect("there is a key");
         let (verifier, _) = mint.verifier(ROOM).expect("the issuer is sound");
-        let tokens = (0..10_000).map(|number| mint.token(number).expect("it signs"));
-        let tokens: Vec<_> = tokens
-            .take(if algorithm == Algorithm::EdDsa {
-                10_000
-            } else {
-                1
-            })
-            .collect();
+        let tokens = (0..count).map(|number| mint.token(number).expect("it signs"));
+        let tokens: Vec<_> = tokens.collect();
         for token in &tokens {
             verifier.check(token).expect("the token is good");
         }
-        let one = tokens.first().expect("there is one");
-        group.bench_function(format!("{algorithm}, {} bytes", one.len()), |bencher| {
-            bencher.iter(|| verifier.check(black_box(one)));
-        });
+        let length = tokens.first().map_or(0, String::len);
         let mut turn = tokens.iter().cycle();
-        group.bench_function(format!("{algorithm}, one of {}", tokens.len()), |bencher| {
+        let name = format!("{algorithm}, {length} bytes, one of {count}");
+        group.bench_function(name, |bencher| {
             bencher.iter(|| verifier.check(black_box(turn.next()?)).ok());
         });
     }
