@@ -326,3 +326,53 @@ async fn a_changed_certificate_is_noticed_and_a_broken_one_keeps_the_old() {
     assert_eq!(fixture.watcher.reload_now().await.published, Some(2));
     assert_ne!(fixture.watcher.shared.seen.lock().await.tls, old);
 }
+
+#[tokio::test]
+async fn a_changed_key_of_ours_is_noticed() {
+    let key = || rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let main = format!(
+        "server: {{clientAuth: {{clientId: us, keyFile: keys/own.pem}}}}\n{}",
+        endpoint("one")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("keys")).unwrap();
+    write(&folder.path().join("keys/own.pem"), &key());
+    write(&folder.path().join("gateway.yaml"), &main);
+    let fixture = Fixture::over(folder);
+    let outcome = fixture
+        .after(|| write(&fixture.path("keys/own.pem"), &key()))
+        .await;
+    assert_eq!((outcome.published, outcome.report.errors()), (Some(2), 0));
+    write(&fixture.path("keys/own.pem"), "no key");
+    assert_eq!(fixture.watcher.reload_now().await.published, None);
+}
+
+#[tokio::test]
+async fn routes_are_published_with_their_plan() {
+    let text = |path: &str| {
+        format!(
+            "{}upstreams: {{up: {{targets: [{{url: 'http://127.0.0.1:1'}}]}}}}\nroutes: {{a: {{paths: [{path}], endpoint: one, upstream: up}}}}\n",
+            endpoint("one")
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    write(&file, &text("/old"));
+    let sources = Sources::file(&file).read_by(crate::Program::Gateway);
+    let loaded = load(&sources);
+    let stores = Stores::offline(&loaded, Arc::new(ManualClock::new())).unwrap();
+    let plan = PlanHandle::new(compile(&loaded, &stores).plan.unwrap());
+    let (sender, mut published) = mpsc::channel(1);
+    let route = move |plan: Arc<Plan>, routing: Routing| {
+        let routes = routing.table.routes().len();
+        sender.try_send((plan.generation(), routes)).unwrap();
+    };
+    let watcher = Watcher::routing(sources, loaded, stores, plan, route);
+    write(&file, &text("/new"));
+    watcher.reload_now().await;
+    assert_eq!(published.recv().await, Some((2, 1)));
+    // A route that nobody can place publishes nothing.
+    write(&file, &text("/new//"));
+    assert_eq!(watcher.reload_now().await.published, None);
+    assert!(published.try_recv().is_err());
+}

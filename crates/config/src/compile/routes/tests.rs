@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::fs;
 
 use http::{HeaderMap, Method};
@@ -338,7 +339,7 @@ fn routes(samples: &[Sample], broken: Option<(usize, Fault)>) -> Compiled {
     for (index, sample) in samples.iter().enumerate() {
         let fault = broken.filter(|(victim, _)| *victim == index);
         let route = sample.text(fault.map(|(_, fault)| fault));
-        text.push_str(&format!("  r{index}: {route}\n"));
+        writeln!(text, "  r{index}: {route}").unwrap();
         if let Some((_, Fault::Twice)) = fault {
             other = format!("routes: {{r{index}: {route}}}\n");
         }

@@ -152,3 +152,34 @@ fn a_dead_issuer_keeps_nobody_waiting() {
     );
     assert!(compiled.plan.is_some(), "{}", compiled.report.to_human());
 }
+
+#[test]
+fn whoever_is_asked_stays_the_same_until_our_key_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = (
+        folder.path().join("gateway.yaml"),
+        folder.path().join("own.pem"),
+    );
+    let text = "
+server: {clientAuth: {clientId: us, keyFile: own.pem}}
+introspection: {idp: {issuer: 'https://a.example/', audiences: [us]}}
+";
+    fs::write(&file, text).unwrap();
+    let rotate = || {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(&key, pair.serialize_pem()).unwrap();
+    };
+    rotate();
+    let first = load(&Sources::file(&file));
+    let stores = Stores::offline(&first, Arc::new(ManualClock::new())).unwrap();
+    let asked = || {
+        let loaded = load(&Sources::file(&file));
+        let (server, mut ledger) = (loaded.server().unwrap(), Ledger::default());
+        let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut ledger);
+        tokens.introspector("idp").unwrap()
+    };
+    let before = asked();
+    assert!(Arc::ptr_eq(&before, &asked()));
+    rotate();
+    assert!(!Arc::ptr_eq(&before, &asked()));
+}
