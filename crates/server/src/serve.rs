@@ -103,11 +103,12 @@ impl Server {
         let offered = offered.transpose()?;
         let connections = Connections::default();
         let workers = work(listeners, listen, (shutdown, &connections), answer)?;
-        if let Some(predecessor) = predecessor {
-            predecessor.relieve()?;
-        }
         if let Some((path, listeners)) = offered {
             handover::offer(path, listeners, shutdown)?;
+        }
+        // Last: whatever fails before leaves the running process at work.
+        if let Some(Err(error)) = predecessor.map(Predecessor::relieve) {
+            tracing::warn!(%error, "the process before is gone already");
         }
         Ok(Self {
             address,
