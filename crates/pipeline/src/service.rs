@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
-use std::net::SocketAddr;
 use ztag_admission::{Hop, Refused};
 use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
 use ztag_types::{ReasonCode, Reply};
@@ -47,7 +46,7 @@ impl DecisionService {
         exact: bool,
         mount: usize,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: &Peer,
     ) -> Reply {
         let plan = self.pipeline.plans().load();
         let code = match plan.select(name) {
@@ -72,7 +71,7 @@ impl DecisionService {
             generation: plan.generation(),
             headers: request.headers(),
             correlation: self.correlation.as_ref(),
-            peer,
+            peer: peer.address,
         })
     }
 
@@ -82,7 +81,7 @@ impl DecisionService {
         generation: u64,
         mount: usize,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: &Peer,
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let body = if endpoint.capture.reads_body() {
@@ -95,8 +94,8 @@ impl DecisionService {
             uri: parts.uri,
             headers: parts.headers,
             body: body.clone().unwrap_or_default(),
-            peer,
-            encrypted: false,
+            peer: peer.address,
+            encrypted: peer.is_encrypted(),
             certificate: None,
             mount,
             received: self.pipeline.clock().now(),
@@ -128,10 +127,7 @@ impl Answer for DecisionService {
                 endpoint,
                 mount,
                 exact,
-            } => {
-                self.decide(endpoint, exact, mount, request, peer.address)
-                    .await
-            }
+            } => self.decide(endpoint, exact, mount, request, &peer).await,
             Route::Health => plain(StatusCode::OK, "ok"),
             Route::Readiness => readiness(self.is_ready()),
             Route::Nothing => plain(StatusCode::NOT_FOUND, "not found"),
