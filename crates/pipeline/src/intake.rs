@@ -1,10 +1,12 @@
-//! Reading the request bodies that rules read.
+//! What a door takes in beside the head of a request: bodies that rules read, certificates.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use ztag_server::{Incoming, LimitsSpec};
+use ztag_server::{Incoming, LimitsSpec, Peer};
+use ztag_types::ClientCertificate;
 
 /// How much of a body is taken in, and how long that may take.
 #[derive(Clone, Copy, Debug)]
@@ -31,4 +33,12 @@ impl Intake {
             .ok()?;
         Some(collected.to_bytes())
     }
+}
+
+/// Who the other end of the connection is, by the certificate that it proved to hold; nobody, when
+/// it cannot be read. It is read once per connection.
+pub fn certificate_of(peer: &Peer) -> Option<Arc<ClientCertificate>> {
+    let session = peer.tls.as_ref()?;
+    let identity = session.identity(|der| ztag_token::certificate::read(der).ok());
+    identity.cloned()
 }

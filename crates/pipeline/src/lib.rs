@@ -22,7 +22,7 @@ pub use admin::{AdminService, DryRunError};
 pub use cache::{DecisionCache, Uncacheable};
 pub use decide::{Decided, Decision, Pipeline};
 pub use describe::{DescriptionError, RequestSpec};
-pub use intake::Intake;
+pub use intake::{Intake, certificate_of};
 pub use judge::{Judged, Permitted, PublicAccess, Request};
 pub use permit::Permit;
 pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};

@@ -8,7 +8,7 @@ use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
 use ztag_types::{ReasonCode, Reply};
 
 use crate::decide::Pipeline;
-use crate::intake::Intake;
+use crate::intake::{Intake, certificate_of};
 use crate::plan::{Endpoint, EndpointState, Selection};
 use crate::route::{Route, route};
 use crate::unjudged::Unjudged;
@@ -96,7 +96,7 @@ impl DecisionService {
             body: body.clone().unwrap_or_default(),
             peer: peer.address,
             encrypted: peer.is_encrypted(),
-            certificate: None,
+            certificate: certificate_of(peer),
             mount,
             received: self.pipeline.clock().now(),
         };

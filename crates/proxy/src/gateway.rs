@@ -7,10 +7,11 @@ use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use ztag_admission::{Hop, Refused, RouteTarget};
 use ztag_pipeline::{
-    Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged, respond,
+    Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
+    certificate_of, respond,
 };
 use ztag_server::{Answer, Incoming, Peer, Shutdown};
-use ztag_types::{ClientCertificate, ForwardReport, Reason, ReasonCode, Reply};
+use ztag_types::{ForwardReport, Reason, ReasonCode, Reply};
 
 use crate::body::Outgoing;
 use crate::edge::{Edge, EdgeHandle};
@@ -145,10 +146,7 @@ impl GatewayService {
             body: Bytes::new(),
             peer: peer.address,
             encrypted: peer.is_encrypted(),
-            certificate: peer
-                .tls
-                .as_ref()
-                .and_then(|session| session.identity(|der| identity(der)).cloned()),
+            certificate: certificate_of(peer),
             mount: 0,
             received: self.pipeline.clock().now(),
         }
@@ -205,10 +203,6 @@ fn ask<'e>(edge: &'e Edge, access: &'e Access) -> Option<Ask<'e>> {
             _ => None,
         },
     }
-}
-
-fn identity(der: &[u8]) -> Option<ClientCertificate> {
-    ztag_token::certificate::read(der).ok()
 }
 
 /// The body of a request as its client sends it.
