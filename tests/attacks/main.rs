@@ -3,11 +3,12 @@
 
 #![cfg(test)]
 
+mod caches;
 mod case;
 mod framing;
 mod tokens;
 
-use ztag_test_support::door::{Door, Observed, doors};
+use ztag_test_support::door::{Observed, doors};
 use ztag_test_support::{Failure, mismatches};
 
 use case::{Arrival, CaseRequest, Expect, cases, identity, policy};

@@ -217,12 +217,11 @@ fn attack_29_a_storm_of_unknown_keys_does_not_reach_the_issuer() -> Result<(), F
 }
 
 #[test]
-fn attack_33_secrets_that_can_be_guessed_are_refused_at_the_start() -> Result<(), Failure> {
+fn attack_33_secrets_that_can_be_guessed_are_refused_at_the_start() {
     for secret in ["", "secret", "changeme", "0123456789abcdef0123456789abcde"] {
         let keys = format!("{{}}, secret: {{algorithm: HS256, value: '{secret}'}}");
         assert!(doors(&policy(&keys)).is_err(), "`{secret}` signs tokens");
     }
-    Ok(())
 }
 
 /// Shows a forgery of each kind at every door, before and after a good token was accepted there.
@@ -257,10 +256,10 @@ fn try_all<T: std::fmt::Debug>(
 /// Why this is no refusal of a token.
 fn accepted(observed: &Observed, reason: Option<&str>) -> Option<String> {
     let refused = match (observed.status, reason) {
-        (Some(401), Some("token_refused" | "credentials_missing")) => true,
+        (Some(401), Some(reason)) => ["token_refused", "credentials_missing"].contains(&reason),
         (Some(400), reason) => reason.is_none_or(|reason| reason == "credentials_malformed"),
         // Larger than any token, and than any head.
-        (Some(431), None) => true,
+        (status, None) => status == Some(431),
         _ => false,
     };
     let arrived = observed.arrived.iter().flatten().count();

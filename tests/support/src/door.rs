@@ -41,7 +41,7 @@ pub struct Observed {
 }
 
 /// A way into the house.
-pub trait Door {
+pub trait Door: Send + Sync {
     /// The name of its program.
     fn name(&self) -> &'static str;
     /// The process behind it.
@@ -74,8 +74,9 @@ pub fn doors(policy: &str) -> Result<Vec<Box<dyn Door>>, Failure> {
 }
 
 /// A configuration on disk: a policy with listeners.
+#[derive(Debug)]
 struct Written {
-    folder: TempDir,
+    _folder: TempDir,
     config: PathBuf,
     port: u16,
 }
@@ -94,7 +95,7 @@ impl Written {
         );
         fs::write(&config, server + policy)?;
         Ok(Self {
-            folder,
+            _folder: folder,
             config,
             port,
         })

@@ -1,9 +1,10 @@
 //! forward-auth, asked as Traefik asks for its client.
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::{Connection, Failure, ForwardAuth, Process, Recorded, Request, send};
-use tempfile::TempDir;
 
 use super::{Door, Knock, Observed, Written, id};
 
@@ -11,7 +12,7 @@ use super::{Door, Knock, Observed, Written, id};
 #[derive(Debug)]
 pub struct Asked {
     server: ForwardAuth,
-    _folder: TempDir,
+    written: Written,
 }
 
 impl Asked {
@@ -23,10 +24,28 @@ impl Asked {
             (&*format!("{proxy}__DIALECT"), "traefik"),
             (&*format!("{proxy}__TRUSTEDPROXYIPS__0"), "127.0.0.1"),
         ];
-        let server = ForwardAuth::start(&written.config, written.port, &environment)?;
+        Self::start(written, &environment)
+    }
+
+    /// Starts it with `policy`; its clients ask `/api/auth` themselves, with nobody between.
+    pub fn directly(policy: &str) -> Result<Self, Failure> {
+        Self::start(Written::new(policy)?, &[])
+    }
+
+    /// The file of its configuration.
+    pub fn config(&self) -> &Path {
+        &self.written.config
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    fn start(written: Written, environment: &[(&str, &str)]) -> Result<Self, Failure> {
         Ok(Self {
-            server,
-            _folder: written.folder,
+            server: ForwardAuth::start(&written.config, written.port, environment)?,
+            written,
         })
     }
 }

@@ -1,9 +1,10 @@
 //! The gateway, with a recording upstream behind it.
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::{Connection, Failure, Gateway, MockServer, Process, Recorded, Request, send};
-use tempfile::TempDir;
 
 use super::{Door, Knock, Observed, Written, id};
 
@@ -12,7 +13,7 @@ use super::{Door, Knock, Observed, Written, id};
 pub struct Front {
     server: Gateway,
     upstream: MockServer,
-    _folder: TempDir,
+    written: Written,
 }
 
 impl Front {
@@ -29,8 +30,18 @@ impl Front {
         Ok(Self {
             server,
             upstream,
-            _folder: written.folder,
+            written,
         })
+    }
+
+    /// The file of its configuration.
+    pub fn config(&self) -> &Path {
+        &self.written.config
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
     }
 }
 
