@@ -9,7 +9,7 @@ use crate::check::{Session, too_complex};
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, NodeId, PlanId, RelationId, TypeId};
 use crate::index::{Found, Row};
-use crate::model::{Admitted, Barrier, ModelId, SubjectKind};
+use crate::model::{Admitted, ModelId, Operands, SubjectKind};
 use crate::names::WILDCARD;
 use crate::store::{Asked, Call, Store, Subject};
 use crate::tuple::{Fields, Tuple};
@@ -254,8 +254,8 @@ impl Walk<'_> {
         }
         for barrier in &plan.barriers {
             self.has_barrier = true;
-            match asked.model.barrier(*barrier) {
-                Barrier::All(operands) => {
+            match &asked.model.barrier(*barrier).operands {
+                Operands::All(operands) => {
                     for operand in operands {
                         self.push(
                             Step {
@@ -266,7 +266,7 @@ impl Walk<'_> {
                         );
                     }
                 }
-                Barrier::Without([base, subtract]) => {
+                Operands::Without([base, subtract]) => {
                     self.push(
                         Step {
                             plan: *base,

@@ -106,6 +106,8 @@ pub(crate) enum Rewrite {
 /// The same relation, or another, of the objects that a tupleset leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Parents {
+    /// The relation that this is part of.
+    pub(crate) owner: NodeId,
     /// The relation to follow.
     pub(crate) tupleset: NodeId,
     /// The relation there, by the type found. Types without it lead nowhere.
@@ -157,9 +159,17 @@ pub(crate) struct Plan {
     pub(crate) reach: Bits,
 }
 
-/// What is not a union: all operands, or the first without the second.
+/// What is not a union.
 #[derive(Debug)]
-pub(crate) enum Barrier {
+pub(crate) struct Barrier {
+    /// The relation that this is part of.
+    pub(crate) owner: NodeId,
+    pub(crate) operands: Operands,
+}
+
+/// All of these, or the first without the second.
+#[derive(Debug)]
+pub(crate) enum Operands {
     All(Box<[PlanId]>),
     Without([PlanId; 2]),
 }
@@ -269,6 +279,11 @@ impl Model {
     /// Whether users of this kind can be in what the plan finds.
     pub(crate) fn reaches(&self, plan: PlanId, bit: usize) -> bool {
         self.plan(plan).reach.has(bit)
+    }
+
+    /// Whether the plan is that of a relation, not of an operand.
+    pub(crate) fn is_whole(&self, plan: PlanId) -> bool {
+        plan.index() < self.nodes.len()
     }
 }
 

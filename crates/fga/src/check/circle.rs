@@ -55,11 +55,14 @@ impl Session<'_> {
         let row = self.asked.by_object(object);
         let mut next = Vec::new();
         let mut add = |entity, target: Option<PlanId>| {
-            let is_reachable =
-                |target: &PlanId| self.bit.is_some_and(|bit| model.reaches(*target, bit));
+            let is_reachable = |target: &PlanId| self.can_reach(*target);
             next.extend(target.filter(is_reachable).map(|target| (entity, target)));
         };
-        for node in plan.directs.iter().map(|id| model.node(*id)) {
+        let directs = plan
+            .directs
+            .iter()
+            .filter(|node| self.can_reach(node.plan()));
+        for node in directs.map(|id| model.node(*id)) {
             for userset in &node.direct.usersets {
                 for found in row.range(node.relation, *userset) {
                     let far = found.edge.far();
@@ -73,7 +76,11 @@ impl Session<'_> {
                 }
             }
         }
-        for parents in &plan.parents {
+        for parents in plan
+            .parents
+            .iter()
+            .filter(|parents| self.can_reach(parents.owner.plan()))
+        {
             let tupleset = model.node(parents.tupleset);
             for found in row.range(tupleset.relation, RelationId::NONE) {
                 let far = found.edge.far();

@@ -120,10 +120,8 @@ impl<'a> Session<'a> {
     }
 
     fn run(&mut self, search: &mut Search, first: Step, ask_circular: bool) -> Flow {
-        let is_unreachable = self
-            .bit
-            .is_none_or(|bit| !self.model().reaches(first.plan, bit));
-        if is_unreachable {
+        // An operand has no say of its own: conditions in it count even where nobody is found.
+        if self.model().is_whole(first.plan) && !self.can_reach(first.plan) {
             return Flow::Continue(());
         }
         search.deepest = first.depth;
@@ -199,9 +197,11 @@ impl<'a> Session<'a> {
             return Flow::Continue(());
         }
         self.budget -= 1;
-        search
-            .barriers
-            .extend(plan.barriers.iter().map(|barrier| (*barrier, number)));
+        for barrier in &plan.barriers {
+            if self.can_reach(self.model().barrier(*barrier).owner.plan()) {
+                search.barriers.push((*barrier, number));
+            }
+        }
         let row = self.asked.by_object(step.object);
         for node in &plan.directs {
             self.usersets(search, *node, row, (step, number), ask)?;
@@ -220,6 +220,9 @@ impl<'a> Session<'a> {
         (step, number): (Step, u32),
         ask: bool,
     ) -> Flow {
+        if !self.can_reach(node.plan()) {
+            return Flow::Continue(());
+        }
         let node = self.model().node(node);
         for userset in &node.direct.usersets {
             for found in row.range(node.relation, *userset) {
@@ -248,6 +251,9 @@ impl<'a> Session<'a> {
         (step, number): (Step, u32),
         ask: bool,
     ) -> Flow {
+        if !self.can_reach(parents.owner.plan()) {
+            return Flow::Continue(());
+        }
         let tupleset = self.model().node(parents.tupleset);
         for found in row.range(tupleset.relation, RelationId::NONE) {
             let far = found.edge.far();
@@ -280,7 +286,7 @@ impl<'a> Session<'a> {
             search.fault.get_or_insert_with(|| Box::new(too_complex()));
             return Flow::Continue(());
         }
-        if self.bit.is_none_or(|bit| !self.model().reaches(plan, bit)) {
+        if !self.can_reach(plan) {
             return Flow::Continue(());
         }
         let next = Step {

@@ -8,7 +8,7 @@ use crate::check::verdict::{Answer, Verdict};
 use crate::error::Error;
 use crate::ids::{BarrierId, EntityId, NodeId, PlanId, RelationId};
 use crate::index::{Found, Row};
-use crate::model::{Admitted, Barrier, Model, SubjectKind};
+use crate::model::{Admitted, Model, Operands, SubjectKind};
 use crate::store::{Asked, Subject};
 
 /// Barriers open at once at the most: evaluation recurses once for each.
@@ -77,6 +77,12 @@ impl<'a> Session<'a> {
         self.asked.limits().resolution_depth
     }
 
+    /// Whether the types allow the user to be found in a relation at all.
+    #[inline]
+    pub(super) fn can_reach(&self, plan: PlanId) -> bool {
+        self.bit.is_some_and(|bit| self.model().reaches(plan, bit))
+    }
+
     /// Whether the user is a userset of `object` itself, of one of the relations of the plan.
     pub(super) fn is_itself(&self, object: EntityId, plan: PlanId) -> bool {
         matches!(self.subject.kind, SubjectKind::Userset(_))
@@ -109,9 +115,9 @@ impl<'a> Session<'a> {
         }
         let own = self.open.len();
         self.open.push(key);
-        let mut verdict = match self.model().barrier(id) {
-            Barrier::All(operands) => self.all(object, operands, depth, ask_circular),
-            Barrier::Without(pair) => self.without(object, *pair, depth, ask_circular),
+        let mut verdict = match &self.model().barrier(id).operands {
+            Operands::All(operands) => self.all(object, operands, depth, ask_circular),
+            Operands::Without(pair) => self.without(object, *pair, depth, ask_circular),
         };
         self.open.pop();
         // What rested on this barrier alone is settled now.

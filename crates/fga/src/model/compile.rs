@@ -115,7 +115,7 @@ impl Compiler<'_> {
             direct: self
                 .direct(self.kind.restrictions(name))
                 .ok_or_else(broken)?,
-            rewrite: self.rewrite(rewrite).ok_or_else(broken)?,
+            rewrite: self.rewrite(name, rewrite).ok_or_else(broken)?,
         })
     }
 
@@ -124,26 +124,29 @@ impl Compiler<'_> {
     }
 
     /// `None` where a name leads nowhere, which the rules have ruled out.
-    fn rewrite(&self, spec: &RewriteSpec) -> Option<Rewrite> {
+    fn rewrite(&self, name: &str, spec: &RewriteSpec) -> Option<Rewrite> {
         let all = |parts: &[RewriteSpec]| -> Option<Box<[Rewrite]>> {
-            parts.iter().map(|part| self.rewrite(part)).collect()
+            parts.iter().map(|part| self.rewrite(name, part)).collect()
         };
         Some(match spec {
             RewriteSpec::This => Rewrite::This,
-            RewriteSpec::Computed(name) => Rewrite::Computed(self.find(&self.kind.name, name)?),
+            RewriteSpec::Computed(of) => Rewrite::Computed(self.find(&self.kind.name, of)?),
             RewriteSpec::TupleToUserset { tupleset, computed } => {
-                Rewrite::Parents(self.parents(tupleset, computed)?)
+                Rewrite::Parents(self.parents(name, tupleset, computed)?)
             }
             RewriteSpec::Union(parts) => Rewrite::Union(all(parts)?),
             RewriteSpec::Intersection(parts) => Rewrite::Intersection(all(parts)?),
             RewriteSpec::Difference(pair) => {
                 let [base, subtract] = &**pair;
-                Rewrite::Difference(Box::new([self.rewrite(base)?, self.rewrite(subtract)?]))
+                Rewrite::Difference(Box::new([
+                    self.rewrite(name, base)?,
+                    self.rewrite(name, subtract)?,
+                ]))
             }
         })
     }
 
-    fn parents(&self, tupleset: &str, computed: &str) -> Option<Parents> {
+    fn parents(&self, owner: &str, tupleset: &str, computed: &str) -> Option<Parents> {
         let types = self.kind.restrictions(tupleset).iter();
         let mut targets: Vec<_> = types
             .filter_map(|restriction| {
@@ -154,6 +157,7 @@ impl Compiler<'_> {
         targets.sort_unstable();
         targets.dedup();
         Some(Parents {
+            owner: self.find(&self.kind.name, owner)?,
             tupleset: self.find(&self.kind.name, tupleset)?,
             targets: targets.into(),
             computed: computed.into(),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorCode};
 use crate::ids::{BarrierId, NodeId, PlanId};
-use crate::model::{Barrier, Node, Plan, Rewrite};
+use crate::model::{Barrier, Node, Operands, Plan, Rewrite};
 
 /// Parts of all plans together at the most.
 const MAX_PARTS: usize = 500_000;
@@ -151,11 +151,19 @@ impl<'a> Planner<'a> {
         if let Rewrite::Difference(pair) = rewrite {
             let [base, subtract] = &**pair;
             let base = self.operand(node, base)?;
-            return Ok(Barrier::Without([base, self.operand(node, subtract)?]));
+            let operands = Operands::Without([base, self.operand(node, subtract)?]);
+            return Ok(Barrier {
+                owner: node,
+                operands,
+            });
         }
         let operands = rewrite.children().iter();
         let operands = operands.map(|operand| self.operand(node, operand));
-        operands.collect::<Result<_, _>>().map(Barrier::All)
+        let operands = operands.collect::<Result<_, _>>().map(Operands::All)?;
+        Ok(Barrier {
+            owner: node,
+            operands,
+        })
     }
 
     fn operand(&mut self, node: NodeId, rewrite: &'a Rewrite) -> Result<PlanId, Error> {
@@ -203,9 +211,9 @@ impl<'a> Planner<'a> {
 
 impl Barrier {
     pub(crate) fn operands(&self) -> &[PlanId] {
-        match self {
-            Self::All(operands) => operands,
-            Self::Without(pair) => pair,
+        match &self.operands {
+            Operands::All(operands) => operands,
+            Operands::Without(pair) => pair,
         }
     }
 }

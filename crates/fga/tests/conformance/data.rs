@@ -26,7 +26,11 @@ pub(crate) fn text(path: &Path) -> String {
 
 /// A YAML file.
 pub(crate) fn yaml<T: DeserializeOwned>(path: &Path) -> T {
-    let options = serde_saphyr::options! { budget: None };
+    // JSON has no number for what is beyond the range of floats.
+    let options = serde_saphyr::options! {
+        budget: None,
+        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
+    };
     serde_saphyr::from_str_with_options(&text(path), options)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,0 +1,8 @@
+//! The engine against a naive oracle, over random models, tuples and questions.
+//!
+//! `ZTAG_FGA_CHECKS` says how many questions are asked; a few thousand where it is not set.
+#![cfg(test)]
+
+mod compare;
+mod naive;
+mod random;
