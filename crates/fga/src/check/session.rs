@@ -79,12 +79,12 @@ impl<'a> Session<'a> {
 
     /// Whether the types allow the user to be found in a relation at all.
     #[inline]
-    pub(super) fn can_reach(&self, plan: PlanId) -> bool {
+    pub(crate) fn can_reach(&self, plan: PlanId) -> bool {
         self.bit.is_some_and(|bit| self.model().reaches(plan, bit))
     }
 
     /// Whether the user is a userset of `object` itself, of one of the relations of the plan.
-    pub(super) fn is_itself(&self, object: EntityId, plan: PlanId) -> bool {
+    pub(crate) fn is_itself(&self, object: EntityId, plan: PlanId) -> bool {
         matches!(self.subject.kind, SubjectKind::Userset(_))
             && self.subject.entity == object
             && self

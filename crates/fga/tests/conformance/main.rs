@@ -4,4 +4,5 @@
 
 mod data;
 mod language;
+mod samples;
 mod suites;

@@ -1,0 +1,176 @@
+//! Sample stores, as people write them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ztag_fga::dsl::{self, ModFile, ModuleFile};
+use ztag_fga::spec::ModelSpec;
+use ztag_fga::store_file::{StoreFile, StoreTest};
+use ztag_fga::{
+    CheckRequest, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Store, Tuple,
+    UserFilter, WriteRequest,
+};
+
+use crate::data;
+
+fn store_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in data::entries(folder) {
+        if path.is_dir() {
+            store_files(&path, found);
+        } else if path.to_str().unwrap().ends_with(".fga.yaml") {
+            found.push(path);
+        }
+    }
+}
+
+fn model(path: &Path, file: &StoreFile) -> ModelSpec {
+    if let Some(text) = &file.model {
+        return dsl::parse(text).unwrap_or_else(|found| panic!("{}: {found:?}", path.display()));
+    }
+    let folder = path.parent().unwrap();
+    let model = folder.join(file.model_file.as_ref().unwrap());
+    let text = data::text(&model);
+    if model
+        .extension()
+        .is_some_and(|extension| extension == "fga")
+    {
+        return dsl::parse(&text).unwrap();
+    }
+    let list = ModFile::parse(&text).unwrap();
+    let files = list.contents.into_iter().map(|item| ModuleFile {
+        contents: data::text(&model.parent().unwrap().join(&item.value)),
+        name: item.value,
+    });
+    let files: Vec<_> = files.collect();
+    dsl::combine(&files, "1.2").unwrap_or_else(|found| panic!("{}: {found:?}", path.display()))
+}
+
+fn write(store: &Store, path: &Path, tuples: &[Tuple], files: &[&String]) {
+    let mut all = tuples.to_vec();
+    for file in files {
+        all.extend(data::yaml::<Vec<Tuple>>(&path.parent().unwrap().join(file)));
+    }
+    for tuples in all.chunks(100) {
+        let mut request = WriteRequest::writes(tuples.to_vec());
+        request.on_duplicate = ztag_fga::OnDuplicate::Ignore;
+        store
+            .write(&request)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+/// Runs one test; returns how many assertions it held.
+fn run(store: &Store, path: &Path, test: &StoreTest) -> usize {
+    let mut count = 0;
+    for case in &test.check {
+        for (user, object) in case
+            .all_users()
+            .flat_map(|user| case.all_objects().map(move |object| (user, object)))
+        {
+            for (relation, expected) in &case.assertions {
+                let request = CheckRequest {
+                    context: case.context.clone(),
+                    ..CheckRequest::new(user, relation, object)
+                };
+                let what = format!("{}: {object}#{relation}@{user}", path.display());
+                assert_eq!(store.check(&request), Ok(*expected), "{what}");
+                let explained = store.explain(&request).unwrap();
+                assert_eq!(
+                    explained.part.holds,
+                    Some(*expected),
+                    "{what}: {explained:#?}"
+                );
+                count += 1;
+            }
+        }
+    }
+    for case in &test.list_objects {
+        for (relation, expected) in &case.assertions {
+            let request = ListObjectsRequest {
+                type_name: case.type_name.clone(),
+                relation: relation.clone(),
+                user: case.user.clone(),
+                context: case.context.clone(),
+                ..ListObjectsRequest::default()
+            };
+            let listed: BTreeSet<_> = store
+                .list_objects(&request)
+                .unwrap()
+                .objects
+                .into_iter()
+                .collect();
+            assert_eq!(
+                listed,
+                expected.iter().cloned().collect(),
+                "{}: {request:?}",
+                path.display()
+            );
+            count += 1;
+        }
+    }
+    for case in &test.list_users {
+        for (relation, expected) in &case.assertions {
+            let request = ListUsersRequest {
+                object: case.object.clone(),
+                relation: relation.clone(),
+                filter: UserFilter {
+                    type_name: case.user_filter[0].type_name.clone(),
+                    relation: case.user_filter[0].relation.clone(),
+                },
+                context: case.context.clone(),
+                ..ListUsersRequest::default()
+            };
+            let listed = store.list_users(&request).unwrap();
+            let listed: BTreeSet<_> = listed.iter().map(ListedUser::to_user).collect();
+            assert_eq!(
+                listed,
+                expected.users.iter().cloned().collect(),
+                "{}: {request:?}",
+                path.display()
+            );
+            count += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn sample_stores() {
+    let Some(folder) = data::folder("sample-stores") else {
+        return;
+    };
+    let mut paths = Vec::new();
+    store_files(&folder, &mut paths);
+    let mut count = 0;
+    for path in paths {
+        let file: StoreFile = data::yaml(&path);
+        file.validate().unwrap();
+        let model = model(&path, &file);
+        for test in &file.tests {
+            let store = Store::new(Limits::default());
+            store
+                .write_model(model.clone())
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let files: Vec<_> = file.tuple_file.iter().chain(&file.tuple_files).collect();
+            write(&store, &path, &file.tuples, &files);
+            let own: Vec<_> = test.tuple_file.iter().collect();
+            write(&store, &path, &test.tuples, &own);
+            count += run(&store, &path, test);
+        }
+    }
+    assert!(count > 200, "{count}");
+}
+
+#[test]
+fn store_files_with_mistakes_are_refused() {
+    let Some(folder) = data::folder("language/stores") else {
+        return;
+    };
+    for case in data::entries(&folder) {
+        let text = data::text(&case.join("store.fga.yaml"));
+        let file = serde_saphyr::from_str::<StoreFile>(&text).map_err(|error| error.to_string());
+        let valid = file.and_then(|file| file.validate().map_err(str::to_owned));
+        let expected = !case.join("expected_errors.json").exists();
+        assert_eq!(valid.is_ok(), expected, "{}: {valid:?}", case.display());
+    }
+}
