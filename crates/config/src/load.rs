@@ -151,7 +151,8 @@ impl<'s> Loading<'s> {
         let (main, mut root) = self.main_document();
         if self.sources.program == Program::Gateway {
             let environment = &self.sources.environment;
-            self.short = Short::read(environment, &mut self.archive, &mut self.notes);
+            let documents = self.sources.file.is_some();
+            self.short = Short::read(environment, documents, &mut self.archive, &mut self.notes);
         }
         environment::unclaimed(&self.sources.environment, &mut self.notes);
         self.overlay(&mut root, &["server"]);

@@ -50,14 +50,17 @@ pub(crate) struct Short<'e> {
 }
 
 impl<'e> Short<'e> {
-    /// Reads them; empty ones count as not set. What cannot be is noted.
+    /// Reads them; empty ones count as not set. What cannot be is noted. `documents` tells whether
+    /// there is anything else to read, which may define routes.
     pub(crate) fn read(
         environment: &'e BTreeMap<String, String>,
+        documents: bool,
         archive: &mut Archive,
         notes: &mut Vec<Note>,
     ) -> Self {
         let mut reading = Reading {
             environment,
+            documents,
             archive,
             notes,
             short: Self::default(),
@@ -91,6 +94,7 @@ impl<'e> Short<'e> {
 
 struct Reading<'e, 'l> {
     environment: &'e BTreeMap<String, String>,
+    documents: bool,
     archive: &'l mut Archive,
     notes: &'l mut Vec<Note>,
     short: Short<'e>,
@@ -208,9 +212,25 @@ impl<'e> Reading<'e, '_> {
         self.define("routes", DEFAULT, upstream, definition);
     }
 
+    /// Whether anything can be forwarded; if not, there is nothing to protect either.
+    fn forwards(&self) -> bool {
+        const ROUTING: [&str; 4] = [
+            "ZTAG_UPSTREAM",
+            "ZTAG_ROUTES__",
+            "ZTAG_SERVER__RULES__",
+            "ZTAG_ENDPOINTS__",
+        ];
+        let routing = |name: &String| {
+            let name = name.to_ascii_uppercase();
+            ROUTING.iter().any(|prefix| name.starts_with(prefix))
+        };
+        self.documents || self.environment.keys().any(routing)
+    }
+
     /// What no part of this program serves. A protection that is asked for and not there is an
-    /// error: nobody shall believe to be protected.
+    /// error where requests are forwarded: nobody shall believe to be protected.
     fn unserved(&mut self) {
+        let forwards = self.forwards();
         for (name, what) in [
             ("CONTENT_FILTERING", "content filtering"),
             ("PROMPT_INJECTION_DETECTION", "prompt injection detection"),
@@ -230,7 +250,12 @@ impl<'e> Reading<'e, '_> {
                     "remove `{}`, and protect yourself by other means",
                     given.name
                 );
-                let found = Diagnostic::error(Code::InvalidValue, &ConfigPath::root(), message);
+                let path = ConfigPath::root();
+                let found = if forwards {
+                    Diagnostic::error(Code::InvalidValue, &path, message)
+                } else {
+                    Diagnostic::warning(Code::InvalidValue, &path, message)
+                };
                 self.note(given, found.hint(hint));
             }
         }

@@ -139,7 +139,8 @@ fn a_protection_that_is_not_there_is_not_promised() {
         ("ZTAG_PROMPT_INJECTION_DETECTION", "1", "0"),
         ("ZTAG_RATE_LIMIT_PER_MINUTE", "100", "0"),
     ] {
-        let (_, report) = alone(&[(name, on)]);
+        let upstream = ("ZTAG_UPSTREAM", "http://127.0.0.1:3000");
+        let (_, report) = alone(&[(name, on), DOMAIN, ("ZTAG_CLIENT_ID", "c"), upstream]);
         let expected = [(Severity::Error, Code::InvalidValue, Some(name))];
         assert_eq!(found(&report), expected, "{name}");
         let text = report.to_human();
@@ -148,6 +149,19 @@ fn a_protection_that_is_not_there_is_not_promised() {
         for off in [off, "", " "] {
             assert!(alone(&[(name, off)]).1.is_empty(), "{name}={off}");
         }
+    }
+}
+
+#[test]
+fn where_nothing_is_forwarded_a_missing_protection_is_a_warning() {
+    for (name, on) in [
+        ("ZTAG_CONTENT_FILTERING", "true"),
+        ("ZTAG_PROMPT_INJECTION_DETECTION", "true"),
+        ("ZTAG_RATE_LIMIT_PER_MINUTE", "1000"),
+    ] {
+        let (_, report) = alone(&[(name, on)]);
+        let expected = [(Severity::Warning, Code::InvalidValue, Some(name))];
+        assert_eq!(found(&report), expected, "{name}");
     }
 }
 
