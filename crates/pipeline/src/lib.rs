@@ -26,5 +26,5 @@ pub use intake::{Intake, certificate_of};
 pub use judge::{Judged, Permitted, PublicAccess, Request};
 pub use permit::Permit;
 pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};
-pub use service::{DecisionService, respond};
+pub use service::{DecisionService, plain, readiness, respond};
 pub use unjudged::Unjudged;

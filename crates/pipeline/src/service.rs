@@ -137,7 +137,7 @@ impl Answer for DecisionService {
 }
 
 /// The answer to whether traffic is welcome.
-pub(crate) fn readiness(ready: bool) -> Reply {
+pub fn readiness(ready: bool) -> Reply {
     if ready {
         plain(StatusCode::OK, "ready")
     } else {
@@ -146,7 +146,7 @@ pub(crate) fn readiness(ready: bool) -> Reply {
 }
 
 /// A short answer in plain text.
-pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
+pub fn plain(status: StatusCode, text: &'static str) -> Reply {
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     Reply {
         status,

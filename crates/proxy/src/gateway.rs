@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use ztag_admission::{Hop, Refused, RouteTarget};
@@ -18,7 +18,8 @@ use crate::edge::{Edge, EdgeHandle};
 use crate::forward::{ClientUpgrade, Failed, ReplyBody, forward};
 use crate::route::{Access, Found, Route};
 
-/// Answers every request by the route that fits it best, and by nothing else.
+/// Answers every request by the route that fits it best, and by nothing else; `/health`, `/healthz`
+/// and `/readyz` itself, where no route serves them.
 #[derive(Clone, Debug)]
 pub struct GatewayService {
     pipeline: Pipeline,
@@ -75,13 +76,29 @@ impl GatewayService {
                     ReasonCode::RouteMethod.into()
                 }
                 Found::Ambiguous => ReasonCode::RequestAmbiguous.into(),
-                Found::Unknown => ReasonCode::RouteUnknown.into(),
+                Found::Unknown => match self.liveness(&target.path, method) {
+                    Some(reply) => return Err(reply),
+                    None => ReasonCode::RouteUnknown.into(),
+                },
             },
         };
         let mut reply = self.turn_away(edge, reason, request, peer);
         let allow = allow.map(|methods| (http::header::ALLOW, methods));
         reply.headers.extend(allow);
         Err(reply)
+    }
+
+    /// The answer about the gateway itself, where no route serves the path.
+    fn liveness(&self, path: &str, method: &Method) -> Option<Reply> {
+        let asks = matches!(*method, Method::GET | Method::HEAD);
+        match path {
+            "/health" | "/healthz" if asks => Some(plain(StatusCode::OK, "ok")),
+            "/readyz" if asks => {
+                let accepted = self.pipeline.plans().last_report().published;
+                Some(readiness(accepted && !self.shutdown.is_begun()))
+            }
+            _ => None,
+        }
     }
 
     fn turn_away<B>(&self, edge: &Edge, why: Reason, request: &Request<B>, peer: &Peer) -> Reply {
