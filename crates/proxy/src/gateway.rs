@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use ztag_admission::{Hop, Refused, RouteTarget};
 use ztag_pipeline::{
     Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
-    certificate_of, respond,
+    certificate_of, plain, readiness, respond,
 };
 use ztag_server::{Answer, Incoming, Peer, Shutdown};
 use ztag_types::{ForwardReport, Reason, ReasonCode, Reply};
