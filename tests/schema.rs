@@ -12,6 +12,9 @@ use ztag_config::{Finding, Report, Sources, Stores, compile, load};
 use ztag_test_support::{Failure, from_yaml, workspace};
 use ztag_types::{Code, SystemClock};
 
+/// How examples call their main documents.
+const MAIN: [&str; 3] = ["config.yaml", "forward-auth.yaml", "gateway.yaml"];
+
 /// Marks a fixture that the schema must refuse, too.
 const REFUSED: &str = "; refused by the schema";
 
@@ -29,7 +32,7 @@ fn the_schema_accepts_every_example() -> Result<(), Failure> {
         }
         let document = parsed(&path)?;
         let name = path.display();
-        let is_main = path.file_name().is_some_and(|name| name == "config.yaml");
+        let is_main = MAIN.iter().any(|name| path.ends_with(name));
         let validator = if is_main { &whole } else { &rules };
         let errors = validator.iter_errors(&document);
         deviations
@@ -158,12 +161,12 @@ fn documents(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// Examples keep ours in `config.yaml`, `rules.yaml` and a folder `rules`; beside them stand
+/// Examples keep ours in main documents, `rules.yaml` and a folder `rules`; beside them stand
 /// files of proxies and `cases.yaml`.
 fn is_configuration(path: &Path) -> bool {
     let named = |name: &str| path.file_name().is_some_and(|own| own == name);
     let inside = |name: &str| path.components().any(|part| part.as_os_str() == name);
-    named("config.yaml")
+    MAIN.iter().any(|name| named(name))
         || named("rules.yaml")
         || inside("broken")
         || inside("rules") && path.is_file()

@@ -23,7 +23,7 @@ impl ForwardAuth {
         let (process, address) = start(
             "forward-auth",
             forward_auth_binary()?,
-            config,
+            Some(config),
             port,
             environment,
         )?;
@@ -38,18 +38,21 @@ pub fn forward_auth_binary() -> Result<PathBuf, Failure> {
     program("forward-auth", "ZTAG_FORWARD_AUTH")
 }
 
-/// Starts a program that serves `config` on `port`, and waits until it accepts connections.
+/// Starts a program that serves `config`, or else what `environment` says, on `port`, and waits
+/// until it accepts connections.
 pub(crate) fn start(
     name: &str,
     program: PathBuf,
-    config: &Path,
+    config: Option<&Path>,
     port: u16,
     environment: &[(&str, &str)],
 ) -> Result<(Process, SocketAddr), Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut command = Command::new(program);
-    command.arg("--config").arg(config);
-    if let Some(folder) = config.parent() {
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    if let Some(folder) = config.and_then(Path::parent) {
         command.current_dir(folder);
     }
     command.envs(environment.iter().copied());

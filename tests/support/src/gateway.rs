@@ -20,6 +20,15 @@ impl Gateway {
     /// Starts it with `config`, which listens on `port`, and waits until it accepts connections.
     /// `environment` overrides the file.
     pub fn start(config: &Path, port: u16, environment: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_with(Some(config), port, environment)
+    }
+
+    /// The same; without `config` the environment says everything.
+    pub fn start_with(
+        config: Option<&Path>,
+        port: u16,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let (process, address) = start("gateway", gateway_binary()?, config, port, environment)?;
         Ok(Self { process, address })
     }

@@ -1,17 +1,13 @@
-//! Every example does what its `cases.yaml` says, run by the real program against a backend that
-//! records what it is asked.
+//! Examples of forward-auth: requests as Traefik tells about them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde::Deserialize;
 use tempfile::TempDir;
 use ztag_test_support::{
     ExpectedHeaders, Failure, ForwardAuth, MockServer, Ports, Recorded, Redis, Request, Response,
-    Route, copy_rendered, forward_auth_binary, free_port, from_yaml, mismatches, scripted, send,
-    workspace,
+    Route, copy_rendered, free_port, from_yaml, mismatches, scripted, send,
 };
 
 /// The ports that the examples are written with.
@@ -23,16 +19,16 @@ const REDIS: u16 = 6379;
 /// `cases.yaml`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Script {
+pub(crate) struct Script {
     /// Environment of `forward-auth`.
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// Whether a Redis runs.
     #[serde(default)]
     redis: bool,
     /// Whether `forward-auth check` finds something to say.
     #[serde(default)]
-    diagnostics: bool,
+    pub(crate) diagnostics: bool,
     /// What the backend answers.
     #[serde(default)]
     backend: Vec<Route>,
@@ -90,49 +86,18 @@ struct ExpectedCall {
     body: Option<String>,
 }
 
-#[test]
-fn every_example_answers_its_requests() -> Result<(), Failure> {
+/// Starts an example and plays its requests; what differs from what it says.
+pub(crate) fn play(folder: &Path) -> Result<Vec<String>, Failure> {
+    let name = folder.display().to_string();
+    let cases: Script = from_yaml(&folder.join("cases.yaml"))?;
+    let mut stage = Stage::set(folder, &cases).map_err(|failure| failure.during(&name))?;
     let mut deviations = Vec::new();
-    for folder in folders("cases.yaml")? {
-        let name = folder.display().to_string();
-        let cases: Script = from_yaml(&folder.join("cases.yaml"))?;
-        let mut stage = Stage::set(&folder, &cases).map_err(|failure| failure.during(&name))?;
-        for case in &cases.cases {
-            let found = stage.play(case).map_err(|failure| failure.during(&name))?;
-            deviations.extend(
-                found
-                    .iter()
-                    .map(|what| format!("{name}: {}: {what}", case.name)),
-            );
-        }
+    for case in &cases.cases {
+        let found = stage.play(case).map_err(|failure| failure.during(&name))?;
+        let found = found.iter();
+        deviations.extend(found.map(|what| format!("{name}: {}: {what}", case.name)));
     }
-    report(&deviations)
-}
-
-#[test]
-fn every_example_is_checked_without_a_word() -> Result<(), Failure> {
-    let mut deviations = Vec::new();
-    for folder in folders("config.yaml")? {
-        let cases = folder.join("cases.yaml");
-        let cases: Option<Script> = cases.exists().then(|| from_yaml(&cases)).transpose()?;
-        let environment = cases.iter().flat_map(|cases| &cases.environment);
-        let output = Command::new(forward_auth_binary()?)
-            .args(["check", "--format", "json", "--config"])
-            .arg(folder.join("config.yaml"))
-            .envs(environment)
-            .output()?;
-        let silent = output.status.success() && output.stdout.trim_ascii() == b"[]";
-        if silent == cases.as_ref().is_some_and(|cases| cases.diagnostics) {
-            deviations.push(format!(
-                "{}: {}\n{}{}",
-                folder.display(),
-                output.status,
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr),
-            ));
-        }
-    }
-    report(&deviations)
+    Ok(deviations)
 }
 
 /// What runs for one example.
@@ -270,27 +235,4 @@ fn get() -> String {
 /// An address of TEST-NET-1 (RFC 5737).
 fn documentation_address() -> String {
     "192.0.2.10".to_owned()
-}
-
-/// The examples that have `file`, in order.
-fn folders(file: &str) -> Result<Vec<PathBuf>, Failure> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(workspace().join("examples"))? {
-        let folder = entry?.path();
-        if folder.join(file).exists() {
-            folders.push(folder);
-        }
-    }
-    folders.sort();
-    if folders.is_empty() {
-        return Err(Failure::new(format!("no example has a {file}")));
-    }
-    Ok(folders)
-}
-
-fn report(deviations: &[String]) -> Result<(), Failure> {
-    if deviations.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(deviations.join("\n")))
 }
