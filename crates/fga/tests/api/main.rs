@@ -1,0 +1,8 @@
+//! The calls of a store, as `OpenFGA` specifies them.
+#![cfg(test)]
+
+mod ask;
+mod limits;
+mod models;
+mod support;
+mod write;
