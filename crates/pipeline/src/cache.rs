@@ -273,3 +273,6 @@ fn restore(entry: &Entry) -> Verdict {
         challenge: None,
     }
 }
+
+#[cfg(test)]
+mod tests;
