@@ -7,6 +7,8 @@ mod crowd;
 mod encrypted;
 mod house;
 mod http2;
+mod restart;
+mod routes;
 mod slow;
 mod upgrade;
 mod upstreams;

@@ -85,6 +85,7 @@ fn attack_25_replies_that_nobody_reads_are_cut_off() -> Result<(), Failure> {
     let before = house.memory()?;
     let mut connection = Connection::open(house.address())?;
     connection.write(b"GET /open HTTP/1.1\r\nHost: app.example.com\r\n\r\n")?;
+    wait(|| !upstream.recorded().is_empty())?;
     // Nothing is read until the gateway has given up.
     let open = r#"ztag_connections{listener="public"}"#;
     wait(|| house.metric(open).is_ok_and(|open| open < 1.0))?;
