@@ -1,8 +1,10 @@
-//! forward-auth at work: real proxies in front, an application behind, requests that pass, fail
-//! and lack credentials, and what forward-auth says about each.
+//! Both doors at work: real proxies that ask forward-auth, and the gateway with the tokens of a real
+//! provider; requests that pass, fail and lack credentials, and why.
 
-mod show;
+mod answer;
+mod front;
 mod stage;
+mod table;
 
 use clap::Args;
 use tokio::runtime;
@@ -10,7 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use ztag_test_support::{Failure, Proxy};
 
 use crate::setup;
+use front::Front;
 use stage::Stage;
+use table::Table;
 
 /// The proxies shown.
 const PROXIES: [Proxy; 2] = [Proxy::Traefik, Proxy::Nginx];
@@ -22,20 +26,30 @@ pub(crate) struct Options {
     once: bool,
 }
 
-/// Shows the demonstration. Every child ends with this function, however it ends, and with this
-/// process.
+/// Shows the demonstration, and fails when something is not answered as it must be. Every child
+/// ends with this function, however it ends, and with this process.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     setup::install()?;
-    println!("building forward-auth, starting it behind Traefik and nginx ...");
+    println!("building forward-auth and gateway, starting them, two proxies and a provider ...");
     let mut stages = Vec::new();
     for proxy in PROXIES {
         stages.push(Stage::set(proxy)?);
     }
-    show::table(&stages)?;
+    let front = Front::set()?;
+    let mut table = Table::default();
+    front.play(&mut table)?;
+    for stage in &stages {
+        stage.play(&mut table)?;
+    }
+    table.print();
+    table.verify()?;
     if options.once {
         return Ok(());
     }
-    show::invitation(&stages);
+    println!("\nTry it:");
+    front.invite();
+    stages.iter().for_each(Stage::invite);
+    println!("\nCtrl-C ends everything.");
     wait_for_the_end()
 }
 

@@ -28,7 +28,8 @@ struct Line {
 enum Verb {
     /// Install what tests, demo and benchmarks run: proxies, Redis, load generators.
     Setup,
-    /// Show forward-auth at work behind Traefik and nginx, then stay up to be tried.
+    /// Show both doors at work: the gateway, and forward-auth behind Traefik and nginx; then stay up
+    /// to be tried.
     Demo(demo::Options),
     /// Run every test, after `setup`.
     Test,

@@ -1,4 +1,4 @@
-//! The demonstration tells what happened, for every proxy and every request.
+//! The demonstration tells what happened, for every door and every request.
 
 use std::process::Command;
 
@@ -11,6 +11,18 @@ fn demo_shows_what_was_decided_and_why() {
     let shown = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{shown}\n{errors}");
+    for (request, shows, status, outcome) in [
+        ("GET /orders/7", "reader's token", "200", "pass"),
+        ("POST /orders", "reader's token", "403", "fail"),
+        ("GET /orders/7", "no token", "401", "fail"),
+        ("GET /orders/7", "the same, 2 s later", "401", "fail"),
+        ("GET /admin/users", "keeper's token", "200", "pass"),
+    ] {
+        check(&shown, "gateway", request, shows, status, outcome);
+    }
+    let spoofed = shown.lines().find(|line| line.contains("claims root"));
+    let told = spoofed.is_some_and(|line| line.ends_with("told X-User: tester"));
+    assert!(told, "{shown}");
     for proxy in ["traefik", "nginx"] {
         check(
             &shown,

