@@ -9,7 +9,7 @@ use crate::check::{Session, too_complex};
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, NodeId, PlanId, RelationId, TypeId};
 use crate::index::{Found, Row};
-use crate::model::{Admitted, ModelId, Operands, SubjectKind};
+use crate::model::{Admitted, ModelId, Operands, Parents, SubjectKind};
 use crate::names::WILDCARD;
 use crate::store::{Asked, Call, Store, Subject};
 use crate::tuple::{Fields, Tuple};
@@ -230,27 +230,7 @@ impl Walk<'_> {
             self.direct(step, depth, *node, row);
         }
         for parents in &plan.parents {
-            let tupleset = asked.model.node(parents.tupleset);
-            for found in row.range(tupleset.relation, RelationId::NONE) {
-                let far = found.edge.far();
-                let kind = asked.kind(far);
-                let entry =
-                    kind.and_then(|kind| tupleset.direct.entry(kind, RelationId::NONE, false));
-                let mut targets = parents.targets.iter();
-                let target = targets.find(|(own, _)| Some(*own) == kind);
-                if self.counts(&found, entry)
-                    && let Some((_, target)) = target
-                {
-                    self.push(
-                        Step {
-                            object: far,
-                            plan: target.plan(),
-                            ..step
-                        },
-                        depth + 1,
-                    );
-                }
-            }
+            self.parents(step, depth, parents, row);
         }
         for barrier in &plan.barriers {
             self.has_barrier = true;
@@ -282,6 +262,29 @@ impl Walk<'_> {
                     };
                     self.push(taken_away, depth);
                 }
+            }
+        }
+    }
+
+    fn parents(&mut self, step: Step, depth: u8, parents: &Parents, row: Row<'_>) {
+        let tupleset = self.asked.model.node(parents.tupleset);
+        for found in row.range(tupleset.relation, RelationId::NONE) {
+            let far = found.edge.far();
+            let kind = self.asked.kind(far);
+            let entry = kind.and_then(|kind| tupleset.direct.entry(kind, RelationId::NONE, false));
+            let mut targets = parents.targets.iter();
+            let target = targets.find(|(own, _)| Some(*own) == kind);
+            if self.counts(&found, entry)
+                && let Some((_, target)) = target
+            {
+                self.push(
+                    Step {
+                        object: far,
+                        plan: target.plan(),
+                        ..step
+                    },
+                    depth + 1,
+                );
             }
         }
     }

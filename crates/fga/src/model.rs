@@ -256,11 +256,6 @@ impl Model {
         &self.barriers[id.index()]
     }
 
-    pub(crate) fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
-        let ids = (0..=u16::MAX).map(NodeId);
-        self.nodes.iter().zip(ids).map(|(node, id)| (id, node))
-    }
-
     /// What leads back from relations to those built on them.
     pub(crate) const fn reverse(&self) -> &Reverse {
         &self.reverse

@@ -58,20 +58,13 @@ impl Store {
         let mut answers: AHashMap<Vec<u8>, Result<bool, Error>> = AHashMap::new();
         let mut results = Vec::with_capacity(request.checks.len());
         for item in &request.checks {
-            let allowed = match answers.get(&key(item)) {
-                Some(known) => known.clone(),
-                None => {
-                    let answer = self.check(&CheckRequest {
-                        model: Some(model.id().clone()),
-                        user: item.user.clone(),
-                        relation: item.relation.clone(),
-                        object: item.object.clone(),
-                        contextual_tuples: item.contextual_tuples.clone(),
-                        context: item.context.clone(),
-                    });
-                    answers.insert(key(item), answer.clone());
-                    answer
-                }
+            let key = key(item);
+            let allowed = if let Some(known) = answers.get(&key) {
+                known.clone()
+            } else {
+                let answer = self.check(&question(item, model.id()));
+                answers.insert(key, answer.clone());
+                answer
             };
             results.push(BatchCheckResult {
                 correlation_id: item.correlation_id.clone(),
@@ -108,6 +101,17 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+fn question(item: &BatchCheckItem, model: &ModelId) -> CheckRequest {
+    CheckRequest {
+        model: Some(model.clone()),
+        user: item.user.clone(),
+        relation: item.relation.clone(),
+        object: item.object.clone(),
+        contextual_tuples: item.contextual_tuples.clone(),
+        context: item.context.clone(),
     }
 }
 

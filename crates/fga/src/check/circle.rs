@@ -4,7 +4,7 @@ use ahash::AHashMap;
 
 use crate::check::memo::Place;
 use crate::check::session::Session;
-use crate::ids::{EntityId, PlanId, RelationId};
+use crate::ids::{EntityId, NodeId, PlanId, RelationId};
 
 /// A place being looked at, and the places that it leads to.
 struct Open {
@@ -69,10 +69,7 @@ impl Session<'_> {
                     let kind = self.asked.kind(far);
                     let entry = kind.and_then(|kind| node.direct.entry(kind, *userset, false));
                     let entry = entry.filter(|entry| self.counts(Some(found), entry, &mut None));
-                    add(
-                        far,
-                        entry.and_then(|entry| entry.node).map(|node| node.plan()),
-                    );
+                    add(far, entry.and_then(|entry| entry.node).map(NodeId::plan));
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! shape is read.
 
 use std::ops::Range;
+use std::path::Path;
 
 use crate::dsl::finding::{Finding, FindingKind};
 use crate::dsl::syntax::Place;
@@ -104,7 +105,10 @@ impl Reader {
         if !is_safe_path(value) {
             let message = format!("invalid contents item {value}");
             self.report(place(&scalar.text), message);
-        } else if !value.ends_with(".fga") {
+        } else if Path::new(value)
+            .extension()
+            .is_none_or(|extension| extension != "fga")
+        {
             let message = format!("contents items should use fga file extension, got {value}");
             self.report(place(&scalar.text), message);
         } else if let Some(contents) = &mut self.contents {

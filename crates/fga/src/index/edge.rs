@@ -38,10 +38,6 @@ impl Edge {
         self.0 & 1 == 1
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the bits above are shifted away"
-    )]
     pub(crate) const fn first(self) -> RelationId {
         RelationId((self.0 >> 48) as u16)
     }

@@ -1,6 +1,5 @@
 //! Numbers for objects.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -130,7 +129,7 @@ impl Entities {
         };
         let following = EntityId(number.0 + 1);
         if let Some(next) = self.next.get_mut(at) {
-            *next = (following.0 % BLOCK != 0).then_some(following);
+            *next = (!following.0.is_multiple_of(BLOCK)).then_some(following);
         }
         Some(number)
     }

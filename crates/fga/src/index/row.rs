@@ -83,13 +83,6 @@ impl<'a> Row<'a> {
         self.of_base(at)
     }
 
-    /// Whether the base has `key`, hidden or not.
-    pub(crate) fn is_in_base(&self, key: u64) -> bool {
-        self.edges
-            .binary_search_by_key(&key, |edge| edge.key())
-            .is_ok()
-    }
-
     /// The edges with both relations.
     pub(crate) fn range(
         &self,

@@ -13,7 +13,7 @@ pub(super) fn check(nodes: &[Node]) -> Result<(), Error> {
         has_grown = false;
         for (at, node) in nodes.iter().enumerate() {
             let is_new = entries.get(at) == Some(&false);
-            if is_new && has_entry(nodes, &entries, node, &node.rewrite) {
+            if is_new && has_entry(&entries, node, &node.rewrite) {
                 has_grown = true;
                 if let Some(entry) = entries.get_mut(at) {
                     *entry = true;
@@ -27,9 +27,9 @@ pub(super) fn check(nodes: &[Node]) -> Result<(), Error> {
     })
 }
 
-fn has_entry(nodes: &[Node], entries: &[bool], node: &Node, rewrite: &Rewrite) -> bool {
+fn has_entry(entries: &[bool], node: &Node, rewrite: &Rewrite) -> bool {
     let is_entry = |id: NodeId| entries.get(id.index()).copied().unwrap_or_default();
-    let of = |rewrite: &Rewrite| has_entry(nodes, entries, node, rewrite);
+    let of = |rewrite: &Rewrite| has_entry(entries, node, rewrite);
     match rewrite {
         Rewrite::This => {
             let mut admitted = node.direct.admitted.iter();

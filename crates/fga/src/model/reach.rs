@@ -95,9 +95,7 @@ fn next(nodes: &[Node], barriers: &[Barrier], plan: &Plan) -> Vec<usize> {
         .barriers
         .iter()
         .filter_map(|id| barriers.get(id.index()));
-    let operands = barriers
-        .flat_map(|barrier| barrier.operands())
-        .map(|id| id.index());
+    let operands = barriers.flat_map(Barrier::operands).map(|id| id.index());
     usersets.chain(targets).chain(operands).collect()
 }
 

@@ -3,7 +3,7 @@
 use ztag_types::Timestamp;
 
 use crate::error::{Error, ErrorCode};
-use crate::ids::{EntityId, RelationId};
+use crate::ids::{EntityId, RelationId, TypeId};
 use crate::index::{Edge, Entities, Snapshot};
 use crate::names::{ObjectName, UserName};
 use crate::store::Store;
@@ -129,54 +129,68 @@ impl Reader<'_> {
                            required and both the object id and user cannot be empty";
             return Err(Error::validation(message));
         }
-        let relation = match filter.relation.as_str() {
-            "" => None,
-            name => match self.symbols.find_relation(name) {
-                Some(relation) => Some(relation),
-                None => return Ok(Vec::new()),
-            },
-        };
         let user = match filter.user.as_str() {
             "" => None,
-            name => match self.user(name)? {
-                Some(user) => Some(user),
-                None => return Ok(Vec::new()),
-            },
+            name => Some(self.user(name)?),
         };
-        let Some(kind) = self.symbols.find_type(kind) else {
+        if !id.is_empty() {
+            ObjectName::parse(&filter.object)?;
+        }
+        let relation = Some(filter.relation.as_str()).filter(|name| !name.is_empty());
+        let relation = relation.map(|name| self.symbols.find_relation(name));
+        let kind = self.symbols.find_type(kind);
+        // A name that the store has never seen matches nothing.
+        let (Some(kind), false, false) = (kind, relation == Some(None), user == Some(None)) else {
             return Ok(Vec::new());
         };
-        let found = match (id, user) {
-            ("", Some((user, user_relation))) => {
-                let row = self.snapshot.by_user(user);
-                let edges = row.relation(user_relation).map(|found| found.edge);
-                let objects = edges.filter(|edge| {
-                    self.snapshot.kinds().of(edge.far()) == Some(kind)
-                        && relation.is_none_or(|relation| relation == edge.second())
-                });
-                let forward = |edge: Edge| {
-                    let key = Edge::new(edge.second(), user_relation, user).key();
-                    self.snapshot.by_object(edge.far()).find_stored(key)
-                };
-                objects
-                    .filter_map(forward)
-                    .map(|found| found.revision)
-                    .collect()
-            }
-            _ => {
-                let name = ObjectName::parse(&filter.object)?;
-                let object = self.entities.find(kind, name.id);
-                let rows = object.map(|object| self.snapshot.by_object(object));
-                let edges = rows.iter().flat_map(|row| row.all());
-                let matching = edges.filter(|found| {
-                    let edge = found.edge;
-                    relation.is_none_or(|relation| relation == edge.first())
-                        && user.is_none_or(|user| user == (edge.far(), edge.second()))
-                });
-                matching.map(|found| found.revision).collect()
-            }
+        let (relation, user) = (relation.flatten(), user.flatten());
+        Ok(match user.filter(|_| id.is_empty()) {
+            Some(user) => self.of_user(kind, relation, user),
+            None => self.of_object(kind, id, relation, user),
+        })
+    }
+
+    /// Tuples of a user on objects of a type.
+    fn of_user(
+        &self,
+        kind: TypeId,
+        relation: Option<RelationId>,
+        (user, user_relation): (EntityId, RelationId),
+    ) -> Vec<u32> {
+        let row = self.snapshot.by_user(user);
+        let edges = row.relation(user_relation).map(|found| found.edge);
+        let objects = edges.filter(|edge| {
+            self.snapshot.kinds().of(edge.far()) == Some(kind)
+                && relation.is_none_or(|relation| relation == edge.second())
+        });
+        let forward = |edge: Edge| {
+            let key = Edge::new(edge.second(), user_relation, user).key();
+            self.snapshot.by_object(edge.far()).find_stored(key)
         };
-        Ok(found)
+        objects
+            .filter_map(forward)
+            .map(|found| found.revision)
+            .collect()
+    }
+
+    /// Tuples of one object.
+    fn of_object(
+        &self,
+        kind: TypeId,
+        id: &str,
+        relation: Option<RelationId>,
+        user: Option<(EntityId, RelationId)>,
+    ) -> Vec<u32> {
+        let Some(object) = self.entities.find(kind, id) else {
+            return Vec::new();
+        };
+        let row = self.snapshot.by_object(object);
+        let matching = row.all().filter(|found| {
+            let edge = found.edge;
+            relation.is_none_or(|relation| relation == edge.first())
+                && user.is_none_or(|user| user == (edge.far(), edge.second()))
+        });
+        matching.map(|found| found.revision).collect()
     }
 
     fn user(&self, name: &str) -> Result<Option<(EntityId, RelationId)>, Error> {
