@@ -48,7 +48,7 @@ fn the_configuration_of_the_readme_is_sound() -> Result<(), Failure> {
     let text = after.and_then(|after| after.split_once("```"));
     let (text, _) = text.ok_or_else(|| Failure::new("README.md shows no configuration"))?;
     let folder = TempDir::new()?;
-    let path = folder.path().join("forward-auth.yaml");
+    let path = folder.path().join("gateway.yaml");
     fs::write(&path, text)?;
     let findings = check(&Sources::file(&path));
     let lines = findings.findings().iter().map(Finding::to_line);
