@@ -1,0 +1,182 @@
+//! The API as something that answers requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use serde_json::json;
+use tokio::time::timeout;
+use ztag_fga::{Limits, Store};
+use ztag_server::{Answer, Incoming, Peer};
+use ztag_types::{Clock, SystemClock};
+
+use crate::access::{Access, Grant, forbidden};
+use crate::calls::lists::Turns;
+use crate::calls::{Asked, assertions, authzen, lists, models, queries, stores, tuples};
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::reply::{REQUEST_ID, Reply, ReplyBody, STORE_ID};
+use crate::route::{Call, Route};
+use crate::rule::Rule;
+use crate::store_id::{StoreId, ulid};
+use crate::stores::Stores;
+
+/// Bytes of a request.
+const MAX_BODY: usize = 616_448;
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Lists that run at once.
+const LISTS: usize = 8;
+
+/// Answers `OpenFGA`'s HTTP API. Clones answer for the same stores.
+#[derive(Clone, Debug)]
+pub struct FgaService(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stores: Arc<Stores>,
+    access: Access,
+    turns: Turns,
+    /// What a store that does not exist is asked through.
+    nothing: Arc<Store>,
+    /// The beginning of the numbers of requests, and how many there were.
+    epoch: String,
+    count: AtomicU64,
+}
+
+impl FgaService {
+    /// An API over these stores, for those whom `access` admits.
+    pub fn new(stores: Arc<Stores>, access: Access) -> Self {
+        Self(Arc::new(Inner {
+            stores,
+            access,
+            turns: Turns::new(LISTS),
+            nothing: Arc::new(Store::new(Limits::default())),
+            epoch: ulid(SystemClock::new().now()),
+            count: AtomicU64::new(0),
+        }))
+    }
+
+    /// The stores.
+    pub fn stores(&self) -> &Arc<Stores> {
+        &self.0.stores
+    }
+
+    async fn serve(&self, parts: &Parts, body: Incoming) -> Result<Reply, Failure> {
+        let route = Route::of(&parts.method, parts.uri.path())?;
+        if route.call == Call::Health {
+            return Reply::json(&json!({"status": "SERVING"}));
+        }
+        let grant = self.0.access.admit(&parts.headers).await?;
+        authorize(&grant, &route)?;
+        if !route.store.is_empty() {
+            Rule::Ulid.check(route.call.request(), "StoreId", route.store)?;
+        }
+        let body = intake(body).await?;
+        let query = Query::parse(parts.uri.query());
+        let stores = &self.0.stores;
+        match route.call {
+            Call::CreateStore => stores::create(stores, &body),
+            Call::ListStores => stores::list(stores, &query, &grant),
+            Call::GetStore => stores::read(stores, route.store),
+            Call::DeleteStore => Ok(stores::delete(stores, route.store)),
+            _ => self.ask(&route, query, body).await,
+        }
+    }
+
+    /// Answers a call about what is in a store.
+    async fn ask(&self, route: &Route<'_>, query: Query, body: Bytes) -> Result<Reply, Failure> {
+        let store = StoreId::parse(route.store).and_then(|id| self.0.stores.find(&id));
+        if store.is_none() && route.call == Call::WriteAuthorizationModel {
+            return Err(stores::unknown());
+        }
+        let store = store.map_or_else(
+            || Arc::clone(&self.0.nothing),
+            |store| Arc::clone(store.store()),
+        );
+        let asked = Asked {
+            call: route.call,
+            store,
+            store_id: route.store,
+            model_id: route.model,
+            query,
+            body,
+        };
+        let reply = answer(&asked, &self.0.turns).await?;
+        Ok(reply.header(STORE_ID, route.store))
+    }
+
+    /// A number for logs, different for every request.
+    fn request_id(&self) -> String {
+        let count = self.0.count.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{count:x}", self.0.epoch)
+    }
+}
+
+impl Answer for FgaService {
+    type Body = ReplyBody;
+
+    async fn answer(&self, request: Request<Incoming>, _: Peer) -> Response<ReplyBody> {
+        let (parts, body) = request.into_parts();
+        let outcome = self.serve(&parts, body).await;
+        let reply = outcome.unwrap_or_else(|failure| Reply::from(&failure));
+        let reply = reply.header(REQUEST_ID, &self.request_id());
+        reply.into_response()
+    }
+}
+
+/// Whoever may ask only some stores neither makes nor deletes any.
+fn authorize(grant: &Grant, route: &Route<'_>) -> Result<(), Failure> {
+    let is_allowed = match route.call {
+        Call::ListStores => true,
+        Call::CreateStore | Call::DeleteStore => *grant == Grant::All,
+        _ => grant.covers(route.store),
+    };
+    is_allowed.then_some(()).ok_or_else(forbidden)
+}
+
+async fn answer(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
+    match asked.call {
+        Call::WriteAuthorizationModel => models::write(asked),
+        Call::ReadAuthorizationModels => models::list(asked),
+        Call::ReadAuthorizationModel => models::read(asked),
+        Call::Read => tuples::read(asked),
+        Call::Write => tuples::write(asked),
+        Call::ReadChanges => tuples::changes(asked),
+        Call::Check => queries::check(asked),
+        Call::BatchCheck => queries::batch_check(asked),
+        Call::Expand => queries::expand(asked),
+        Call::ListObjects => lists::objects(asked, turns).await,
+        Call::StreamedListObjects => lists::stream(asked, turns).await,
+        Call::ListUsers => lists::users(asked, turns).await,
+        Call::ReadAssertions => assertions::read(asked),
+        Call::WriteAssertions => assertions::write(asked),
+        Call::Evaluation => authzen::evaluation(asked),
+        Call::Evaluations => authzen::evaluations(asked),
+        Call::Health
+        | Call::ListStores
+        | Call::CreateStore
+        | Call::GetStore
+        | Call::DeleteStore => Err(Failure::undefined_endpoint("Not Found")),
+    }
+}
+
+/// The body of a request, unless it is too large or too slow.
+async fn intake(body: Incoming) -> Result<Bytes, Failure> {
+    let collected = timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
+    let Ok(collected) = collected else {
+        return Err(Failure::validation("the request took too long to arrive"));
+    };
+    let collected = collected.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Failure::too_large(format!("the request is larger than {MAX_BODY} bytes"))
+        } else {
+            Failure::validation("the request did not arrive whole")
+        }
+    })?;
+    Ok(collected.to_bytes())
+}
