@@ -257,6 +257,33 @@ fn attack_22_heads_that_two_parsers_read_differently_are_refused() {
     server.join();
 }
 
+/// Only the last coding is taken off here: what is below it is not what the client sent.
+#[test]
+fn attack_22_a_body_has_one_coding_said_once() {
+    let (server, address, shutdown) = start(&LimitsSpec::default());
+    for coding in [
+        "gzip, chunked",
+        "identity, chunked",
+        ", chunked",
+        "chunked, chunked",
+        "chunked\r\nTransfer-Encoding: chunked",
+        "gzip\r\nTransfer-Encoding: chunked",
+    ] {
+        let head = format!("POST /one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n");
+        let said = whole_conversation(address, &format!("{head}0\r\n\r\n{SMUGGLED}"));
+        assert!(said.starts_with("HTTP/1.1 400"), "{coding:?}: {said}");
+        assert!(!said.contains("/smuggled"), "{coding:?}: {said}");
+    }
+    let head = "POST /one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n";
+    let said = whole_conversation(address, &format!("{head}{SMUGGLED}"));
+    assert!(
+        said.contains("/one") && said.contains("/smuggled"),
+        "{said}"
+    );
+    shutdown.begin();
+    server.join();
+}
+
 /// The service does not read bodies: whatever is in one must not become the next request.
 #[test]
 fn attack_23_a_body_that_nobody_reads_is_no_request() {

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::reply::{Reply, refuse};
+use super::reply::{Reply, refuse, refuse_and_close};
 use crate::peer::Peer;
 use crate::progress::{Drain, Exchange, Progress};
 use crate::serve::Answer;
@@ -30,6 +30,9 @@ impl<A: Answer> Front<A> {
             self.progress.ask_to_end();
             // The connection is polled on, sees it, and lets the reply say so.
             tokio::task::yield_now().await;
+        }
+        if is_framed_oddly(request.headers()) {
+            return refuse_and_close(StatusCode::BAD_REQUEST, exchange);
         }
         if let Some(status) = self.objection(&request) {
             return refuse(status, exchange);
@@ -74,6 +77,16 @@ impl<A: Answer> Front<A> {
             .chain(hosts)
             .any(|host| !certificates.serves(asked, host))
     }
+}
+
+/// Whether a request has another transfer coding than `chunked`, once. The parser is content when
+/// that is the last one; any other would get lost on the way, so that whoever comes next reads
+/// other content than the client sent (RFC 9112 section 6.1).
+fn is_framed_oddly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();
+    let first = codings.next();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    first.is_some_and(|coding| !is_chunked(coding)) || codings.next().is_some()
 }
 
 /// The reply to HEAD over HTTP/2, where nothing cuts its body off but this.

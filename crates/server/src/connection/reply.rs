@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::progress::Exchange;
@@ -38,6 +39,17 @@ impl<B: Body> Reply<B> {
 pub(super) fn refuse<B: Body>(status: StatusCode, exchange: Exchange) -> Response<Reply<B>> {
     let mut response = Response::new(Reply::empty(exchange));
     *response.status_mut() = status;
+    response
+}
+
+/// A reply of ours to a request of which it is not sure where it ends: none follows it.
+pub(super) fn refuse_and_close<B: Body>(
+    status: StatusCode,
+    exchange: Exchange,
+) -> Response<Reply<B>> {
+    let mut response = refuse(status, exchange);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
     response
 }
 
