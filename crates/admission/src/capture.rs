@@ -109,7 +109,12 @@ fn original(
 ) -> Result<(RequestLine, Query, Client), Fault> {
     if policy.dialect() == Dialect::Direct && !metadata {
         let (line, query) = canonical_line(own_words(hop)?, policy)?;
-        return Ok((line, query, peer_alone(hop)));
+        let mut client = peer_alone(hop);
+        // A proxy that says nothing of its client speaks for somebody all the same.
+        if client.certificate.is_some() && policy.trusted().contains(hop.peer.ip()) {
+            client.certificate = None;
+        }
+        return Ok((line, query, client));
     }
     // INVARIANT: nothing that was forwarded is looked at before the peer is known to be trusted.
     if !policy.trusted().contains(hop.peer.ip()) {

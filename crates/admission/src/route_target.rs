@@ -119,6 +119,7 @@ mod tests {
         for (uri, hosts) in [
             ("http://a.example/x", &["b.example"][..]),
             ("http://a.example:8080/x", &["a.example"]),
+            ("ftp://a.example/x", &["a.example"]),
             ("/x", &["a.example", "a.example"]),
             ("/x", &["a.example, b.example"]),
             ("/x", &[]),

@@ -730,6 +730,7 @@ mod certificates {
         };
         let host = ("host", "a");
         assert_eq!(of(STRANGER, &[host]), own);
+        assert_eq!(of(PROXY, &[host]), None);
         assert_eq!(of(PROXY, &[host, ("x-forwarded-for", "192.0.2.1")]), None);
         assert_eq!(of(PROXY, &[host, ("x-forwarded-proto", "https")]), None);
     }

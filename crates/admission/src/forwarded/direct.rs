@@ -6,7 +6,7 @@
 //! judges or forwards it.
 
 use http::header::HOST;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
 
 use super::{Words, X_FORWARDED_PROTO, optional, text};
@@ -43,6 +43,13 @@ pub(crate) fn own_host<'h>(
     headers: &'h HeaderMap,
     scheme: &str,
 ) -> Result<&'h str, Fault> {
+    // A proxy that ends TLS may say `https` where we see none; other schemes are not ours to serve.
+    if uri
+        .scheme()
+        .is_some_and(|own| *own != Scheme::HTTP && *own != Scheme::HTTPS)
+    {
+        return Err(Fault::ambiguous("the target is not of http"));
+    }
     let named = headers.get(HOST).map(text);
     let target = uri.authority().map(Authority::as_str);
     match (named, target) {
