@@ -275,8 +275,31 @@ fn attack_26_subjects_and_ids_are_texts() {
             check(json!({ name: wrong }), Err(Refusal::ClaimType));
         }
     }
-    check(json!({"sub": ""}), Err(Refusal::SubjectRefused));
     check(json!({"cnf": "x"}), Err(Refusal::ClaimType));
+}
+
+/// Readers drop blanks at the ends, or stop at a NUL: `ada ` would be `ada` to some of them.
+#[test]
+fn attack_30_no_subject_passes_for_another() {
+    for subject in [
+        "",
+        " ",
+        "ada ",
+        " ada",
+        "ada\u{a0}",
+        "ada\0",
+        "ada\r\nx",
+        "a\tb",
+        "ada\u{85}",
+    ] {
+        let refused = Err(Refusal::SubjectRefused);
+        let changes = json!({ "sub": subject });
+        check(Profile::Rfc9068, Some("at+jwt"), &changes, refused);
+    }
+    for subject in ["ada", "ada b", "auth0|5f", "ad\u{e9}"] {
+        let changes = json!({ "sub": subject });
+        check(Profile::Rfc9068, Some("at+jwt"), &changes, Ok(()));
+    }
 }
 
 #[test]

@@ -96,6 +96,14 @@ async fn attack_28_answers_that_do_not_vouch_are_refused() {
             json!({"active": true, "aud": AUDIENCE, "cnf": {"kid": 1}}),
             Refusal::ClaimType,
         ),
+        (
+            json!({"active": true, "aud": AUDIENCE, "sub": 7}),
+            Refusal::ClaimType,
+        ),
+        (
+            json!({"active": true, "aud": AUDIENCE, "jti": 7}),
+            Refusal::ClaimType,
+        ),
         (json!([true]), Refusal::IssuerUnavailable),
     ] {
         let idp = idp(answer.clone()).await;
