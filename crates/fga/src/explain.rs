@@ -338,7 +338,7 @@ impl Writer<'_> {
             user,
             relation: self.asked.model.node(node).name.to_string(),
             object: self.asked.object_name(object),
-            condition: found.condition.map(|condition| (**condition).clone()),
+            condition: found.condition().map(|condition| (**condition).clone()),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Wanted {
         let wildcard = if userset.is_some() {
             None
         } else {
-            asked.find(kind.id, WILDCARD)
+            asked.wildcard(kind.id)
         };
         Ok(Self {
             kind: kind.id,
@@ -392,6 +392,7 @@ impl Judge<'_> {
             entity,
             relation: node.map_or(RelationId::NONE, |node| node.relation),
             wildcard: self.wanted.wildcard.filter(|_| !is_wildcard),
+            bit: self.asked.model.bit(kind),
         };
         Session::new(self.asked, subject).check(self.object, self.plan)
     }

@@ -63,8 +63,8 @@ pub struct Model {
     id: ModelId,
     spec: ModelSpec,
     kinds: AHashMap<Box<str>, Kind>,
-    /// Types by number.
-    by_type: AHashMap<TypeId, Box<str>>,
+    /// The places of types among those of this model.
+    by_type: AHashMap<TypeId, usize>,
     nodes: Vec<Node>,
     plans: Vec<Plan>,
     barriers: Vec<Barrier>,
@@ -208,10 +208,6 @@ impl Model {
         self.kinds.get(name)
     }
 
-    pub(crate) fn kind_of(&self, id: TypeId) -> Option<&Kind> {
-        self.kinds.get(self.by_type.get(&id)?)
-    }
-
     pub(crate) fn types(&self) -> impl Iterator<Item = TypeId> {
         self.by_type.keys().copied()
     }
@@ -265,8 +261,8 @@ impl Model {
     pub(crate) fn bit(&self, subject: SubjectKind) -> Option<usize> {
         let types = self.kinds.len();
         match subject {
-            SubjectKind::Object(id) => Some(self.kind_of(id)?.index),
-            SubjectKind::Wildcard(id) => Some(types + self.kind_of(id)?.index),
+            SubjectKind::Object(id) => self.by_type.get(&id).copied(),
+            SubjectKind::Wildcard(id) => Some(types + self.by_type.get(&id)?),
             SubjectKind::Userset(node) => Some(2 * types + node.index()),
         }
     }

@@ -104,7 +104,11 @@ impl Store {
     /// Rebuilds the index as one piece, which happens by itself now and then.
     pub fn compact(&self) {
         let _one_at_a_time = self.log.write();
-        let bound = self.entities.read().bound();
+        let bound = {
+            let mut entities = self.entities.write();
+            entities.shrink();
+            entities.bound()
+        };
         self.snapshot
             .store(Arc::new(self.snapshot.load().rebuilt(bound)));
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use ahash::AHashSet;
 
 use crate::check::memo::Place;
-use crate::check::session::Session;
+use crate::check::session::{Session, give_back, take_search};
 use crate::check::verdict::{Answer, Verdict, too_complex};
 use crate::error::Error;
 use crate::ids::{BarrierId, EntityId, NodeId, PlanId, RelationId};
@@ -49,6 +49,18 @@ struct Hit {
 
 type Flow = ControlFlow<Hit>;
 
+/// What is seen of a place from outside.
+enum Sight {
+    /// The user is there.
+    Found { height: u8 },
+    /// It is on the way to a barrier under way: this goes in circles.
+    OnWay { level: usize },
+    /// It is known that the user is not there.
+    Missed { circular: bool, height: u8 },
+    /// The user is not there by a tuple of its own.
+    Ahead,
+}
+
 impl Search {
     fn clear(&mut self) {
         self.steps.clear();
@@ -58,6 +70,22 @@ impl Search {
         self.circular = false;
         self.floor = usize::MAX;
         self.deepest = 0;
+    }
+
+    /// Whether it is worth keeping for the next question.
+    pub(super) fn is_small(&self) -> bool {
+        self.steps.capacity() <= 4096 && self.seen.capacity() <= 8192
+    }
+
+    /// The places from this step back to the first.
+    fn way_to(&self, number: u32) -> impl Iterator<Item = Place> {
+        let mut next = Some(number);
+        std::iter::from_fn(move || {
+            let at = next?;
+            let step = self.steps.get(at as usize)?;
+            next = (at > 0).then_some(step.from);
+            Some(Place::new(step.object, step.plan))
+        })
     }
 
     /// Adds a place, unless it is there.
@@ -93,13 +121,15 @@ impl<'a> Session<'a> {
         depth: u8,
         ask_circular: bool,
     ) -> Verdict {
-        let limit = self.limit();
-        let keeps = self.keeps || !self.open.is_empty();
         let place = Place::new(object, plan);
-        if keeps && let Some(known) = self.memo.plan(place, depth, limit, ask_circular) {
+        if let Some(level) = self.level_on_way(place) {
+            return Verdict::circular(2 * level);
+        }
+        let keeps = self.keeps();
+        if let Some(known) = self.known(place, depth, ask_circular) {
             return known;
         }
-        let mut search = self.spare.pop().unwrap_or_default();
+        let mut search = take_search();
         search.clear();
         let flow = self.run(
             &mut search,
@@ -115,8 +145,20 @@ impl<'a> Session<'a> {
             ControlFlow::Break(hit) => self.found(&search, &hit, depth, keeps),
             ControlFlow::Continue(()) => self.missed(&mut search, depth, ask_circular, keeps),
         };
-        self.spare.push(search);
+        give_back(search);
         verdict
+    }
+
+    /// The level of the search under way that has come through `place`. Coming there again is a
+    /// circle.
+    fn level_on_way(&self, place: Place) -> Option<usize> {
+        let mut way = self.way.iter();
+        way.find(|(own, _)| *own == place).map(|(_, level)| *level)
+    }
+
+    fn known(&self, place: Place, depth: u8, ask_circular: bool) -> Option<Verdict> {
+        let memo = self.memo.as_ref()?;
+        memo.plan(place, depth, self.limit(), ask_circular)
     }
 
     fn run(&mut self, search: &mut Search, first: Step, ask_circular: bool) -> Flow {
@@ -141,49 +183,62 @@ impl<'a> Session<'a> {
         Flow::Continue(())
     }
 
-    /// Looks at a place: whether the user is there already, else it is left for later if
+    /// Looks at a place: ends the search if the user is there, else leaves the place for later if
     /// anything leads on from it.
     fn enter(&mut self, search: &mut Search, step: Step, ask_circular: bool) -> Flow {
-        let number = u32::try_from(search.steps.len()).unwrap_or(u32::MAX);
-        let hit = |height| {
-            Flow::Break(Hit {
-                step: number,
-                height,
-            })
-        };
-        if self.is_itself(step.object, step.plan) {
-            search.steps.push(step);
-            return hit(0);
-        }
-        let keeps = self.keeps || !self.open.is_empty();
-        if keeps {
-            let place = Place::new(step.object, step.plan);
-            let known = self
-                .memo
-                .plan(place, step.depth, self.limit(), ask_circular);
-            if let Some(known) = known {
-                if matches!(known.answer, Answer::Yes) {
-                    search.steps.push(step);
-                    return hit(known.height);
-                }
-                search.circular |= known.circular;
-                search.deepest = search.deepest.max(step.depth.saturating_add(known.height));
-                return Flow::Continue(());
-            }
-        }
-        let plan = self.model().plan(step.plan);
-        let mut row = None;
-        for node in &plan.directs {
-            if self.is_direct(*node, step.object, &mut row, &mut search.fault) {
+        match self.look(search, step, ask_circular) {
+            Sight::Found { height } => {
+                let number = u32::try_from(search.steps.len()).unwrap_or(u32::MAX);
                 search.steps.push(step);
-                return hit(0);
+                // What was found by a tuple rests on nothing else.
+                search.floor = usize::MAX;
+                return Flow::Break(Hit {
+                    step: number,
+                    height,
+                });
             }
-        }
-        search.deepest = search.deepest.max(step.depth);
-        if plan.is_open || keeps {
-            search.push(step);
+            Sight::OnWay { level } => {
+                search.circular = true;
+                search.floor = search.floor.min(2 * level);
+            }
+            Sight::Missed { circular, height } => {
+                search.circular |= circular;
+                search.deepest = search.deepest.max(step.depth.saturating_add(height));
+            }
+            Sight::Ahead => {
+                search.deepest = search.deepest.max(step.depth);
+                if self.keeps() || self.model().plan(step.plan).is_open {
+                    search.push(step);
+                }
+            }
         }
         Flow::Continue(())
+    }
+
+    fn look(&mut self, search: &mut Search, step: Step, ask_circular: bool) -> Sight {
+        let place = Place::new(step.object, step.plan);
+        if let Some(level) = self.level_on_way(place) {
+            return Sight::OnWay { level };
+        }
+        if self.is_itself(step.object, step.plan) {
+            return Sight::Found { height: 0 };
+        }
+        if let Some(known) = self.known(place, step.depth, ask_circular) {
+            let Verdict {
+                circular, height, ..
+            } = known;
+            return match known.answer {
+                Answer::Yes => Sight::Found { height },
+                Answer::No | Answer::Fault(_) => Sight::Missed { circular, height },
+            };
+        }
+        let mut row = None;
+        for node in &self.model().plan(step.plan).directs {
+            if self.is_direct(*node, step.object, &mut row, &mut search.fault) {
+                return Sight::Found { height: 0 };
+            }
+        }
+        Sight::Ahead
     }
 
     /// Follows everything that leads on from a place.
@@ -306,7 +361,11 @@ impl<'a> Session<'a> {
         number: u32,
         ask: bool,
     ) -> Flow {
+        let (mark, level) = (self.way.len(), self.open.len());
+        self.way
+            .extend(search.way_to(number).map(|place| (place, level)));
         let verdict = self.barrier(step.object, barrier, step.depth, ask);
+        self.way.truncate(mark);
         search.deepest = search
             .deepest
             .max(step.depth.saturating_add(verdict.height));
@@ -330,27 +389,39 @@ impl<'a> Session<'a> {
 
     /// The verdict where the user was found; every step on the way there has found it too.
     fn found(&mut self, search: &Search, hit: &Hit, depth: u8, keeps: bool) -> Verdict {
-        let mut number = hit.step;
-        let bottom = search
-            .steps
-            .get(number as usize)
-            .map_or(depth, |step| step.depth)
-            + hit.height;
-        while let Some(step) = search.steps.get(number as usize).filter(|_| keeps) {
+        let step = search.steps.get(hit.step as usize);
+        let bottom = step.map_or(depth, |step| step.depth) + hit.height;
+        let mut next = Some(hit.step).filter(|_| keeps);
+        while let Some(number) = next {
+            let Some(step) = search.steps.get(number as usize) else {
+                break;
+            };
             let verdict = Verdict {
                 floor: search.floor,
                 ..Verdict::yes(bottom - step.depth)
             };
-            self.memo
-                .keep_plan(Place::new(step.object, step.plan), &verdict, false);
-            if number == 0 {
-                break;
-            }
-            number = step.from;
+            let place = Place::new(step.object, step.plan);
+            let memo = self.memo.get_or_insert_default();
+            memo.keep_plan(place, &verdict, false);
+            next = (number > 0).then_some(step.from);
         }
         Verdict {
-            floor: search.floor,
+            floor: self.settled(search.floor),
             ..Verdict::yes(bottom.saturating_sub(depth))
+        }
+    }
+
+    /// Whether answers are kept: a single question without barriers has no use for them.
+    fn keeps(&self) -> bool {
+        self.keeps || !self.open.is_empty()
+    }
+
+    /// What rested on this search alone is settled at its end.
+    fn settled(&self, floor: usize) -> usize {
+        if floor >= 2 * self.open.len() {
+            usize::MAX
+        } else {
+            floor
         }
     }
 
@@ -364,13 +435,13 @@ impl<'a> Session<'a> {
     ) -> Verdict {
         if let Some(fault) = search.fault.take() {
             return Verdict {
-                floor: search.floor,
+                floor: self.settled(search.floor),
                 ..Verdict::fault(fault)
             };
         }
         let first = search.steps.first().copied();
         let mut verdict = Verdict::no(search.deepest.saturating_sub(depth));
-        verdict.floor = search.floor;
+        verdict.floor = self.settled(search.floor);
         verdict.circular = search.circular;
         if let Some(first) = first.filter(|_| ask_circular && !search.circular) {
             verdict.circular = self.is_circular(first.object, first.plan);
@@ -378,8 +449,11 @@ impl<'a> Session<'a> {
         let Some(first) = first.filter(|_| keeps) else {
             return verdict;
         };
-        self.memo
-            .keep_plan(Place::new(first.object, first.plan), &verdict, ask_circular);
+        self.memo.get_or_insert_default().keep_plan(
+            Place::new(first.object, first.plan),
+            &verdict,
+            ask_circular,
+        );
         if search.steps.len() < FEW {
             self.keep_misses(search, &verdict);
         }
@@ -391,12 +465,15 @@ impl<'a> Session<'a> {
         let height = u8::try_from(search.steps.len()).unwrap_or(u8::MAX);
         let height = height.saturating_add(whole.height);
         let verdict = Verdict {
-            floor: whole.floor,
+            floor: search.floor,
             ..Verdict::no(height)
         };
         for step in search.steps.iter().skip(1) {
-            self.memo
-                .keep_plan(Place::new(step.object, step.plan), &verdict, false);
+            self.memo.get_or_insert_default().keep_plan(
+                Place::new(step.object, step.plan),
+                &verdict,
+                false,
+            );
         }
     }
 }

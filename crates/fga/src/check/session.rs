@@ -1,8 +1,10 @@
 //! Questions about one user, over one snapshot.
 
+use std::cell::RefCell;
+
 use smallvec::SmallVec;
 
-use crate::check::memo::Memo;
+use crate::check::memo::{Memo, Place};
 use crate::check::search::Search;
 use crate::check::verdict::{Answer, Verdict};
 use crate::error::Error;
@@ -18,20 +20,42 @@ const MAX_OPEN: usize = 256;
 pub(crate) struct Session<'a> {
     pub(super) asked: &'a Asked<'a>,
     pub(super) subject: Subject,
-    /// The bit of the user's kind; `None` where the model does not know the kind.
-    pub(super) bit: Option<usize>,
     /// The tuples of the user, and those of all users of its type.
     pub(super) user_row: Row<'a>,
     pub(super) wildcard_row: Option<Row<'a>>,
-    pub(super) memo: Memo,
-    /// Whether answers are kept: a single question without barriers has no use for them.
+    /// Made when there is something to keep.
+    pub(super) memo: Option<Box<Memo>>,
+    /// Whether answers are kept for further questions.
     pub(super) keeps: bool,
     /// The barriers being evaluated.
     pub(super) open: SmallVec<[(EntityId, BarrierId); 4]>,
+    /// The places on the way to them, with the levels of their searches.
+    pub(super) way: Vec<(Place, usize)>,
     /// Subproblems that may still be opened.
     pub(super) budget: usize,
-    /// Searches to be used again.
-    pub(super) spare: Vec<Search>,
+}
+
+thread_local! {
+    /// Searches to be used again, so that most questions allocate nothing.
+    static SPARE: RefCell<Vec<Search>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Searches kept by a thread at the most.
+const MAX_SPARE: usize = 64;
+
+pub(super) fn take_search() -> Search {
+    SPARE
+        .with(|spare| spare.borrow_mut().pop())
+        .unwrap_or_default()
+}
+
+pub(super) fn give_back(search: Search) {
+    SPARE.with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < MAX_SPARE && search.is_small() {
+            spare.push(search);
+        }
+    });
 }
 
 impl<'a> Session<'a> {
@@ -39,14 +63,13 @@ impl<'a> Session<'a> {
         Self {
             asked,
             subject,
-            bit: asked.model.bit(subject.kind),
             user_row: asked.by_user(subject.entity),
             wildcard_row: subject.wildcard.map(|entity| asked.by_user(entity)),
-            memo: Memo::default(),
+            memo: None,
             keeps: false,
             open: SmallVec::new(),
+            way: Vec::new(),
             budget: asked.limits().resolution_nodes,
-            spare: Vec::new(),
         }
     }
 
@@ -80,7 +103,9 @@ impl<'a> Session<'a> {
     /// Whether the types allow the user to be found in a relation at all.
     #[inline]
     pub(crate) fn can_reach(&self, plan: PlanId) -> bool {
-        self.bit.is_some_and(|bit| self.model().reaches(plan, bit))
+        self.subject
+            .bit
+            .is_some_and(|bit| self.model().reaches(plan, bit))
     }
 
     /// Whether the user is a userset of `object` itself, of one of the relations of the plan.
@@ -105,9 +130,12 @@ impl<'a> Session<'a> {
     ) -> Verdict {
         let key = (object, id);
         if let Some(floor) = self.open.iter().position(|open| *open == key) {
-            return Verdict::circular(floor);
+            return Verdict::circular(2 * floor + 1);
         }
-        if let Some(known) = self.memo.barrier(key, depth, self.limit(), ask_circular) {
+        let memo = self.memo.as_ref();
+        let limit = self.limit();
+        let known = memo.and_then(|memo| memo.barrier(key, depth, limit, ask_circular));
+        if let Some(known) = known {
             return known;
         }
         if self.open.len() == MAX_OPEN {
@@ -121,10 +149,11 @@ impl<'a> Session<'a> {
         };
         self.open.pop();
         // What rested on this barrier alone is settled now.
-        if verdict.floor >= own {
+        if verdict.floor > 2 * own {
             verdict.floor = usize::MAX;
         }
-        self.memo.keep_barrier(key, &verdict, ask_circular);
+        let memo = self.memo.get_or_insert_default();
+        memo.keep_barrier(key, &verdict, ask_circular);
         verdict
     }
 

@@ -19,7 +19,8 @@ pub(crate) struct Verdict {
     pub(crate) circular: bool,
     /// Dispatches below this subproblem that the answer rests on.
     pub(crate) height: u8,
-    /// The lowest open barrier that the answer rests on.
+    /// The lowest of the questions under way that the answer rests on: `2 * n` for the search at
+    /// level `n`, `2 * n + 1` for the barrier that it has opened.
     pub(crate) floor: usize,
 }
 
@@ -42,7 +43,7 @@ impl Verdict {
         }
     }
 
-    /// No, because the open barrier `floor` asks itself.
+    /// No, because what is under way at `floor` asks itself.
     pub(crate) const fn circular(floor: usize) -> Self {
         Self {
             answer: Answer::No,

@@ -6,20 +6,45 @@ use hashbrown::HashTable;
 
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, TypeId};
+use crate::names::WILDCARD;
 
 /// Objects of one type get their numbers from blocks of this size, so that the block tells the type.
 const BLOCK: u32 = 1024;
 /// Numbers from here on belong to single requests.
 pub(crate) const LOCAL: u32 = 0xf000_0000;
 
-/// The types of the blocks of numbers given so far.
+/// What every question needs to know of the numbers given so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Kinds(Arc<Vec<TypeId>>);
+pub(crate) struct Kinds(Arc<Known>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The types of the blocks.
+    blocks: Vec<TypeId>,
+    /// By type, the number that stands for all its objects.
+    wildcards: Vec<Option<EntityId>>,
+}
 
 impl Kinds {
     /// The type of an object of this store.
     pub(crate) fn of(&self, id: EntityId) -> Option<TypeId> {
-        self.0.get((id.0 / BLOCK) as usize).copied()
+        self.0.blocks.get((id.0 / BLOCK) as usize).copied()
+    }
+
+    /// The number that stands for all objects of a type.
+    pub(crate) fn wildcard(&self, kind: TypeId) -> Option<EntityId> {
+        self.0.wildcards.get(usize::from(kind.0)).copied().flatten()
+    }
+
+    fn set_wildcard(&mut self, kind: TypeId, id: EntityId) {
+        let wildcards = &mut Arc::make_mut(&mut self.0).wildcards;
+        let at = usize::from(kind.0);
+        if wildcards.len() <= at {
+            wildcards.resize(at + 1, None);
+        }
+        if let Some(wildcard) = wildcards.get_mut(at) {
+            *wildcard = Some(id);
+        }
     }
 }
 
@@ -61,6 +86,12 @@ impl Entities {
         self.count
     }
 
+    /// Gives back memory held for growth.
+    pub(crate) fn shrink(&mut self) {
+        self.arena.shrink_to_fit();
+        self.spans.shrink_to_fit();
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let table = self.table.capacity() * 8 / 7 * (size_of::<EntityId>() + 1);
@@ -93,6 +124,9 @@ impl Entities {
         }
         self.arena.extend_from_slice(id.as_bytes());
         self.count += 1;
+        if id == WILDCARD {
+            self.kinds.set_wildcard(kind, number);
+        }
         let hash = self.hasher.hash_one((kind, id));
         let Self {
             hasher,
@@ -138,7 +172,7 @@ impl Entities {
         let start = u32::try_from(self.spans.len())
             .ok()
             .filter(|start| *start < LOCAL)?;
-        Arc::make_mut(&mut self.kinds.0).push(kind);
+        Arc::make_mut(&mut self.kinds.0).blocks.push(kind);
         self.spans
             .resize(self.spans.len() + BLOCK as usize, Span::default());
         Some(EntityId(start))

@@ -12,9 +12,9 @@ use crate::tuple::TupleCondition;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) base: &'a Base,
+    /// Where the row begins in the base.
+    pub(crate) start: usize,
     pub(crate) edges: &'a [Edge],
-    /// The numbers of the writes of `edges`; none in rows by user.
-    pub(crate) revisions: &'a [u32],
     pub(crate) patch: Option<&'a Patch>,
     /// Contextual tuples.
     pub(crate) overlay: Option<&'a Patch>,
@@ -24,23 +24,44 @@ pub(crate) struct Row<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) edge: Edge,
-    /// The number of its write; 0 for contextual tuples and in rows by user.
-    pub(crate) revision: u32,
-    /// The condition, in rows by object.
-    pub(crate) condition: Option<&'a Arc<TupleCondition>>,
+    source: Source<'a>,
+}
+
+/// Where an edge comes from. What else is known of it lies elsewhere in memory, so it is looked
+/// up when asked for.
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Base(&'a Base, usize),
+    Added(&'a Added),
 }
 
 impl<'a> Found<'a> {
     fn added(added: &'a Added) -> Self {
         Self {
             edge: added.edge,
-            revision: added.revision,
-            condition: added.condition.as_ref(),
+            source: Source::Added(added),
+        }
+    }
+
+    /// The number of its write, in rows by object; 0 for contextual tuples.
+    pub(crate) fn revision(&self) -> u32 {
+        match self.source {
+            Source::Base(base, at) => base.revisions.get(at).copied().unwrap_or_default(),
+            Source::Added(added) => added.revision,
+        }
+    }
+
+    /// The condition, in rows by object.
+    pub(crate) fn condition(&self) -> Option<&'a Arc<TupleCondition>> {
+        match self.source {
+            _ if !self.edge.is_conditioned() => None,
+            Source::Base(base, _) => base.condition(self.revision()),
+            Source::Added(added) => added.condition.as_ref(),
         }
     }
 
     pub(crate) fn condition_name(&self) -> Option<&'a str> {
-        self.condition.map(|condition| condition.name.as_str())
+        self.condition().map(|condition| condition.name.as_str())
     }
 }
 
@@ -120,18 +141,10 @@ impl<'a> Row<'a> {
         base.chain(later.map(Found::added))
     }
 
+    #[inline]
     fn of_base(&self, at: usize) -> Option<Found<'a>> {
         let edge = *self.edges.get(at)?;
-        let revision = self.revisions.get(at).copied().unwrap_or_default();
-        let condition = if edge.is_conditioned() {
-            self.base.condition(revision)
-        } else {
-            None
-        };
-        Some(Found {
-            edge,
-            revision,
-            condition,
-        })
+        let source = Source::Base(self.base, self.start + at);
+        Some(Found { edge, source })
     }
 }

@@ -94,11 +94,10 @@ impl Snapshot {
     #[inline]
     pub(crate) fn by_object(&self, entity: EntityId) -> Row<'_> {
         let (start, edges) = self.base.by_object.row(entity);
-        let revisions = self.base.revisions.get(start..start + edges.len());
         Row {
             base: &self.base,
+            start,
             edges,
-            revisions: revisions.unwrap_or_default(),
             patch: find(&self.by_object, entity),
             overlay: None,
         }
@@ -109,8 +108,8 @@ impl Snapshot {
     pub(crate) fn by_user(&self, entity: EntityId) -> Row<'_> {
         Row {
             base: &self.base,
+            start: 0,
             edges: self.base.by_user.row(entity).1,
-            revisions: &[],
             patch: find(&self.by_user, entity),
             overlay: None,
         }
@@ -189,9 +188,9 @@ impl Snapshot {
                     .map(move |found| (entity, found))
             });
             let edges = edges.map(|(entity, found)| {
-                revisions.push(found.revision);
-                if let Some(condition) = found.condition {
-                    conditions.insert(found.revision, Arc::clone(condition));
+                revisions.push(found.revision());
+                if let Some(condition) = found.condition() {
+                    conditions.insert(found.revision(), Arc::clone(condition));
                 }
                 (entity, found.edge)
             });

@@ -41,10 +41,7 @@ pub(super) fn compile(
     }
     rules::computed_cycles(&nodes)?;
     entry::check(&nodes)?;
-    let by_type = kinds
-        .iter()
-        .map(|(name, kind)| (kind.id, name.clone()))
-        .collect();
+    let by_type = kinds.values().map(|kind| (kind.id, kind.index)).collect();
     let (mut plans, barriers) = Planner::new(&nodes).plan()?;
     reach::fill(&kinds, &nodes, &barriers, &mut plans);
     let reverse = Reverse::of(&nodes);

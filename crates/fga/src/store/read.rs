@@ -119,7 +119,7 @@ impl Reader<'_> {
     fn is_live(&self, revision: u32, entry: &Entry) -> bool {
         let row = self.snapshot.by_object(entry.object);
         let stored = row.find_stored(entry.edge.key());
-        stored.is_some_and(|found| found.revision == revision)
+        stored.is_some_and(|found| found.revision() == revision)
     }
 
     fn filtered(&self, filter: &TupleFilter) -> Result<Vec<u32>, Error> {
@@ -169,7 +169,7 @@ impl Reader<'_> {
         };
         objects
             .filter_map(forward)
-            .map(|found| found.revision)
+            .map(|found| found.revision())
             .collect()
     }
 
@@ -190,7 +190,7 @@ impl Reader<'_> {
             relation.is_none_or(|relation| relation == edge.first())
                 && user.is_none_or(|user| user == (edge.far(), edge.second()))
         });
-        matching.map(|found| found.revision).collect()
+        matching.map(|found| found.revision()).collect()
     }
 
     fn user(&self, name: &str) -> Result<Option<(EntityId, RelationId)>, Error> {

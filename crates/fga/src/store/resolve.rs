@@ -24,6 +24,8 @@ pub(crate) struct Subject {
     pub(crate) relation: RelationId,
     /// All objects of the type, which an object is one of.
     pub(crate) wildcard: Option<EntityId>,
+    /// The bit of the kind in the reach of plans.
+    pub(crate) bit: Option<usize>,
 }
 
 /// What one question sees: a model, a snapshot, contextual tuples and context.
@@ -183,7 +185,7 @@ impl Asked<'_> {
             None => (SubjectKind::Object(id), RelationId::NONE),
         };
         let wildcard = match kind {
-            SubjectKind::Object(_) => self.find(id, WILDCARD),
+            SubjectKind::Object(_) => self.wildcard(id),
             SubjectKind::Wildcard(_) | SubjectKind::Userset(_) => None,
         };
         let entity = self.number(id, name.object.id);
@@ -192,6 +194,7 @@ impl Asked<'_> {
             entity,
             relation,
             wildcard,
+            bit: self.model.bit(kind),
         })
     }
 
@@ -212,11 +215,18 @@ impl Asked<'_> {
         }
     }
 
+    /// The number that stands for all objects of a type, if a tuple has it.
+    pub(crate) fn wildcard(&self, kind: TypeId) -> Option<EntityId> {
+        let local = self.overlay.as_ref();
+        let local = local.and_then(|overlay| overlay.find(kind, WILDCARD));
+        local.or_else(|| self.snapshot.kinds().wildcard(kind))
+    }
+
     /// The numbers that stand for all objects of a type each.
     pub(crate) fn wildcards(&self) -> AHashSet<EntityId> {
         self.model
             .types()
-            .filter_map(|kind| self.find(kind, WILDCARD))
+            .filter_map(|kind| self.wildcard(kind))
             .collect()
     }
 
@@ -253,7 +263,7 @@ impl Asked<'_> {
         if !entry.allows(found.condition_name()) {
             return Ok(false);
         }
-        let Some(fixed) = found.condition else {
+        let Some(fixed) = found.condition() else {
             // The edge says that there is a condition, but it is lost: nobody is let in by it.
             return Ok(!found.edge.is_conditioned());
         };

@@ -263,7 +263,7 @@ impl Batch<'_> {
         if on_duplicate == OnDuplicate::Error {
             return Err(failed("cannot write a tuple which already exists", tuple));
         }
-        let is_same = match (stored.condition, &tuple.condition) {
+        let is_same = match (stored.condition(), &tuple.condition) {
             (None, None) => true,
             (Some(stored), Some(written)) => stored.is_same(written),
             _ => false,
