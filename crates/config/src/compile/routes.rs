@@ -12,6 +12,7 @@ use ztag_proxy::{
 use ztag_types::{ConfigPath, Findings};
 
 use super::ledger::Ledger;
+use crate::document::{Content, Node};
 use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
 use crate::users::users_of;
@@ -49,6 +50,7 @@ pub(super) fn compile(
     let deps = RouteDeps {
         endpoints: &endpoints.collect(),
         upstreams: &upstreams,
+        identity: &identity(&loaded.tree),
         correlation,
     };
     let table = table(loaded, &deps, ledger);
@@ -59,6 +61,22 @@ pub(super) fn compile(
         broken_upstreams: defined - upstreams.len(),
         upstreams,
     }
+}
+
+/// The fields in which endpoints say who asks. They are looked up as written, because an endpoint
+/// that breaks must not open its fields to clients on the routes of others. What a client is to say
+/// itself, which is written as nothing, is not among them.
+fn identity(tree: &Node) -> Vec<HeaderName> {
+    let endpoints = tree.get(Kind::Endpoint.section()).map(Node::entries);
+    let headers = endpoints.unwrap_or_default().iter().filter_map(|endpoint| {
+        let pass = endpoint.node.get("responsePolicy")?.get("pass")?;
+        pass.get("headers").map(Node::entries)
+    });
+    let said = headers
+        .flatten()
+        .filter(|header| !matches!(header.node.content, Content::Null));
+    said.filter_map(|header| header.key.trim().parse().ok())
+        .collect()
 }
 
 fn upstreams(

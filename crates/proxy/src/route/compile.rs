@@ -35,6 +35,9 @@ pub struct RouteDeps<'a> {
     pub endpoints: &'a BTreeMap<String, RouteEndpoint>,
     /// The upstream groups, by name; none where one is broken.
     pub upstreams: &'a BTreeMap<String, Option<Arc<Upstream>>>,
+    /// The fields in which endpoints say who asks, those of broken ones included. Upstreams believe
+    /// them whatever route a request takes, so that no route lets a client say them.
+    pub identity: &'a [HeaderName],
     /// The field that carries the correlation id.
     pub correlation: Option<&'a HeaderName>,
 }

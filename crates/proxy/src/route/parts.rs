@@ -11,7 +11,7 @@ use super::access::{Decider, access};
 use super::compile::RouteDeps;
 use super::policy::Route;
 use super::spec::{RouteSpec, Upgrade};
-use crate::headers::{Direction, HeaderPolicy};
+use crate::headers::{Direction, HeaderPolicy, speaks_of_the_client};
 use crate::upstream::Upstream;
 
 /// Longest silence of a switched connection, unless the route says otherwise.
@@ -65,7 +65,7 @@ impl Parts {
             let at = at.key("forwardCredentials");
             findings.push(Diagnostic::warning(Code::Unsafe, &at, message));
         }
-        let withheld = withheld(spec, &access, identity);
+        let withheld = withheld(spec, &access, identity, deps.identity);
         Ok(Self(Route {
             name: name.into(),
             access: access.decided?,
@@ -87,19 +87,24 @@ impl Parts {
     }
 }
 
+/// The fields of a client that end here: what any endpoint says in its place, and credentials.
 fn withheld(
     spec: &RouteSpec,
     access: &Decider<'_>,
-    identity: Vec<HeaderName>,
+    own: Vec<HeaderName>,
+    identity: &[HeaderName],
 ) -> Box<[HeaderName]> {
-    let mut withheld = identity;
+    let accepted = access
+        .endpoint
+        .iter()
+        .flat_map(|endpoint| &endpoint.credentials);
+    let credentials: Vec<HeaderName> = accepted.cloned().chain(CREDENTIALS).collect();
+    let forwarded = |name: &HeaderName| spec.forward_credentials && credentials.contains(name);
+    let said = |name: &&HeaderName| speaks_of_the_client(name) && !forwarded(name);
+    let mut withheld = own;
+    withheld.extend(identity.iter().filter(said).cloned());
     if !spec.forward_credentials {
-        withheld.extend(CREDENTIALS);
-        let accepted = access
-            .endpoint
-            .iter()
-            .flat_map(|endpoint| &endpoint.credentials);
-        withheld.extend(accepted.cloned());
+        withheld.extend(credentials);
     }
     withheld.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     withheld.dedup();

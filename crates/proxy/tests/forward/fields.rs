@@ -44,6 +44,29 @@ fn attack_15_identity_is_the_endpoints_and_never_the_clients() {
     assert_eq!(seen.all("x-groups"), [""]);
 }
 
+/// Routes may share an upstream, which believes whoever says `x-user`.
+#[test]
+fn attack_15_no_route_lets_a_client_say_what_an_endpoint_says() {
+    for route in [
+        r#""public": true"#,
+        r#""public": true, "forwardCredentials": true"#,
+    ] {
+        let seen = seen(
+            route,
+            &[
+                "X-User: root",
+                "X_User: root",
+                "X-Groups: wheel",
+                "X-Own: a",
+            ],
+        );
+        assert!(seen.all("x-user").is_empty(), "{seen:?}");
+        assert!(seen.all("x-groups").is_empty(), "{seen:?}");
+        assert!(seen.all("x_user").is_empty(), "{seen:?}");
+        assert_eq!(seen.all("x-own"), ["a"]);
+    }
+}
+
 #[test]
 fn attack_14_connection_deletes_nothing() {
     let origin = Origin::fine();

@@ -115,6 +115,7 @@ fn table(
     let deps = RouteDeps {
         endpoints: &known.collect(),
         upstreams: &[("app".to_owned(), Some(upstream(origin)))].into(),
+        identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
     };
     let written = specs

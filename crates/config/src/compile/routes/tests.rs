@@ -63,6 +63,25 @@ fn effects(compiled: &Compiled) -> Vec<String> {
 }
 
 #[test]
+fn attack_15_what_a_broken_endpoint_says_is_no_clients_to_say() {
+    let endpoint = |name: &str, more: &str| {
+        format!(
+            "  {name}: {{{more}authentication: {{allow: {{authorization: [bearer]}}}}, \
+             responsePolicy: {{pass: {{headers: {{X-{name}: 'a', accept: null}}}}}}}}\n"
+        )
+    };
+    let endpoints = [
+        endpoint("sound", ""),
+        endpoint("broken", "rules: [{name: gone}], "),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    fs::write(&file, format!("endpoints:\n{}{UP}", endpoints.concat())).unwrap();
+    let loaded = load(&Sources::file(file).read_by(Program::Gateway));
+    assert_eq!(identity(&loaded.tree), ["x-broken", "x-sound"]);
+}
+
+#[test]
 fn routes_lead_past_endpoints_to_upstreams() {
     let compiled = gateway(&format!(
         "{API}{UP}routes:\n  api: {{paths: [/api/*], endpoint: api, upstream: up}}\n  open: {{public: true, upstream: up}}\n"

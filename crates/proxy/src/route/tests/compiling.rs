@@ -65,6 +65,7 @@ fn compile_written<'a>(
     let deps = RouteDeps {
         endpoints: &endpoints.into(),
         upstreams: &upstreams.into(),
+        identity: &[HeaderName::from_static("x-user")],
         correlation: Some(&correlation),
     };
     let at = ConfigPath::root().key("routes");
@@ -178,7 +179,8 @@ fn what_the_upstream_must_not_see_is_known() {
         "txn-token",
         "workload-identity-token",
     ];
-    assert_eq!(withheld("/c"), credentials);
+    let all = [&credentials[..], &["x-user"]].concat();
+    assert_eq!(withheld("/c"), all);
     assert_eq!(withheld("/b"), ["x-user"]);
     let mut all = credentials.to_vec();
     all.extend(["x-api-key", "x-user"]);
