@@ -144,6 +144,11 @@ impl Template {
         &self.0.reads
     }
 
+    /// Whether it prints one value that is looked up, and no text of its own.
+    pub fn is_value(&self) -> bool {
+        matches!(&self.0.form, Form::Plain(plain, _) if plain.is_value())
+    }
+
     /// The text, when it is always the same.
     pub fn literal(&self) -> Option<&str> {
         match &self.0.form {

@@ -177,7 +177,12 @@ impl HeaderPlan {
                     name: self.name.clone(),
                     source,
                 })?;
+                let whole = text.len();
                 let text = text.trim_matches([' ', '\t']);
+                // Blanks at the ends are lost on the wire, where `ann ` would pass for `ann`.
+                if outcome == Outcome::Pass && text.len() < whole && template.is_value() {
+                    return Err(self.unfit());
+                }
                 if text.is_empty() && !self.overwrites(outcome) {
                     return Ok(None);
                 }
@@ -193,9 +198,12 @@ impl HeaderPlan {
     }
 
     fn checked(&self, value: &[u8]) -> Result<HeaderValue, ReplyFault> {
-        HeaderValue::from_bytes(value).map_err(|_| ReplyFault::HeaderValue {
-            name: self.name.clone(),
-        })
+        HeaderValue::from_bytes(value).map_err(|_| self.unfit())
+    }
+
+    fn unfit(&self) -> ReplyFault {
+        let name = self.name.clone();
+        ReplyFault::HeaderValue { name }
     }
 }
 

@@ -239,6 +239,29 @@ fn attack_59_a_line_break_in_a_header_makes_the_decision_an_error() {
 }
 
 #[test]
+fn attack_30_a_name_with_blanks_at_its_ends_passes_for_no_other() {
+    let of = |template: &str, user: &str| {
+        let spec = json!({ "pass": { "headers": { "x-user": template } } });
+        let verdict = verdict(Outcome::Pass, &[("user", Value::text(user))]);
+        let (outcome, reply) = render(spec, &verdict, &snapshot(&[]));
+        let said = headers(&reply)[0];
+        (outcome, said.1.to_owned())
+    };
+    let own = "{{ response.user }}";
+    for user in ["ann ", " ann", "\tann", " "] {
+        assert_eq!(of(own, user).0, Outcome::Error, "{user:?}");
+    }
+    assert_eq!(of(own, "ann b"), (Outcome::Pass, "ann b".to_owned()));
+    // Whoever writes a text around values, or trims them, wants it so.
+    for (template, said) in [
+        ("{{ response.user|trim }}", "ann"),
+        ("user {{ response.user }}", "user ann"),
+    ] {
+        assert_eq!(of(template, "ann "), (Outcome::Pass, said.to_owned()));
+    }
+}
+
+#[test]
 fn defect_03_05_a_reply_that_cannot_be_rendered_never_shows_its_source() {
     // Fuel runs out while the body is rendered.
     let endless =

@@ -46,6 +46,11 @@ enum Printed<'a> {
 }
 
 impl Plain {
+    /// Whether it prints one value and nothing else.
+    pub(super) fn is_value(&self) -> bool {
+        matches!(&*self.0, [Piece::Look { .. }])
+    }
+
     /// The plain form of `tree`, if it has one.
     pub(super) fn of(tree: &Stmt<'_>, vocabulary: &Vocabulary) -> Option<Self> {
         let Stmt::Template(template) = tree else {
