@@ -36,16 +36,14 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// The model named, or the latest.
     pub(crate) fn model(&self, id: Option<&ModelId>) -> Result<Arc<Model>, Failure> {
-        self.store
-            .model(id)
-            .map_err(|error| match error.code() {
-                ErrorCode::LatestModelNotFound => {
-                    let id = self.store_id;
-                    let message = format!("No authorization models found for store '{id}'");
-                    Failure::coded(error.code(), &message)
-                }
-                _ => error.into(),
-            })
+        self.store.model(id).map_err(|error| match error.code() {
+            ErrorCode::LatestModelNotFound => {
+                let id = self.store_id;
+                let message = format!("No authorization models found for store '{id}'");
+                Failure::coded(error.code(), &message)
+            }
+            _ => error.into(),
+        })
     }
 
     /// The name of the request, in messages.
@@ -66,7 +64,11 @@ fn read_token(token: &str) -> Result<Option<String>, Failure> {
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let wrong =
-        || Failure::coded(ErrorCode::InvalidContinuationToken, "Invalid continuation token");
+    let wrong = || {
+        Failure::coded(
+            ErrorCode::InvalidContinuationToken,
+            "Invalid continuation token",
+        )
+    };
     text.map(Some).ok_or_else(wrong)
 }

@@ -48,9 +48,7 @@ impl Rule {
             Self::User => is_solid(text, 512),
             Self::StoreName => {
                 let allowed = |c: char| {
-                    c.is_ascii_alphanumeric()
-                        || " \t\n\u{c}\r".contains(c)
-                        || ".-/^_&@".contains(c)
+                    c.is_ascii_alphanumeric() || " \t\n\u{c}\r".contains(c) || ".-/^_&@".contains(c)
                 };
                 (3..=64).contains(&text.len()) && text.chars().all(allowed)
             }

@@ -68,7 +68,11 @@ mod tests {
         let late = StoreId::generate(Timestamp::from_seconds(1_000_001));
         assert!(early < late);
         assert_eq!(StoreId::parse(early.as_str()), Some(early));
-        for bad in ["", "01ARZ3NDEKTSV4RRFFQ69G5FA", "01arz3ndektsv4rrffq69g5fav"] {
+        for bad in [
+            "",
+            "01ARZ3NDEKTSV4RRFFQ69G5FA",
+            "01arz3ndektsv4rrffq69g5fav",
+        ] {
             assert_eq!(StoreId::parse(bad), None, "{bad}");
         }
         assert!(is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FAV"));

@@ -38,10 +38,7 @@ pub(crate) fn time(at: Timestamp) -> String {
 /// Reads a point in time.
 pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
     let at = DateTime::parse_from_rfc3339(text).ok()?;
-    Timestamp::new(
-        at.timestamp(),
-        at.timestamp_subsec_nanos().min(999_999_999),
-    )
+    Timestamp::new(at.timestamp(), at.timestamp_subsec_nanos().min(999_999_999))
 }
 
 #[cfg(test)]
