@@ -4,6 +4,7 @@ mod cpu;
 mod goals;
 mod load;
 mod measure;
+mod memory;
 mod servers;
 mod table;
 mod targets;
@@ -13,13 +14,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 use ztag_test_support::Failure;
 
 use crate::command::{cargo, execute};
 use crate::setup;
 
-use self::measure::{Effort, Measured, measure};
+use self::goals::Goal;
+use self::measure::{Bench, Effort, Measured};
+use self::memory::Memory;
+use self::servers::Binaries;
 use self::targets::Target;
 
 #[derive(Args)]
@@ -30,6 +34,9 @@ pub(crate) struct Options {
     /// One short round: shows that everything runs, the numbers say little.
     #[arg(long)]
     quick: bool,
+    /// Takes our programs as they were built last.
+    #[arg(long)]
+    built: bool,
     /// How often each server is measured, in turns.
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
@@ -50,6 +57,8 @@ enum Subject {
     ForwardAuth,
     /// `gateway` under load beside nginx, HAProxy, Envoy, Caddy and Traefik, before one upstream.
     Gateway,
+    /// What `gateway` holds in memory for silent connections, and after a million requests.
+    Memory,
     /// Decisions and their parts in one process.
     Code,
 }
@@ -63,12 +72,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
         Subject::ForwardAuth => under_load(options, &targets::FORWARD_AUTH),
         Subject::Gateway => under_load(options, &targets::GATEWAYS),
+        Subject::Memory => memory(options),
     }
 }
 
 fn under_load(options: &Options, all: &'static [Target]) -> Result<(), Failure> {
-    setup::install()?;
-    let binaries = servers::build()?;
+    let bench = bench(options)?;
     let mut effort = Effort::new(options.quick);
     if let Some(rounds) = options.rounds {
         effort.rounds = rounds.max(1);
@@ -78,21 +87,37 @@ fn under_load(options: &Options, all: &'static [Target]) -> Result<(), Failure> 
         only.is_none_or(|only| target.name.contains(only))
     };
     let targets: Vec<&'static Target> = all.iter().filter(wanted).collect();
-    let measured = measure(&targets, &binaries, effort)?;
+    let measured = bench.measure(&targets, effort)?;
     print!("{}", table::render(&measured));
-    let goals = goals::judge(&measured);
-    for goal in &goals {
+    let rows: Vec<_> = measured.iter().map(Measured::to_json).collect();
+    let found = json!({ "effort": effort.to_json(), "rows": rows });
+    conclude(options, &goals::judge(&measured), &found)
+}
+
+fn memory(options: &Options) -> Result<(), Failure> {
+    let memory = Memory::measure(&bench(options)?, options.quick)?;
+    print!("{memory}");
+    conclude(options, &memory.goals(), &memory.to_json())
+}
+
+fn bench(options: &Options) -> Result<Bench, Failure> {
+    setup::install()?;
+    Bench::new(if options.built {
+        Binaries::built()
+    } else {
+        Binaries::build()?
+    })
+}
+
+/// Tells what became of the goals and keeps what was found.
+fn conclude(options: &Options, goals: &[Goal], found: &Value) -> Result<(), Failure> {
+    for goal in goals {
         println!("{goal}");
     }
     if let Some(file) = &options.json {
-        let rows: Vec<_> = measured.iter().map(Measured::to_json).collect();
-        let text = format!(
-            "{:#}\n",
-            json!({ "effort": effort.to_json(), "rows": rows })
-        );
-        fs::write(file, text)?;
+        fs::write(file, format!("{found:#}\n"))?;
     }
-    if options.quick || goals.iter().all(goals::Goal::is_met) {
+    if options.quick || goals.iter().all(Goal::is_met) {
         Ok(())
     } else {
         Err(Failure::new("a goal is missed"))

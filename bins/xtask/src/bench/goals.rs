@@ -25,6 +25,10 @@ enum Unit {
     Of(&'static str),
     /// Nanoseconds: told, but no failure. Another machine, or a neighbour, is another number.
     Time,
+    /// Bytes for each silent connection.
+    Bytes,
+    /// KiB of resident memory.
+    Kib,
 }
 
 const GOALS: [(&str, Unit, u64); 9] = [
@@ -49,6 +53,7 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Goal> {
     let reached = |row, unit| match unit {
         Unit::Of(other) => (cpu(row)? * 100).checked_div(cpu(other)?),
         Unit::Time => cpu(row),
+        Unit::Bytes | Unit::Kib => None,
     };
     GOALS
         .into_iter()
@@ -64,6 +69,26 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Goal> {
 }
 
 impl Goal {
+    /// At most so many bytes for each silent connection of `row`.
+    pub(super) const fn bytes(row: &'static str, reached: u64, most: u64) -> Self {
+        Self {
+            row,
+            unit: Unit::Bytes,
+            most,
+            reached,
+        }
+    }
+
+    /// At most so many KiB of resident memory.
+    pub(super) const fn kib(row: &'static str, reached: u64, most: u64) -> Self {
+        Self {
+            row,
+            unit: Unit::Kib,
+            most,
+            reached,
+        }
+    }
+
     /// Whether it is met, give or take noise and what cannot be judged.
     pub(super) const fn is_met(&self) -> bool {
         matches!(self.unit, Unit::Time) || self.is_near()
@@ -79,10 +104,13 @@ impl fmt::Display for Goal {
         let show: fn(u64) -> String = match self.unit {
             Unit::Of(_) => hundredths,
             Unit::Time => thousandths,
+            Unit::Bytes | Unit::Kib => |number| number.to_string(),
         };
         let unit = match self.unit {
             Unit::Of(other) => format!(" x `{other}`"),
             Unit::Time => " us".to_owned(),
+            Unit::Bytes => " bytes for each silent connection".to_owned(),
+            Unit::Kib => " KiB resident after a long run".to_owned(),
         };
         let verdict = match (self.reached <= self.most, self.is_near()) {
             (true, _) => "met",

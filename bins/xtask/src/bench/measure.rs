@@ -1,20 +1,20 @@
 //! Rounds: every target in turn, so that all meet the same weather.
 
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use ztag_test_support::{Failure, Process};
+use tempfile::NamedTempFile;
+use ztag_test_support::{Failure, Request};
 
-use super::cpu::{Tree, processor};
+use super::cpu::processor;
 use super::load::{Answers, Load};
 use super::servers::{Binaries, Running};
 use super::targets::Target;
 use super::tokens::{self, Tokens};
 
 /// Connections under full load, and for latency.
-const MANY: u32 = 64;
+pub(super) const MANY: u32 = 64;
 const FEW: u32 = 4;
 
 /// Signed tokens used in turn.
@@ -69,67 +69,88 @@ pub(super) struct Measured {
     rounds: Vec<Round>,
 }
 
-/// Measures `targets` in turns.
-pub(super) fn measure(
-    targets: &[&'static Target],
-    binaries: &Binaries,
-    effort: Effort,
-) -> Result<Vec<Measured>, Failure> {
-    let processor = processor()?;
-    let tokens = tokens::mint()?;
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all(tokens.all.join("\n").as_bytes())?;
-    let bench = Bench {
-        binaries,
-        tokens: &tokens,
-        file: file.path(),
-        processor: &processor,
-        effort,
-    };
-    let start = |target: &&'static Target| Measured {
-        target,
-        rounds: Vec::new(),
-    };
-    let mut measured: Vec<Measured> = targets.iter().map(start).collect();
-    for number in 1..=effort.rounds {
-        for row in &mut measured {
-            println!("round {number} of {}: {}", effort.rounds, row.target.name);
-            let round = bench
-                .round(row.target)
-                .map_err(|failure| failure.during(row.target.name))?;
-            row.rounds.push(round);
-        }
+/// What every measurement needs.
+pub(super) struct Bench {
+    binaries: Binaries,
+    tokens: Tokens,
+    file: NamedTempFile,
+    processor: String,
+}
+
+impl Bench {
+    /// Mints tokens for `binaries` and their peers.
+    pub(super) fn new(binaries: Binaries) -> Result<Self, Failure> {
+        let tokens = tokens::mint()?;
+        let mut file = NamedTempFile::new()?;
+        file.write_all(tokens.all.join("\n").as_bytes())?;
+        Ok(Self {
+            binaries,
+            tokens,
+            file,
+            processor: processor()?,
+        })
     }
-    Ok(measured)
-}
 
-/// What every round needs.
-struct Bench<'a> {
-    binaries: &'a Binaries,
-    tokens: &'a Tokens,
-    file: &'a Path,
-    processor: &'a str,
-    effort: Effort,
-}
+    /// Measures `targets` in turns.
+    pub(super) fn measure(
+        &self,
+        targets: &[&'static Target],
+        effort: Effort,
+    ) -> Result<Vec<Measured>, Failure> {
+        let start = |target: &&'static Target| Measured {
+            target,
+            rounds: Vec::new(),
+        };
+        let mut measured: Vec<Measured> = targets.iter().map(start).collect();
+        for number in 1..=effort.rounds {
+            for row in &mut measured {
+                println!("round {number} of {}: {}", effort.rounds, row.target.name);
+                let round = self
+                    .round(row.target, effort)
+                    .map_err(|failure| failure.during(row.target.name))?;
+                row.rounds.push(round);
+            }
+        }
+        Ok(measured)
+    }
 
-impl Bench<'_> {
-    fn round(&self, target: &'static Target) -> Result<Round, Failure> {
-        let running = Running::start(target, self.binaries, self.tokens, self.processor)?;
-        let load = Load {
-            processor: self.processor,
+    /// Starts `target`, alone on the processor with what stands around it.
+    pub(super) fn start(&self, target: &Target) -> Result<Running, Failure> {
+        Running::start(target, &self.binaries, &self.tokens, &self.processor)
+    }
+
+    /// Load for `running`, which is `target`, with `count` tokens in turn.
+    pub(super) fn load<'a>(
+        &'a self,
+        target: &'a Target,
+        running: &Running,
+        count: usize,
+    ) -> Load<'a> {
+        Load {
+            processor: &self.processor,
             address: running.address,
             target,
-            tokens: self.file,
-            count: TOKENS,
-        };
-        let tree = Tree::of(running.measured.iter().map(Process::id));
+            tokens: self.file.path(),
+            count,
+        }
+    }
+
+    /// One of its requests, which leaves the connection open.
+    pub(super) fn request(&self, target: &Target) -> Request {
+        target.request(&self.tokens.all)
+    }
+
+    fn round(&self, target: &'static Target, effort: Effort) -> Result<Round, Failure> {
+        let running = self.start(target)?;
+        let load = self.load(target, &running, TOKENS);
+        let tree = running.tree();
         // Caches fill, pools connect, branches are learned.
         load.run(MANY, 1)?;
         let before = tree.run_time()?;
-        let full = load.run(MANY, self.effort.seconds)?;
+        let full = load.run(MANY, effort.seconds)?;
         let took = tree.run_time()?.saturating_sub(before);
         let resident = tree.resident()?;
-        let calm = load.run(FEW, self.effort.calm_seconds)?;
+        let calm = load.run(FEW, effort.calm_seconds)?;
         Ok(Round {
             cpu: took / full.requests.max(1),
             full,

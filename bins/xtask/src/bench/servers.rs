@@ -13,6 +13,7 @@ use ztag_test_support::{
     Authority, Failure, Ports, Process, copy_rendered, free_port, locate, send, workspace,
 };
 
+use super::cpu::Tree;
 use super::targets::{Part, Port, Protocol, Target};
 use super::tokens::Tokens;
 use crate::command::{cargo, execute};
@@ -32,27 +33,38 @@ pub(super) struct Binaries {
     forward_auth: PathBuf,
     gateway: PathBuf,
     responder: PathBuf,
+    proxy: PathBuf,
 }
 
-/// Builds them as they are shipped.
-pub(super) fn build() -> Result<Binaries, Failure> {
-    let build = ["build", "--release", "--package"];
-    execute(cargo(&build).args(["forward-auth", "--package", "gateway"]))?;
-    execute(cargo(&build).args(["ztag-benches", "--bin", "responder"]))?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), PathBuf::from)
-        .join("release");
-    Ok(Binaries {
-        forward_auth: folder.join("forward-auth"),
-        gateway: folder.join("gateway"),
-        responder: folder.join("responder"),
-    })
+impl Binaries {
+    /// Those of the last build.
+    pub(super) fn built() -> Self {
+        let folder = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| workspace().join("target"), PathBuf::from)
+            .join("release");
+        Self {
+            forward_auth: folder.join("forward-auth"),
+            gateway: folder.join("gateway"),
+            responder: folder.join("responder"),
+            proxy: folder.join("proxy"),
+        }
+    }
+
+    /// Builds them as they are shipped.
+    pub(super) fn build() -> Result<Self, Failure> {
+        let mut build = cargo(&["build", "--release"]);
+        for package in ["forward-auth", "gateway", "ztag-benches"] {
+            build.args(["--package", package]);
+        }
+        execute(build.arg("--bins"))?;
+        Ok(Self::built())
+    }
 }
 
 /// A target that runs, with everything it needs. It ends when dropped.
 pub(super) struct Running {
     /// Whose processor time counts.
-    pub(super) measured: Vec<Process>,
+    measured: Vec<Process>,
     /// Where to send requests.
     pub(super) address: SocketAddr,
     _around: Process,
@@ -87,6 +99,11 @@ impl Running {
             _around: around,
             _folder: world.folder,
         })
+    }
+
+    /// The processes that count.
+    pub(super) fn tree(&self) -> Tree {
+        Tree::of(self.measured.iter().map(Process::id))
     }
 }
 
@@ -141,6 +158,12 @@ impl<'a> World<'a> {
             Part::Hyper => {
                 let mut command = Command::new(&self.binaries.responder);
                 command.arg(local(self.decisions).to_string());
+                command
+            }
+            Part::HyperProxy => {
+                let mut command = Command::new(&self.binaries.proxy);
+                let addresses = [self.edge, self.application].map(local);
+                command.args(addresses.map(|address| address.to_string()));
                 command
             }
             Part::ForwardAuth(file) => configured(&self.binaries.forward_auth, &path(file)),
@@ -225,7 +248,8 @@ fn at_home(program: &str, folder: &Path) -> Result<Command, Failure> {
 fn wait_for_pass(target: &Target, tokens: &Tokens, address: SocketAddr) -> Result<(), Failure> {
     let mut status = 0;
     for _ in 0..ATTEMPTS {
-        status = send(address, &target.request(&tokens.all))?.status;
+        let request = target.request(&tokens.all).header("Connection: close");
+        status = send(address, &request)?.status;
         if status == 200 {
             return Ok(());
         }

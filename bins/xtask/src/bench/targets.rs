@@ -17,6 +17,8 @@ pub(super) enum Part {
     Traefik(&'static str),
     /// A bare hyper server with three headers: the floor of this stack.
     Hyper,
+    /// A bare hyper proxy: the floor of this stack.
+    HyperProxy,
     /// `forward-auth` with this configuration.
     ForwardAuth(&'static str),
     /// `gateway` with this configuration.
@@ -148,6 +150,10 @@ pub(super) const FULL: &str = "gateway, full chain";
 pub(super) const PROXY_TLS: &str = "nginx, TLS";
 pub(super) const PROXY_HTTP2: &str = "nginx, TLS, HTTP/2";
 
+/// Rows that are looked at for the memory they hold, too.
+pub(super) const BARE: &str = "hyper, bare proxy";
+pub(super) const HAPROXY: &str = "HAProxy";
+
 const PEERS: Port = Port::Edge;
 const OPEN: Words = Words::Signed("plain.example.com");
 const API: Words = Words::Signed("api.example.com");
@@ -156,10 +162,11 @@ const GATEWAY_TLS: &[(Part, Port)] = &[(Part::Gateway("peers/gateway-tls.yaml"),
 const NGINX_TLS: &[(Part, Port)] = &[(Part::Nginx("peers/nginx-tls"), PEERS)];
 
 /// The rows of the gateway, all before the same upstream.
-pub(super) static GATEWAYS: [Target; 18] = [
+pub(super) static GATEWAYS: [Target; 19] = [
     peer(PROXY, &[(Part::Nginx("peers/nginx"), PEERS)], OPEN),
+    peer(BARE, &[(Part::HyperProxy, PEERS)], OPEN),
     peer(
-        "HAProxy",
+        HAPROXY,
         &[(Part::Haproxy("peers/haproxy.cfg"), PEERS)],
         OPEN,
     ),
@@ -249,19 +256,18 @@ impl Target {
             Words::Signed(_) => tokens.first().map_or("", String::as_str),
             Words::Client | Words::Traefik => "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms",
         };
-        let request = Request::new("GET", self.path)
+        let words = Request::new("GET", self.path)
             .header(format!("Host: {host}"))
             .header("X-Tenant: acme")
             .header(format!("Authorization: Bearer {token}"));
         match self.words {
-            Words::Client | Words::Signed(_) => request,
-            Words::Traefik => request
+            Words::Client | Words::Signed(_) => words,
+            Words::Traefik => words
                 .header("X-Forwarded-Method: GET")
                 .header("X-Forwarded-Proto: https")
                 .header("X-Forwarded-Host: api.example.com")
                 .header("X-Forwarded-Uri: /v1/orders/4711?page=2")
                 .header("X-Forwarded-For: 192.0.2.10"),
         }
-        .header("Connection: close")
     }
 }
