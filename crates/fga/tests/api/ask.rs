@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use ztag_fga::{
     BatchCheckItem, BatchCheckRequest, Branch, CheckRequest, ErrorCode, ExpandRequest, Fields,
-    ListUsersRequest, Reason, Store, Tree, UserFilter, WriteRequest,
+    ListUsersRequest, ListedUser, Reason, Store, Tree, UserFilter, WriteRequest,
 };
 
 use crate::support::{check, code, fields, store, tuple, write};
@@ -56,7 +56,7 @@ fn checks_follow_every_kind_of_rewrite() {
 fn conditions_take_parameters_from_tuple_and_request() {
     let store = store();
     let conditional =
-        tuple("doc:1#viewer@user:a").when("recent", Some(fields(json!({"limit": 5}))));
+        tuple("doc:1#viewer@user:a").when("recent", Some(fields(&json!({"limit": 5}))));
     store.write(&WriteRequest::writes([conditional])).unwrap();
     for (context, expected) in [
         (json!({"age": 1}), Ok(true)),
@@ -66,7 +66,7 @@ fn conditions_take_parameters_from_tuple_and_request() {
         (json!({"age": "old"}), Err(ErrorCode::Validation)),
     ] {
         let request = CheckRequest {
-            context: fields(context.clone()),
+            context: fields(&context),
             ..CheckRequest::new("user:a", "viewer", "doc:1")
         };
         let found = store.check(&request).map_err(|error| error.code());
@@ -81,10 +81,11 @@ fn conditions_take_parameters_from_tuple_and_request() {
 fn contextual_tuples_shadow_stored_ones_and_are_not_kept() {
     let store = store();
     write(&store, &["doc:1#viewer@user:a"]);
-    let contextual = tuple("doc:1#viewer@user:a").when("recent", Some(fields(json!({"limit": 5}))));
+    let contextual =
+        tuple("doc:1#viewer@user:a").when("recent", Some(fields(&json!({"limit": 5}))));
     let request = CheckRequest {
         contextual_tuples: vec![contextual],
-        context: fields(json!({"age": 9})),
+        context: fields(&json!({"age": 9})),
         ..CheckRequest::new("user:a", "viewer", "doc:1")
     };
     assert_eq!(store.check(&request), Ok(false));
@@ -199,7 +200,7 @@ fn users_are_listed_by_filter() {
         listed.map(|users| {
             users
                 .iter()
-                .map(|user| user.to_user())
+                .map(ListedUser::to_user)
                 .collect::<BTreeSet<_>>()
         })
     };
@@ -309,4 +310,50 @@ fn a_no_is_explained_by_what_was_tried() {
             .iter()
             .all(|part| part.holds == Some(false))
     );
+}
+
+/// Parts that run together, other contexts and other contextual tuples are other questions.
+#[test]
+fn attack_40_questions_that_look_alike_are_told_apart() {
+    let store = store();
+    let limited = tuple("doc:1#viewer@user:a").when("recent", Some(fields(&json!({"limit": 5}))));
+    store.write(&WriteRequest::writes([limited])).unwrap();
+    write(&store, &["doc:1#owner@user:ab"]);
+    let item = |id: &str, user: &str, relation: &str, age: i64, assumed: &[&str]| BatchCheckItem {
+        user: user.into(),
+        relation: relation.into(),
+        object: "doc:1".into(),
+        contextual_tuples: assumed.iter().map(|text| tuple(text)).collect(),
+        context: fields(&json!({ "age": age })),
+        correlation_id: id.into(),
+    };
+    let checks = vec![
+        item("young", "user:a", "viewer", 1, &[]),
+        item("old", "user:a", "viewer", 9, &[]),
+        item("blocked", "user:a", "reader", 1, &["doc:1#blocked@user:a"]),
+        item("free", "user:a", "reader", 1, &[]),
+        item("other", "user:ab", "owner", 1, &[]),
+        item("none", "user:a", "owner", 1, &["doc:1#owner@user:abc"]),
+    ];
+    let expected = [true, false, false, true, true, false];
+    let request = BatchCheckRequest {
+        model: None,
+        checks,
+    };
+    let results = store.batch_check(&request).unwrap();
+    let answers = results.into_iter().map(|result| result.allowed.unwrap());
+    assert_eq!(answers.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn attack_42_a_tuple_taken_away_is_gone_with_the_next_question() {
+    let store = filled();
+    for _ in 0..3 {
+        assert_eq!(check(&store, "doc:1#reader@user:a"), Ok(true));
+        store
+            .write(&WriteRequest::deletes([tuple("group:eng#member@user:a")]))
+            .unwrap();
+        assert_eq!(check(&store, "doc:1#reader@user:a"), Ok(false));
+        write(&store, &["group:eng#member@user:a"]);
+    }
 }

@@ -65,7 +65,7 @@ pub(crate) fn check(store: &Store, text: &str) -> Result<bool, ErrorCode> {
         .map_err(|error| error.code())
 }
 
-pub(crate) fn fields(json: Json) -> Fields {
+pub(crate) fn fields(json: &Json) -> Fields {
     json.as_object().cloned().unwrap()
 }
 

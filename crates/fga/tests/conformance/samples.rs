@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ztag_fga::dsl::{self, ModFile, ModuleFile};
 use ztag_fga::spec::ModelSpec;
-use ztag_fga::store_file::{StoreFile, StoreTest};
+use ztag_fga::store_file::{CheckCase, ListObjectsCase, ListUsersCase, StoreFile, StoreTest};
 use ztag_fga::{
     CheckRequest, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Store, Tuple,
     UserFilter, WriteRequest,
@@ -61,77 +61,79 @@ fn write(store: &Store, path: &Path, tuples: &[Tuple], files: &[&String]) {
 
 /// Runs one test; returns how many assertions it held.
 fn run(store: &Store, path: &Path, test: &StoreTest) -> usize {
+    let checks = test.check.iter().map(|case| check(store, path, case));
+    let objects = test
+        .list_objects
+        .iter()
+        .map(|case| list_objects(store, path, case));
+    let users = test
+        .list_users
+        .iter()
+        .map(|case| list_users(store, path, case));
+    checks.chain(objects).chain(users).sum()
+}
+
+fn check(store: &Store, path: &Path, case: &CheckCase) -> usize {
     let mut count = 0;
-    for case in &test.check {
-        for (user, object) in case
-            .all_users()
-            .flat_map(|user| case.all_objects().map(move |object| (user, object)))
-        {
-            for (relation, expected) in &case.assertions {
-                let request = CheckRequest {
-                    context: case.context.clone(),
-                    ..CheckRequest::new(user, relation, object)
-                };
-                let what = format!("{}: {object}#{relation}@{user}", path.display());
-                assert_eq!(store.check(&request), Ok(*expected), "{what}");
-                let explained = store.explain(&request).unwrap();
-                assert_eq!(
-                    explained.part.holds,
-                    Some(*expected),
-                    "{what}: {explained:#?}"
-                );
-                count += 1;
-            }
-        }
-    }
-    for case in &test.list_objects {
+    let pairs = case
+        .all_users()
+        .flat_map(|user| case.all_objects().map(move |object| (user, object)));
+    for (user, object) in pairs {
         for (relation, expected) in &case.assertions {
-            let request = ListObjectsRequest {
-                type_name: case.type_name.clone(),
-                relation: relation.clone(),
-                user: case.user.clone(),
+            let request = CheckRequest {
                 context: case.context.clone(),
-                ..ListObjectsRequest::default()
+                ..CheckRequest::new(user, relation, object)
             };
-            let listed: BTreeSet<_> = store
-                .list_objects(&request)
-                .unwrap()
-                .objects
-                .into_iter()
-                .collect();
+            let what = format!("{}: {object}#{relation}@{user}", path.display());
+            assert_eq!(store.check(&request), Ok(*expected), "{what}");
+            let explained = store.explain(&request).unwrap();
             assert_eq!(
-                listed,
-                expected.iter().cloned().collect(),
-                "{}: {request:?}",
-                path.display()
-            );
-            count += 1;
-        }
-    }
-    for case in &test.list_users {
-        for (relation, expected) in &case.assertions {
-            let request = ListUsersRequest {
-                object: case.object.clone(),
-                relation: relation.clone(),
-                filter: UserFilter {
-                    type_name: case.user_filter[0].type_name.clone(),
-                    relation: case.user_filter[0].relation.clone(),
-                },
-                context: case.context.clone(),
-                ..ListUsersRequest::default()
-            };
-            let listed = store.list_users(&request).unwrap();
-            let listed: BTreeSet<_> = listed.iter().map(ListedUser::to_user).collect();
-            assert_eq!(
-                listed,
-                expected.users.iter().cloned().collect(),
-                "{}: {request:?}",
-                path.display()
+                explained.part.holds,
+                Some(*expected),
+                "{what}: {explained:#?}"
             );
             count += 1;
         }
     }
     count
+}
+
+fn list_objects(store: &Store, path: &Path, case: &ListObjectsCase) -> usize {
+    for (relation, expected) in &case.assertions {
+        let request = ListObjectsRequest {
+            type_name: case.type_name.clone(),
+            relation: relation.clone(),
+            user: case.user.clone(),
+            context: case.context.clone(),
+            ..ListObjectsRequest::default()
+        };
+        let listed = store.list_objects(&request).unwrap().objects;
+        let listed: BTreeSet<_> = listed.into_iter().collect();
+        let expected = expected.iter().cloned().collect();
+        assert_eq!(listed, expected, "{}: {request:?}", path.display());
+    }
+    case.assertions.len()
+}
+
+fn list_users(store: &Store, path: &Path, case: &ListUsersCase) -> usize {
+    for (relation, expected) in &case.assertions {
+        let filter = &case.user_filter[0];
+        let request = ListUsersRequest {
+            object: case.object.clone(),
+            relation: relation.clone(),
+            filter: UserFilter {
+                type_name: filter.type_name.clone(),
+                relation: filter.relation.clone(),
+            },
+            context: case.context.clone(),
+            ..ListUsersRequest::default()
+        };
+        let listed = store.list_users(&request).unwrap();
+        let listed: BTreeSet<_> = listed.iter().map(ListedUser::to_user).collect();
+        let expected = expected.users.iter().cloned().collect();
+        assert_eq!(listed, expected, "{}: {request:?}", path.display());
+    }
+    case.assertions.len()
 }
 
 #[test]

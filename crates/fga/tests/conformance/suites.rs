@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use serde::Deserialize;
 use ztag_fga::{
-    CheckRequest, Error, Fields, Limits, ListObjectsRequest, ListUsersRequest, Store, Tuple,
-    UserFilter, WriteRequest, dsl,
+    CheckRequest, Error, Fields, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Store,
+    Tuple, UserFilter, WriteRequest, dsl,
 };
 
 use crate::data;
@@ -106,17 +106,17 @@ fn expect<T: PartialEq + Debug>(
     what: &dyn Debug,
     found: Result<T, Error>,
     code: Option<u16>,
-    value: T,
+    value: &T,
 ) {
     match (found, code) {
         (Err(error), Some(code)) => assert_eq!(error.code().number(), code, "{what:?}: {error}"),
-        (Ok(found), None) => assert_eq!(found, value, "{what:?}"),
+        (Ok(found), None) => assert_eq!(&found, value, "{what:?}"),
         (found, code) => panic!("{what:?}: {found:?}, expected {code:?} or {value:?}"),
     }
 }
 
-fn tell(allowed: Result<bool, Error>, what: &dyn Debug) {
-    assert_eq!(allowed, Ok(true), "listed, but not allowed: {what:?}");
+fn tell(allowed: &Result<bool, Error>, what: &dyn Debug) {
+    assert_eq!(allowed, &Ok(true), "listed, but not allowed: {what:?}");
 }
 
 /// One way to run a stage: `assumed` tuples go with every question.
@@ -155,7 +155,7 @@ impl Run<'_> {
         };
         let found = self.store.check(&request);
         let what = (self.name, "check", tuple, &assertion.context);
-        expect(&what, found, assertion.error_code, assertion.expectation);
+        expect(&what, found, assertion.error_code, &assertion.expectation);
     }
 
     fn list_objects(&self, assertion: &ObjectsAssertion) {
@@ -181,7 +181,7 @@ impl Run<'_> {
         let expected: BTreeSet<_> = assertion.expectation.iter().flatten().cloned().collect();
         let found = self.store.list_objects(&request);
         let found = found.map(|listed| listed.objects.into_iter().collect::<BTreeSet<_>>());
-        expect(&what, found, assertion.error_code, expected.clone());
+        expect(&what, found, assertion.error_code, &expected);
         let mut streamed = BTreeSet::new();
         let end = self.store.stream_objects(&request, |object| {
             streamed.insert(object);
@@ -191,7 +191,7 @@ impl Run<'_> {
             &what,
             end.map(|()| streamed),
             assertion.error_code,
-            expected.clone(),
+            &expected,
         );
         for object in expected {
             let request = CheckRequest {
@@ -202,7 +202,7 @@ impl Run<'_> {
                 context: request.context.clone(),
                 ..CheckRequest::default()
             };
-            tell(self.store.check(&request), &what);
+            tell(&self.store.check(&request), &what);
         }
     }
 
@@ -236,8 +236,8 @@ impl Run<'_> {
         );
         let expected: BTreeSet<_> = assertion.expectation.iter().flatten().cloned().collect();
         let found = self.store.list_users(&request);
-        let found = found.map(|users| users.iter().map(|user| user.to_user()).collect());
-        expect(&what, found, assertion.error_code, expected.clone());
+        let found = found.map(|users| users.iter().map(ListedUser::to_user).collect());
+        expect(&what, found, assertion.error_code, &expected);
         for user in expected {
             let request = CheckRequest {
                 user,
@@ -247,7 +247,7 @@ impl Run<'_> {
                 context: request.context.clone(),
                 ..CheckRequest::default()
             };
-            tell(self.store.check(&request), &what);
+            tell(&self.store.check(&request), &what);
         }
     }
 }

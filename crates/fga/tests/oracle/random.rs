@@ -28,7 +28,7 @@ impl Random {
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        usize::try_from(self.next() % bound as u64).unwrap()
     }
 
     pub(crate) fn one_in(&mut self, count: usize) -> bool {
@@ -95,7 +95,7 @@ impl Random {
             };
             let mut restrictions = Vec::new();
             if rewrite.has_this() {
-                for _ in 0..1 + self.below(3) {
+                for _ in 0..=self.below(3) {
                     let restriction = self.restriction(kinds, is_parent);
                     if !restrictions.contains(&restriction) {
                         restrictions.push(restriction);
