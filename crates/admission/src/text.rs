@@ -35,12 +35,12 @@ pub(crate) fn socket(socket: SocketAddr) -> SmolStr {
 
 /// 32 hexadecimal digits.
 pub(crate) fn hex(number: u128) -> SmolStr {
-    let digits = (0..32).rev().map(|place| (number >> (4 * place)) & 15);
-    let text: Buffer = digits
-        .map(|digit| match u8::try_from(digit) {
-            Ok(digit @ 0..=9) => b'0' + digit,
-            Ok(digit @ 10..=15) => b'a' + (digit - 10),
-            _ => b'0',
+    let nibbles = number.to_be_bytes().into_iter();
+    let text: Buffer = nibbles
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| match digit {
+            0..=9 => b'0' + digit,
+            _ => b'a' + (digit - 10),
         })
         .collect();
     finish(&text)
@@ -56,13 +56,10 @@ fn push_v4(text: &mut Buffer, address: Ipv4Addr) {
 }
 
 fn push_decimal(text: &mut Buffer, number: u16) {
-    let mut started = false;
-    for unit in [10_000, 1_000, 100, 10, 1] {
-        let digit = number / unit % 10;
-        started |= digit != 0 || unit == 1;
-        if started {
-            text.push(b'0' + u8::try_from(digit).unwrap_or_default());
-        }
+    const UNITS: [u16; 5] = [10_000, 1_000, 100, 10, 1];
+    let leading = |unit: &u16| *unit > number && *unit > 1;
+    for unit in UNITS.into_iter().skip_while(leading) {
+        text.push(b'0' + u8::try_from(number / unit % 10).unwrap_or_default());
     }
 }
 

@@ -213,6 +213,11 @@ fn is_plain(text: &str) -> bool {
 /// line reader acts upon: DEL, the C1 controls, the line and paragraph separators, and the
 /// characters that turn the direction of text.
 fn escape(out: &mut Vec<u8>, text: &str) {
+    // Looks at every byte, several at a time: most texts are clean to their end.
+    if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(is_suspect) {
         let Some((clean, from)) = rest.split_at_checked(at) else {

@@ -168,6 +168,11 @@ impl<'a> World<'a> {
             }
             Part::ForwardAuth(file) => configured(&self.binaries.forward_auth, &path(file)),
             Part::Gateway(file) => configured(&self.binaries.gateway, &path(file)),
+            Part::GatewayUnlogged(file) => {
+                let mut command = configured(&self.binaries.gateway, &path(file));
+                command.env("ZTAG_SERVER__LOGGING__LEVEL", "warn");
+                command
+            }
             Part::Haproxy(file) => {
                 let mut command = Command::new(locate("haproxy")?);
                 command.arg("-f").arg(path(file));
