@@ -1,6 +1,7 @@
 //! `ztag`: the operator's tool.
 
 mod cel;
+mod fga;
 mod jws;
 
 use std::io::{self, Write};
@@ -23,6 +24,8 @@ struct Arguments {
 enum Verb {
     /// Evaluate a CEL expression, or a stream of cases.
     Cel(cel::CelArguments),
+    /// Serve, ask and test relationship-based authorization.
+    Fga(fga::FgaArguments),
     /// Verify signed tokens.
     Jws(jws::JwsArguments),
 }
@@ -30,6 +33,7 @@ enum Verb {
 fn main() -> ExitCode {
     match Arguments::parse().verb {
         Verb::Cel(arguments) => cel::run(&arguments),
+        Verb::Fga(arguments) => fga::run(&arguments),
         Verb::Jws(arguments) => jws::run(&arguments),
     }
 }

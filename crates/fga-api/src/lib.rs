@@ -19,3 +19,4 @@ pub use service::FgaService;
 pub use spec::{AccessSpec, ClientSpec, KeySpec};
 pub use store_id::StoreId;
 pub use stores::{NamedStore, Stores};
+pub use wire::tell::node as tree_to_json;

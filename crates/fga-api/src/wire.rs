@@ -17,6 +17,10 @@ use crate::failure::Failure;
 /// Reads the body of a request; an empty one is an empty message.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // A message could be read from a list of its fields too; nobody means that.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Failure::validation("expected a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| Failure::validation(error.to_string()))
 }
 

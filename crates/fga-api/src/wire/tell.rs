@@ -154,8 +154,8 @@ pub(crate) fn user(user: &ListedUser) -> Json {
     }
 }
 
-/// A node of what `Expand` answers.
-pub(crate) fn node(tree: &Tree) -> Json {
+/// A tree as `Expand` answers it.
+pub fn node(tree: &Tree) -> Json {
     let name = &tree.name;
     let nodes = |parts: &[Tree]| parts.iter().map(node).collect::<Vec<_>>();
     match &tree.branch {

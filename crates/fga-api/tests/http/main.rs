@@ -1,0 +1,11 @@
+//! The API over real connections: `OpenFGA`'s own suites and sample stores, every call, everybody
+//! who may not call.
+#![cfg(test)]
+
+mod access;
+mod authzen;
+mod calls;
+mod data;
+mod samples;
+mod suites;
+mod world;

@@ -1,0 +1,249 @@
+//! `OpenFGA`'s suites of checks and lists through the API: with stored tuples, and with contextual
+//! ones.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use ztag_fga::{ErrorCode, Limits, Tuple};
+use ztag_fga_api::Access;
+
+use crate::data;
+use crate::world::World;
+
+#[derive(Deserialize)]
+struct Suite {
+    tests: Vec<Test>,
+}
+
+#[derive(Deserialize)]
+struct Test {
+    name: String,
+    stages: Vec<Stage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stage {
+    model: String,
+    #[serde(default)]
+    tuples: Vec<Tuple>,
+    #[serde(default)]
+    check_assertions: Option<Vec<Assertion>>,
+    #[serde(default)]
+    list_objects_assertions: Option<Vec<Assertion>>,
+    #[serde(default)]
+    list_users_assertions: Option<Vec<Assertion>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Assertion {
+    /// Of a check.
+    tuple: Option<Tuple>,
+    /// Of a list.
+    #[serde(default)]
+    request: Json,
+    #[serde(default)]
+    contextual_tuples: Vec<Tuple>,
+    #[serde(default)]
+    context: Option<Json>,
+    #[serde(default)]
+    expectation: Json,
+    error_code: Option<u16>,
+}
+
+fn suites() -> Vec<Test> {
+    let Some(folder) = data::folder("openfga") else {
+        return Vec::new();
+    };
+    let files = ["consolidated_1_1_tests.yaml", "abac_tests.yaml"];
+    let suites = files.map(|file| data::yaml::<Suite>(&folder.join(file)));
+    suites.into_iter().flat_map(|suite| suite.tests).collect()
+}
+
+/// One way to run a stage: `assumed` tuples go with every question.
+struct Run<'a> {
+    world: &'a World,
+    store: &'a str,
+    name: &'a str,
+    assumed: &'a [Tuple],
+}
+
+impl Run<'_> {
+    /// Runs the assertions; returns how many there were.
+    fn stage(&self, stage: &Stage) -> usize {
+        let checks = stage.check_assertions.iter().flatten();
+        let objects = stage.list_objects_assertions.iter().flatten();
+        let users = stage.list_users_assertions.iter().flatten();
+        checks.map(|assertion| self.check(assertion)).count()
+            + objects
+                .map(|assertion| self.list_objects(assertion))
+                .count()
+            + users.map(|assertion| self.list_users(assertion)).count()
+    }
+
+    fn tuples(&self, assertion: &Assertion) -> Vec<Tuple> {
+        let own = assertion.contextual_tuples.iter();
+        own.chain(self.assumed).cloned().collect()
+    }
+
+    /// Asks; `None` where an error was expected and came.
+    fn ask(&self, call: &str, body: &Json, assertion: &Assertion) -> Option<Json> {
+        let path = format!("{}/{call}", self.store);
+        let (status, answer) = self.world.call("POST", &path, body);
+        self.judge(status, answer, body, assertion)
+    }
+
+    fn judge(&self, status: u16, answer: Json, body: &Json, assertion: &Assertion) -> Option<Json> {
+        let Some(code) = assertion.error_code else {
+            assert_eq!(status, 200, "{}: {body} {answer}", self.name);
+            return Some(answer);
+        };
+        let mut all = ErrorCode::ALL.iter();
+        let name = all.find(|own| own.number() == code).unwrap().as_str();
+        let found = (status, answer["code"].as_str());
+        assert_eq!(found, (400, Some(name)), "{}: {body} {answer}", self.name);
+        None
+    }
+
+    fn check(&self, assertion: &Assertion) {
+        let body = json!({
+            "tuple_key": assertion.tuple,
+            "contextual_tuples": {"tuple_keys": self.tuples(assertion)},
+            "context": assertion.context,
+        });
+        let expected = assertion.expectation.as_bool().unwrap_or_default();
+        if let Some(answer) = self.ask("check", &body, assertion) {
+            assert_eq!(answer["allowed"], expected, "{}: {body}", self.name);
+        }
+        let mut item = body.clone();
+        item["correlation_id"] = json!("the-one");
+        let path = format!("{}/batch-check", self.store);
+        let (status, answer) = self.world.call("POST", &path, &json!({"checks": [item]}));
+        assert_eq!(status, 200, "{}: {body} {answer}", self.name);
+        let single = &answer["result"]["the-one"];
+        match assertion.error_code {
+            None => assert_eq!(single["allowed"], expected, "{}: {body}", self.name),
+            Some(_) => assert!(single["error"]["message"].is_string(), "{single}"),
+        }
+    }
+
+    fn list_objects(&self, assertion: &Assertion) {
+        let mut body = assertion.request.clone();
+        body["contextual_tuples"] = json!({"tuple_keys": self.tuples(assertion)});
+        body["context"] = json!(assertion.context);
+        let expected = names(&assertion.expectation);
+        if let Some(answer) = self.ask("list-objects", &body, assertion) {
+            assert_eq!(names(&answer["objects"]), expected, "{}: {body}", self.name);
+        }
+        if assertion.error_code.is_none() {
+            let path = format!("{}/streamed-list-objects", self.store);
+            let response = self.world.send("POST", &path, &body.to_string());
+            assert_eq!(response.status, 200, "{}: {body}", self.name);
+            let text = response.text();
+            let lines = text.lines().map(|line| {
+                let line: Json = serde_json::from_str(line).unwrap();
+                line["result"]["object"].as_str().unwrap().to_owned()
+            });
+            assert_eq!(lines.collect::<BTreeSet<_>>(), expected, "{}", self.name);
+        }
+    }
+
+    fn list_users(&self, assertion: &Assertion) {
+        let request = &assertion.request;
+        let filters = request["filters"].as_array().unwrap().iter().map(|filter| {
+            let (kind, relation) = split(filter.as_str().unwrap(), '#');
+            json!({"type": kind, "relation": relation})
+        });
+        let (kind, id) = split(request["object"].as_str().unwrap(), ':');
+        let body = json!({
+            "object": {"type": kind, "id": id},
+            "relation": request["relation"],
+            "user_filters": filters.collect::<Vec<_>>(),
+            "contextual_tuples": self.tuples(assertion),
+            "context": assertion.context,
+        });
+        if let Some(answer) = self.ask("list-users", &body, assertion) {
+            let users = answer["users"].as_array().unwrap().iter().map(user);
+            let users: BTreeSet<_> = users.collect();
+            let expected = names(&assertion.expectation);
+            assert_eq!(users, expected, "{}: {body}", self.name);
+        }
+    }
+}
+
+/// A list of texts.
+pub(crate) fn names(list: &Json) -> BTreeSet<String> {
+    let items = list.as_array().into_iter().flatten();
+    items
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn split(text: &str, at: char) -> (&str, &str) {
+    text.split_once(at).unwrap_or((text, ""))
+}
+
+/// A listed user as tuples write it.
+pub(crate) fn user(user: &Json) -> String {
+    let text = |json: &Json| json.as_str().unwrap().to_owned();
+    if let Some(object) = user.get("object") {
+        return format!("{}:{}", text(&object["type"]), text(&object["id"]));
+    }
+    if let Some(set) = user.get("userset") {
+        let (kind, id) = (text(&set["type"]), text(&set["id"]));
+        return format!("{kind}:{id}#{}", text(&set["relation"]));
+    }
+    format!("{}:*", text(&user["wildcard"]["type"]))
+}
+
+#[test]
+fn stored_tuples() {
+    let world = World::open();
+    let mut count = 0;
+    for test in suites() {
+        let store = world.store();
+        for stage in &test.stages {
+            world.model(&store, &stage.model);
+            for tuples in stage.tuples.chunks(100) {
+                world.write(&store, &json!(tuples));
+            }
+            count += Run {
+                world: &world,
+                store: &store,
+                name: &test.name,
+                assumed: &[],
+            }
+            .stage(stage);
+        }
+        world.call("DELETE", &store, &Json::Null);
+    }
+    assert!(count > 700 || count == 0, "{count}");
+}
+
+#[test]
+fn contextual_tuples() {
+    let limits = Limits {
+        contextual_tuples: 200,
+        ..Limits::default()
+    };
+    let world = World::new(limits, Access::open());
+    for test in suites() {
+        let [stage] = test.stages.as_slice() else {
+            continue;
+        };
+        if stage.tuples.len() > 100 {
+            continue;
+        }
+        let store = world.store();
+        world.model(&store, &stage.model);
+        Run {
+            world: &world,
+            store: &store,
+            name: &test.name,
+            assumed: &stage.tuples,
+        }
+        .stage(stage);
+    }
+}
