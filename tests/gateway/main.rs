@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod announced;
+mod credentials;
 mod crowd;
 mod encrypted;
 mod house;

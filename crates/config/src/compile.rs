@@ -14,6 +14,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic, EndpointName};
 
 use self::endpoint::Workshop;
 use self::ledger::{Ledger, is_fatal};
+use self::routes::Outward;
 use self::tokens::Tokens;
 
 pub use self::routes::Routing;
@@ -56,7 +57,11 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     }
     workshop.unused_rules(&mut judged);
     let correlation = workshop.correlation.as_ref();
-    let routing = routes::compile(loaded, &stores.upstreams, &states, correlation, &mut judged);
+    let outward = Outward {
+        places: &stores.upstreams,
+        tokens: &tokens,
+    };
+    let routing = routes::compile(loaded, outward, &states, correlation, &mut judged);
     let decides = states
         .iter()
         .any(|state| matches!(state, EndpointState::Ready(_)));

@@ -29,6 +29,7 @@ use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
 pub(crate) use self::definitions::{Definition, Named};
+use self::outside::KeyUsers;
 pub(crate) use self::routes::UnreadRoute;
 pub use self::sources::{Program, Sources};
 
@@ -233,14 +234,20 @@ impl<'s> Loading<'s> {
         let routes = self.definitions(&mut tree, Kind::Route, &twice);
         let unread_routes = self.unread_routes(&tree, &routes, &twice);
         let upstreams = self.definitions(&mut tree, Kind::Upstream, &twice);
-        let named = self.files_named(server.as_ref(), &rules, &introspection, &upstreams);
+        let keys = KeyUsers {
+            server: server.as_ref(),
+            introspection: &introspection,
+            routes: &routes,
+            upstreams: &upstreams,
+        };
+        let named = self.files_named(server.as_ref(), &rules, &upstreams, keys);
+        let key_files = self.key_files(keys);
         let inputs = read.inputs.naming(named);
         let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
         let listen_tls = self.listener_certificates(server.as_ref());
         let rule_tls = self.rule_certificates(&rules);
         let upstream_tls = self.upstream_certificates(&upstreams);
-        let key_files = self.key_files(server.as_ref(), &introspection);
         Loaded {
             program: self.sources.program,
             server,

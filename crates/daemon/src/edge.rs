@@ -61,6 +61,7 @@ fn announce(routing: &Routing, telemetry: &Telemetry) {
         quarantined_upstreams: routing.broken_upstreams,
     });
     routing.upstreams.iter().for_each(|own| own.watch_health());
+    routing.table.warm();
 }
 
 fn targets(upstreams: &[Arc<Upstream>]) -> Vec<TargetGauges> {

@@ -203,6 +203,7 @@ impl Gate {
         self.pipeline.turn_away(&Unjudged {
             reason: code.into(),
             endpoint: Some(&self.endpoint),
+            route: None,
             generation: plan.generation(),
             headers: request.headers(),
             correlation: None,

@@ -24,6 +24,11 @@ impl Intake {
         }
     }
 
+    /// How long a body that nobody reads here may let wait.
+    pub const fn patience(self) -> Duration {
+        self.timeout
+    }
+
     /// The body, unless it is too large or too slow.
     pub async fn read(self, body: Incoming) -> Option<Bytes> {
         let collected = Limited::new(body, self.max_bytes).collect();

@@ -1,10 +1,12 @@
 //! A request judged where it shall go on from: it comes back only with its permit.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use ztag_admission::{CapturePolicy, Hop, Refused, capture};
 use ztag_types::{
-    CacheReport, Client, EndpointName, Outcome, Reason, ReasonCode, Record, Reply, SmolStr,
-    Snapshot, Trace,
+    Admitted, CacheReport, Client, Credential, EndpointName, Outcome, Principal, Reason,
+    ReasonCode, Record, Reply, Secret, SmolStr, Snapshot, Trace,
 };
 
 use crate::decide::{Decided, Decision, Pipeline, Seen, echo};
@@ -44,6 +46,30 @@ pub struct Request {
     pub correlation: SmolStr,
     /// The header fields that the endpoint's reply to a pass sets: who asks, for the upstream.
     pub identity: Vec<(HeaderName, HeaderValue)>,
+    /// The token by which it was admitted, if there was one.
+    pub verified: Option<VerifiedToken>,
+}
+
+/// A token that its issuer vouches for: by its signature, or because the issuer was asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct VerifiedToken {
+    /// The token as the client showed it.
+    pub token: Secret<Box<str>>,
+    /// Whom it speaks of.
+    pub principal: Arc<dyn Principal>,
+}
+
+impl VerifiedToken {
+    /// The one among the credentials of a request.
+    fn of(admitted: Admitted) -> Option<Self> {
+        let mut credentials = admitted.credentials.into_iter();
+        credentials.find_map(|credential| match credential {
+            Credential::Jwt { token, principal }
+            | Credential::Introspected { token, principal } => Some(Self { token, principal }),
+            _ => None,
+        })
+    }
 }
 
 impl<B> Permitted<B> {
@@ -120,7 +146,7 @@ impl Pipeline {
             Ok(snapshot) => {
                 let permitted = Permitted {
                     permit: Permit::public(access),
-                    request: Request::of(snapshot, Vec::new()),
+                    request: Request::of(snapshot, Vec::new(), None),
                     body,
                 };
                 let reason = Reason::new(ReasonCode::PublicRoute);
@@ -184,12 +210,16 @@ fn judged<B>(decided: Decided, body: B) -> Judged<B> {
         decision,
         record,
         request,
-        ..
+        admitted,
     } = decided;
     let outcome = match (decision, request) {
         (Decision::Pass(permit, reply), Ok(snapshot)) => Ok(Permitted {
             permit,
-            request: Request::of(snapshot, reply.headers),
+            request: Request::of(
+                snapshot,
+                reply.headers,
+                admitted.and_then(VerifiedToken::of),
+            ),
             body,
         }),
         // A pass without a request cannot be; if it were, nobody would be let in by it.
@@ -200,7 +230,11 @@ fn judged<B>(decided: Decided, body: B) -> Judged<B> {
 }
 
 impl Request {
-    fn of(snapshot: Snapshot, identity: Vec<(HeaderName, HeaderValue)>) -> Self {
+    fn of(
+        snapshot: Snapshot,
+        identity: Vec<(HeaderName, HeaderValue)>,
+        verified: Option<VerifiedToken>,
+    ) -> Self {
         let Snapshot {
             line,
             subrequest,
@@ -218,6 +252,7 @@ impl Request {
             client,
             correlation,
             identity,
+            verified,
         }
     }
 }

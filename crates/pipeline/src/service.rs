@@ -68,6 +68,7 @@ impl DecisionService {
                 Selection::Endpoint(state) => Some(state.name()),
                 Selection::Unnamed | Selection::Unknown => None,
             },
+            route: None,
             generation: plan.generation(),
             headers: request.headers(),
             correlation: self.correlation.as_ref(),

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use smallvec::SmallVec;
 use ztag_admission::correlation;
 use ztag_types::{
-    CacheReport, EndpointName, Outcome, Reason, ReasonCode, Record, Reply, SmolStr, Trace,
+    CacheReport, EndpointName, ForwardReport, Outcome, Reason, ReasonCode, Record, Reply, SmolStr,
+    Trace,
 };
 
 use crate::decide::{Pipeline, echo};
@@ -20,6 +21,8 @@ pub struct Unjudged<'a> {
     pub reason: Reason,
     /// The endpoint it is about, where there is one.
     pub endpoint: Option<&'a EndpointName>,
+    /// The route it is about: empty where none fits, and `None` where there are no routes at all.
+    pub route: Option<&'a str>,
     /// Generation of the plan in force.
     pub generation: u64,
     /// Its header fields.
@@ -57,7 +60,9 @@ impl Pipeline {
             credentials: SmallVec::new(),
             cache: CacheReport::default(),
             trace: Trace::default(),
-            forwarded: None,
+            forwarded: request
+                .route
+                .map(|route| Box::new(ForwardReport::turned_away(route))),
         });
         reply
     }

@@ -4,10 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use ztag_server::Incoming;
+
+use crate::patience::Patience;
 
 /// A request body: none, whole in memory, or streamed as the client sends it.
 ///
@@ -19,15 +22,22 @@ pub enum Outgoing {
     /// Whole in memory, because a rule read it.
     Full(Bytes),
     /// As the client sends it, with its back-pressure.
-    Stream(Incoming),
+    Stream(Streamed),
     /// The same, up to a limit.
     Limited(Limited),
+}
+
+/// A body as its client sends it, as long as that does not take too long.
+#[derive(Debug)]
+pub struct Streamed {
+    body: Incoming,
+    patience: Patience,
 }
 
 /// A streamed body of which no more than so many bytes are let through.
 #[derive(Debug)]
 pub struct Limited {
-    body: Incoming,
+    body: Streamed,
     left: u64,
     exceeded: Arc<AtomicBool>,
 }
@@ -42,12 +52,27 @@ pub enum BodyError {
     /// The client broke off.
     #[error("the body of the request broke off")]
     Broken(#[source] hyper::Error),
+    /// The client let wait for too long.
+    #[error("the body of the request came too slowly")]
+    Slow,
     /// It is larger than the route allows.
     #[error("the body of the request is too large")]
     TooLarge,
 }
 
 impl Outgoing {
+    /// The body as its client sends it. Waiting uses up `patience`, the longest silence, and each
+    /// 512 bytes give a second of it back: a body without end is no exchange without end.
+    pub fn streamed(body: Incoming, patience: Duration) -> Self {
+        if body.is_end_stream() {
+            return Self::Empty;
+        }
+        Self::Stream(Streamed {
+            body,
+            patience: Patience::new(patience),
+        })
+    }
+
     /// The same body once more, where it can be sent again.
     pub fn again(&self) -> Option<Self> {
         match self {
@@ -82,9 +107,28 @@ impl Exceeded {
     }
 }
 
+impl Streamed {
+    /// The next piece of content; trailers are the end.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let Ok(data) = frame.into_data() else {
+                    return Poll::Ready(None);
+                };
+                self.patience.restore(data.len());
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending if self.patience.is_over(cx) => Poll::Ready(Some(Err(BodyError::Slow))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
 impl Limited {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = poll_data(&mut self.body, cx);
+        let polled = self.body.poll_data(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             let length = frame.data_ref().map_or(0, Bytes::len) as u64;
             let Some(left) = self.left.checked_sub(length) else {
@@ -95,18 +139,6 @@ impl Limited {
         }
         polled
     }
-}
-
-/// The next piece of content; trailers are the end.
-fn poll_data(
-    body: &mut Incoming,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-    Pin::new(body).poll_frame(cx).map(|next| match next? {
-        Ok(frame) if frame.is_trailers() => None,
-        Ok(frame) => Some(Ok(frame)),
-        Err(error) => Some(Err(BodyError::Broken(error))),
-    })
 }
 
 impl Body for Outgoing {
@@ -121,7 +153,7 @@ impl Body for Outgoing {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(incoming) => poll_data(incoming, cx),
+            Self::Stream(streamed) => streamed.poll_data(cx),
             Self::Limited(limited) => limited.poll_data(cx),
         }
     }
@@ -130,8 +162,8 @@ impl Body for Outgoing {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
-            Self::Stream(incoming) => incoming.is_end_stream(),
-            Self::Limited(limited) => limited.body.is_end_stream(),
+            Self::Stream(streamed) => streamed.body.is_end_stream(),
+            Self::Limited(limited) => limited.body.body.is_end_stream(),
         }
     }
 
@@ -139,8 +171,8 @@ impl Body for Outgoing {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(incoming) => incoming.size_hint(),
-            Self::Limited(limited) => limited.body.size_hint(),
+            Self::Stream(streamed) => streamed.body.size_hint(),
+            Self::Limited(limited) => limited.body.body.size_hint(),
         }
     }
 }

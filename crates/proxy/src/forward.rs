@@ -7,19 +7,19 @@ mod websocket;
 
 use std::time::{Duration, Instant};
 
-use http::header::CONTENT_LENGTH;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
 };
 use http_body::Body as _;
-use tokio::time::timeout;
-use ztag_pipeline::Permitted;
+use ztag_pipeline::{Permitted, VerifiedToken};
+use ztag_token::client::{OutboundCredential, TokenError};
 use ztag_types::ForwardReport;
 
 use crate::body::{Exceeded, Outgoing};
 use crate::headers::{self, Departure, departing, returning};
 use crate::route::{HostHeader, Route};
-use crate::upstream::{HostOfTarget, Relayed, UpstreamFailure};
+use crate::upstream::{HostOfTarget, Relayed};
 
 pub use failed::Failed;
 pub use reply::ReplyBody;
@@ -36,7 +36,7 @@ use failed::Why;
 /// use ztag_proxy::{Outgoing, Route, forward};
 ///
 /// async fn judged(route: &Route, request: ztag_pipeline::Permitted<Outgoing>) {
-///     let _ = forward(route, request, None, &mut Default::default()).await;
+///     let _ = forward(route, request, Default::default(), &mut Default::default()).await;
 /// }
 /// ```
 ///
@@ -46,28 +46,28 @@ use failed::Why;
 /// use ztag_proxy::{Outgoing, Route, forward};
 ///
 /// async fn unjudged(route: &Route, request: http::Request<Outgoing>) {
-///     let _ = forward(route, request, None, &mut Default::default()).await;
+///     let _ = forward(route, request, Default::default(), &mut Default::default()).await;
 /// }
 /// ```
 ///
 /// The upstream gets method, target and body byte for byte as they were judged, and the header
-/// fields without those that a client has no business setting. `upgrade` is the client's
-/// connection, where it can be switched; nothing that follows a handshake is sent before the
-/// upstream agreed. All of `report` is filled in.
+/// fields without those that a client has no business setting; the credential that the route sends
+/// takes the place of the client's. Where a connection is to be switched, nothing that follows the
+/// handshake is sent before the upstream agreed. All of `report` is filled in.
 ///
 /// # Errors
 /// When there is no response: see [`Failed`].
 pub async fn forward(
     route: &Route,
     permitted: Permitted<Outgoing>,
-    upgrade: Option<ClientUpgrade>,
+    arrival: Arrival,
     report: &mut ForwardReport,
 ) -> Result<Response<ReplyBody>, Failed> {
     let begun = Instant::now();
     report.route = route.name.clone();
     let correlation = correlation(route, &permitted.request().correlation);
     let signed = correlation.as_ref().map(|(name, id)| (*name, id));
-    let sent = match Dispatch::prepare(route, permitted, upgrade, signed) {
+    let sent = match Dispatch::prepare(route, permitted, arrival, signed) {
         Ok(dispatch) => dispatch.send(route, report).await,
         Err(why) => Err(why),
     };
@@ -87,6 +87,15 @@ pub async fn forward(
     }
 }
 
+/// How a request came, beside what was judged about it.
+#[derive(Debug, Default)]
+pub struct Arrival {
+    /// What its client speaks.
+    pub version: Version,
+    /// The connection of its client, where it can be switched.
+    pub upgrade: Option<ClientUpgrade>,
+}
+
 fn correlation<'r>(route: &'r Route, id: &str) -> Option<(&'r HeaderName, HeaderValue)> {
     let name = route.correlation.as_ref()?;
     Some((name, HeaderValue::from_str(id).ok()?))
@@ -98,13 +107,15 @@ struct Dispatch {
     /// The client's connection, where both are to be switched.
     upgrade: Option<ClientUpgrade>,
     exceeded: Option<Exceeded>,
+    /// The token that the client showed.
+    verified: Option<VerifiedToken>,
 }
 
 impl Dispatch {
     fn prepare(
         route: &Route,
         permitted: Permitted<Outgoing>,
-        upgrade: Option<ClientUpgrade>,
+        arrival: Arrival,
         correlation: Option<(&HeaderName, &HeaderValue)>,
     ) -> Result<Self, Why> {
         let (_spent, judged, body) = permitted.into_parts();
@@ -115,7 +126,13 @@ impl Dispatch {
             return Err(Why::Loop);
         }
         let (body, exceeded) = within(route.max_body, body)?;
-        let upgrade = switching(route, &judged.method, &judged.headers, &body, upgrade)?;
+        let upgrade = switching(
+            route,
+            &judged.method,
+            &judged.headers,
+            &body,
+            arrival.upgrade,
+        )?;
         let mut fields = judged.headers;
         departing(
             &mut fields,
@@ -130,7 +147,7 @@ impl Dispatch {
                 correlation,
             },
         );
-        finish(&mut fields, upgrade.is_some());
+        finish(&mut fields, arrival.version, upgrade.is_some());
         let mut request = Request::new(body);
         if route.host == HostHeader::Upstream {
             request.extensions_mut().insert(HostOfTarget);
@@ -142,34 +159,41 @@ impl Dispatch {
             request,
             upgrade,
             exceeded,
+            verified: judged.verified,
         })
     }
 
     async fn send(
-        self,
+        mut self,
         route: &Route,
         report: &mut ForwardReport,
     ) -> Result<Response<ReplyBody>, Why> {
-        // Written twice, so that the future is kept once.
-        let sent = match route.timeout {
-            None => route.upstream.send(self.request, report).await,
-            Some(longest) => {
-                let sent = timeout(longest, route.upstream.send(self.request, report)).await;
-                sent.unwrap_or_else(|_| {
-                    report.error = Some(UpstreamFailure::Timeout.as_str());
-                    Err(UpstreamFailure::Timeout)
-                })
-            }
-        };
-        match sent {
+        if let Err(error) = self.authorize(&route.credential).await {
+            report.upstream = route.upstream.name().clone();
+            report.error = Some("credential");
+            return Err(Why::Credential(error));
+        }
+        let upstream = &route.upstream;
+        match upstream.send(self.request, route.timeout, report).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 switch(response, self.upgrade, route.tunnel_idle)
             }
             Ok(response) => Ok(answer(response)),
             // The body broke off because it was too large: the upstream is not to blame.
             Err(_) if self.exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
-            Err(failure) => Err(failure.into()),
+            Err(failure) => Err(Why::Upstream(failure)),
         }
+    }
+
+    /// Sets the credential that the upstream gets. Without one that it must get, nothing is sent.
+    async fn authorize(&mut self, credential: &OutboundCredential) -> Result<(), TokenError> {
+        let verified = self.verified.take();
+        let subject = verified.as_ref();
+        let subject = subject.map(|own| (&*own.principal, &**own.token.expose()));
+        if let Some(value) = credential.authorize(subject).await? {
+            self.request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        Ok(())
     }
 }
 
@@ -203,8 +227,8 @@ fn switching(
 }
 
 /// The fields that depend on the connection to the upstream.
-fn finish(fields: &mut HeaderMap, switching: bool) {
-    headers::sign(fields);
+fn finish(fields: &mut HeaderMap, version: Version, switching: bool) {
+    headers::sign(fields, version);
     let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
     if lengths.nth(1).is_some() {
         // Equal ones, or the request would not be here; the body knows its length.

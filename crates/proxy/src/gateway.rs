@@ -1,9 +1,9 @@
 //! The public face of a gateway: finds the route, has the request judged, forwards it.
 
 use bytes::Bytes;
+use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderName, Method, Request, Response, StatusCode};
-use http_body::Body as _;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use ztag_admission::{Hop, Refused, RouteTarget};
 use ztag_pipeline::{
@@ -15,7 +15,7 @@ use ztag_types::{ForwardReport, Reason, ReasonCode, Reply};
 
 use crate::body::Outgoing;
 use crate::edge::{Edge, EdgeHandle};
-use crate::forward::{ClientUpgrade, Failed, ReplyBody, forward};
+use crate::forward::{Arrival, ClientUpgrade, ReplyBody, forward};
 use crate::route::{Access, Found, Route};
 
 /// Answers every request by the route that fits it best, and by nothing else; `/health`, `/healthz`
@@ -56,36 +56,30 @@ impl GatewayService {
         peer: &Peer,
     ) -> Result<(&'e Route, Ask<'e>), Reply> {
         let (method, headers) = (request.method(), request.headers());
-        let target = RouteTarget::read(method, request.uri(), headers, peer.is_encrypted());
-        let mut allow = None;
-        let reason = match target {
-            Err(fault) => fault.into(),
+        let unserved = match RouteTarget::read(method, request.uri(), headers, peer.is_encrypted())
+        {
+            Err(fault) => Unserved::for_no_route(fault),
             Ok(target) => match edge
                 .routes()
                 .find(&target.host, &target.path, method, headers)
             {
                 Found::Route(route) => match ask(edge, &route.access) {
                     Some(ask) => return Ok((route, ask)),
-                    None => ReasonCode::RouteQuarantined.into(),
+                    None => Unserved::closed(&route.name, "its endpoint does not serve"),
                 },
-                Found::Closed(closed) => {
-                    Reason::with_detail(ReasonCode::RouteQuarantined, closed.name.to_string())
-                }
-                Found::Method(methods) => {
-                    allow = Some(methods);
-                    ReasonCode::RouteMethod.into()
-                }
-                Found::Ambiguous => ReasonCode::RequestAmbiguous.into(),
+                Found::Closed(closed) => Unserved::closed(&closed.name, &closed.reason),
+                Found::Method(methods) => Unserved {
+                    allow: Some(methods),
+                    ..Unserved::for_no_route(ReasonCode::RouteMethod)
+                },
+                Found::Ambiguous => Unserved::for_no_route(ReasonCode::RequestAmbiguous),
                 Found::Unknown => match self.liveness(&target.path, method) {
                     Some(reply) => return Err(reply),
-                    None => ReasonCode::RouteUnknown.into(),
+                    None => Unserved::for_no_route(ReasonCode::RouteUnknown),
                 },
             },
         };
-        let mut reply = self.turn_away(edge, reason, request, peer);
-        let allow = allow.map(|methods| (http::header::ALLOW, methods));
-        reply.headers.extend(allow);
-        Err(reply)
+        Err(self.turn_away(edge, unserved, request, peer))
     }
 
     /// The answer about the gateway itself, where no route serves the path.
@@ -101,15 +95,25 @@ impl GatewayService {
         }
     }
 
-    fn turn_away<B>(&self, edge: &Edge, why: Reason, request: &Request<B>, peer: &Peer) -> Reply {
-        self.pipeline.turn_away(&Unjudged {
-            reason: why,
+    fn turn_away<B>(
+        &self,
+        edge: &Edge,
+        unserved: Unserved<'_>,
+        request: &Request<B>,
+        peer: &Peer,
+    ) -> Reply {
+        let mut reply = self.pipeline.turn_away(&Unjudged {
+            reason: unserved.reason,
             endpoint: None,
+            route: Some(unserved.route),
             generation: edge.plan().generation(),
             headers: request.headers(),
             correlation: self.correlation.as_ref(),
             peer: peer.address,
-        })
+        });
+        let allow = unserved.allow.map(|methods| (ALLOW, methods));
+        reply.headers.extend(allow);
+        reply
     }
 
     /// Has the request judged by whom its route names.
@@ -125,14 +129,14 @@ impl GatewayService {
         match access {
             Ask::Nobody(access) => {
                 self.pipeline
-                    .judge_public(access, generation, hop, streamed(body))
+                    .judge_public(access, generation, hop, self.streamed(body))
             }
             Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
                 self.judge_with_body(endpoint, generation, hop, body).await
             }
             Ask::Endpoint(endpoint) => {
                 self.pipeline
-                    .judge(endpoint, generation, hop, streamed(body))
+                    .judge(endpoint, generation, hop, self.streamed(body))
                     .await
             }
         }
@@ -155,6 +159,11 @@ impl GatewayService {
         self.pipeline.judge(endpoint, generation, hop, body).await
     }
 
+    /// The body of a request as its client sends it.
+    fn streamed(&self, body: Incoming) -> Outgoing {
+        Outgoing::streamed(body, self.intake.patience())
+    }
+
     fn hop(&self, parts: Parts, peer: &Peer) -> Hop {
         Hop {
             method: parts.method,
@@ -166,6 +175,33 @@ impl GatewayService {
             certificate: certificate_of(peer),
             mount: 0,
             received: self.pipeline.clock().now(),
+        }
+    }
+}
+
+/// Why no route serves a request.
+struct Unserved<'e> {
+    reason: Reason,
+    /// The route that would; empty where there is none.
+    route: &'e str,
+    /// The methods that would be served.
+    allow: Option<HeaderValue>,
+}
+
+impl<'e> Unserved<'e> {
+    fn for_no_route(reason: impl Into<Reason>) -> Self {
+        Self {
+            reason: reason.into(),
+            route: "",
+            allow: None,
+        }
+    }
+
+    fn closed(route: &'e str, why: &str) -> Self {
+        Self {
+            reason: Reason::with_detail(ReasonCode::RouteQuarantined, why.to_owned()),
+            route,
+            allow: None,
         }
     }
 }
@@ -191,15 +227,26 @@ impl Answer for GatewayService {
         };
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
+        let arrival = Arrival {
+            version: parts.version,
+            upgrade: upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone())),
+        };
         let judged = self.judge(&edge, ask, (parts, body), &peer).await;
         let mut record = judged.record;
         let response = match judged.outcome {
-            Err(reply) => respond(reply),
+            Err(reply) => {
+                let report = ForwardReport::turned_away(route.name.clone());
+                record.forwarded = Some(Box::new(report));
+                respond(reply)
+            }
             Ok(permitted) => {
                 let mut report = ForwardReport::default();
-                let sent = forward(route, permitted, upgrade, &mut report).await;
-                let response = sent.unwrap_or_else(Failed::into_response);
+                let sent = forward(route, permitted, arrival, &mut report).await;
+                let response = sent.unwrap_or_else(|failed| {
+                    // The decision stands; why it came to nothing is more than why it was made.
+                    record.reason = failed.reason();
+                    failed.into_response()
+                });
                 record.forwarded = Some(Box::new(report));
                 record.status = response.status().as_u16();
                 record.latency = self.pipeline.clock().monotonic().saturating_sub(begun);
@@ -219,14 +266,5 @@ fn ask<'e>(edge: &'e Edge, access: &'e Access) -> Option<Ask<'e>> {
             Selection::Endpoint(EndpointState::Ready(endpoint)) => Some(Ask::Endpoint(endpoint)),
             _ => None,
         },
-    }
-}
-
-/// The body of a request as its client sends it.
-fn streamed(body: Incoming) -> Outgoing {
-    if body.is_end_stream() {
-        Outgoing::Empty
-    } else {
-        Outgoing::Stream(body)
     }
 }

@@ -5,12 +5,13 @@ mod edge;
 mod forward;
 mod gateway;
 mod headers;
+mod patience;
 mod route;
 mod upstream;
 
-pub use body::{BodyError, Limited, Outgoing};
+pub use body::{BodyError, Limited, Outgoing, Streamed};
 pub use edge::{Edge, EdgeHandle};
-pub use forward::{ClientUpgrade, Failed, ReplyBody, forward};
+pub use forward::{Arrival, ClientUpgrade, Failed, ReplyBody, forward};
 pub use gateway::GatewayService;
 pub use route::{
     Access, ClosedRoute, Found, HeaderPolicySpec, HostHeader, Route, RouteDeps, RouteEndpoint,

@@ -3,6 +3,7 @@
 mod access;
 mod compile;
 mod condition;
+mod credential;
 mod parts;
 mod pattern;
 mod places;

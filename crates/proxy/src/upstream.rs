@@ -29,6 +29,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use ztag_token::client::OutboundCredential;
 use ztag_types::SmolStr;
 
 pub use compile::UpstreamDeps;
@@ -55,6 +56,7 @@ pub struct Upstream {
     chooser: Chooser,
     policy: Policy,
     health: Option<Arc<HealthPolicy>>,
+    credential: OutboundCredential,
     group: Arc<GroupPlace>,
 }
 
@@ -62,6 +64,11 @@ impl Upstream {
     /// The name of the group.
     pub const fn name(&self) -> &SmolStr {
         &self.name
+    }
+
+    /// The credential that requests carry, unless their route says otherwise.
+    pub const fn credential(&self) -> &OutboundCredential {
+        &self.credential
     }
 
     /// Begins, changes or ends the regular questions to every target, as the configuration says.

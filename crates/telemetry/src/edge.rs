@@ -20,6 +20,7 @@ pub(crate) struct EdgeHandles {
     routes: HashMap<Box<str>, RouteHandles, RandomState>,
     upstreams: HashMap<Box<str>, UpstreamHandles, RandomState>,
     // Made when they are needed: where nothing is forwarded, nothing is told about it.
+    no_route: OnceLock<RouteHandles>,
     unknown_route: OnceLock<RouteHandles>,
     unknown_upstream: OnceLock<UpstreamHandles>,
 }
@@ -31,6 +32,7 @@ impl EdgeHandles {
         Self {
             routes: routes.iter().map(route).collect(),
             upstreams: upstreams.iter().map(upstream).collect(),
+            no_route: OnceLock::new(),
             unknown_route: OnceLock::new(),
             unknown_upstream: OnceLock::new(),
         }
@@ -38,11 +40,7 @@ impl EdgeHandles {
 
     /// Counts what a gateway did with a request.
     pub(crate) fn count(&self, registry: &Registry, record: &Record, report: &ForwardReport) {
-        let route = self.routes.get(&*report.route).unwrap_or_else(|| {
-            let unknown = &self.unknown_route;
-            unknown.get_or_init(|| RouteHandles::new(registry, UNKNOWN))
-        });
-        route.count(registry, record);
+        self.route(registry, &report.route).count(registry, record);
         if was_tried(report) {
             let upstream = self.upstreams.get(&*report.upstream).unwrap_or_else(|| {
                 let unknown = &self.unknown_upstream;
@@ -50,6 +48,16 @@ impl EdgeHandles {
             });
             upstream.count(report);
         }
+    }
+
+    /// Those of a request that fits no route are its own: anybody can make such requests.
+    fn route(&self, registry: &Registry, name: &str) -> &RouteHandles {
+        let (place, label) = match self.routes.get(name) {
+            Some(route) => return route,
+            None if name.is_empty() => (&self.no_route, ""),
+            None => (&self.unknown_route, UNKNOWN),
+        };
+        place.get_or_init(|| RouteHandles::new(registry, label))
     }
 }
 

@@ -109,7 +109,8 @@ impl EndpointHandles {
             duration.record(record.latency);
         }
         let reason = record.reason.code();
-        if is_admission(reason) {
+        // What a permitted request failed of later is no failure of admission.
+        if record.outcome != Outcome::Pass && is_admission(reason) {
             let labels = [&*self.name, reason.as_str()];
             let register = || registry.counter(metric::ADMISSION_FAILURES, &labels);
             self.admission

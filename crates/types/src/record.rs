@@ -106,7 +106,7 @@ pub struct BackendReport {
     pub error: Option<Cow<'static, str>>,
 }
 
-/// One request forwarded by a gateway.
+/// What a gateway did with one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardReport {
     /// The route.
@@ -124,6 +124,17 @@ pub struct ForwardReport {
     /// Class of the failure, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
+}
+
+impl ForwardReport {
+    /// The report of a request to `route` that was not forwarded: nothing else is known. The name
+    /// is empty where the request fits no route.
+    pub fn turned_away(route: impl Into<SmolStr>) -> Self {
+        Self {
+            route: route.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// One condition as judged. Kept at [`Detail::Full`] only.
@@ -254,7 +265,8 @@ pub struct Record {
     pub cache: CacheReport,
     /// Stages and rules.
     pub trace: Trace,
-    /// What became of the request at an upstream; none in forward-auth and where nobody was asked.
+    /// What became of the request in a gateway: its route, and the upstream if one was asked; none
+    /// in forward-auth.
     pub forwarded: Option<Box<ForwardReport>>,
 }
 

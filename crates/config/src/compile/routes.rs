@@ -6,12 +6,14 @@ use std::sync::Arc;
 use http::HeaderName;
 use ztag_pipeline::EndpointState;
 use ztag_proxy::{
-    RouteDeps, RouteEndpoint, RouteState, RouteTable, Upstream, UpstreamDeps, UpstreamPlaces,
-    WrittenRoute,
+    RouteDeps, RouteEndpoint, RouteSpec, RouteState, RouteTable, Upstream, UpstreamDeps,
+    UpstreamPlaces, UpstreamSpec, WrittenRoute,
 };
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings};
 
 use super::ledger::Ledger;
+use super::tokens::Tokens;
 use crate::document::{Content, Node};
 use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
@@ -36,20 +38,30 @@ impl Routing {
     }
 }
 
+/// What routes and upstreams are compiled with beside what is written of them.
+#[derive(Clone, Copy)]
+pub(super) struct Outward<'a> {
+    /// Connections, health and breakers.
+    pub(super) places: &'a UpstreamPlaces,
+    /// Credentials for upstreams.
+    pub(super) tokens: &'a Tokens<'a>,
+}
+
 /// Compiles routes and upstreams over these endpoints.
 pub(super) fn compile(
     loaded: &Loaded,
-    places: &UpstreamPlaces,
+    outward: Outward<'_>,
     endpoints: &[EndpointState],
     correlation: Option<&HeaderName>,
     ledger: &mut Ledger,
 ) -> Routing {
-    let upstreams = upstreams(loaded, places, ledger);
+    let upstreams = upstreams(loaded, outward, ledger);
     let endpoints = endpoints.iter();
     let endpoints = endpoints.map(|state| (state.name().to_string(), RouteEndpoint::of(state)));
     let deps = RouteDeps {
         endpoints: &endpoints.collect(),
         upstreams: &upstreams,
+        credentials: &credentials(loaded, outward.tokens, ledger),
         identity: &identity(&loaded.tree),
         correlation,
     };
@@ -81,21 +93,53 @@ fn identity(tree: &Node) -> Vec<HeaderName> {
 
 fn upstreams(
     loaded: &Loaded,
-    places: &UpstreamPlaces,
+    outward: Outward<'_>,
     ledger: &mut Ledger,
 ) -> BTreeMap<String, Option<Arc<Upstream>>> {
     let definitions = loaded.upstreams.iter();
     let compiled = definitions.map(|(name, definition)| {
-        let compile = |spec: &_, at: &ConfigPath, findings: &mut Findings| {
-            // Without material, loading has noted why.
-            let material = loaded.upstream_tls.get(name)?;
-            let deps = UpstreamDeps { places, material };
-            Upstream::compile(spec, name, at, deps, findings)
+        let compile = |spec: &UpstreamSpec, at: &ConfigPath, findings: &mut Findings| {
+            let credential =
+                spec.credentials
+                    .as_ref()
+                    .map_or(Some(OutboundCredential::NONE), |spec| {
+                        outward
+                            .tokens
+                            .credential(spec, &at.key("credentials"), findings)
+                    });
+            let deps = UpstreamDeps {
+                places: outward.places,
+                // Without material, loading has noted why.
+                material: loaded.upstream_tls.get(name)?,
+                credential: credential.as_ref().unwrap_or(&OutboundCredential::NONE),
+            };
+            let upstream = Upstream::compile(spec, name, at, deps, findings);
+            credential.and(upstream)
         };
         let definition = (Kind::Upstream, name.as_str(), definition);
         (name.clone(), ledger.examine(definition, loaded, compile))
     });
     compiled.collect()
+}
+
+/// The credentials that routes name themselves; none where they are broken.
+fn credentials(
+    loaded: &Loaded,
+    tokens: &Tokens<'_>,
+    ledger: &mut Ledger,
+) -> BTreeMap<String, Option<OutboundCredential>> {
+    let mut credentials = BTreeMap::new();
+    for (name, definition) in &loaded.routes {
+        let compile = |spec: &RouteSpec, at: &ConfigPath, findings: &mut Findings| {
+            let at = at.key("credentials");
+            let written = spec.credentials.as_ref();
+            written.map(|spec| tokens.credential(spec, &at, findings))
+        };
+        let definition = (Kind::Route, name.as_str(), definition);
+        let compiled = ledger.examine(definition, loaded, compile);
+        credentials.insert(name.clone(), compiled.flatten());
+    }
+    credentials
 }
 
 fn table(loaded: &Loaded, deps: &RouteDeps<'_>, ledger: &mut Ledger) -> RouteTable {

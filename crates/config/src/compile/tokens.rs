@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ztag_admission::TokenSources;
-use ztag_token::client::ClientIdentity;
+use ztag_token::client::{
+    ClientIdentity, OutboundCredential, OutboundDeps, UpstreamCredentialSpec,
+};
 use ztag_token::{
     IntrospectionDeps, IntrospectionSpec, Introspector, Issuer, ProofVerifier, Verifier,
 };
@@ -79,6 +81,22 @@ impl<'a> Tokens<'a> {
             let found = Diagnostic::error(Code::Conflict, &at.index(index), message);
             findings.push(found.hint("keep one; it may have several `audiences`"));
         }
+    }
+
+    /// The credential for an upstream that `spec`, standing at `at`, describes. `None` when something
+    /// is wrong, with findings.
+    pub(super) fn credential(
+        &self,
+        spec: &UpstreamCredentialSpec,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<OutboundCredential> {
+        let deps = OutboundDeps {
+            stores: &self.places.issued,
+            identity: self.identity.as_ref(),
+            files: &self.loaded.key_files,
+        };
+        OutboundCredential::compile(spec, deps, at, findings)
     }
 
     fn introspector_of(

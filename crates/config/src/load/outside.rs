@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
-use ztag_proxy::UpstreamSpec;
+use ztag_proxy::{RouteSpec, UpstreamSpec};
 use ztag_result_cache::CacheBackend;
 use ztag_rule_chain::RuleSpec;
 use ztag_token::IntrospectionSpec;
-use ztag_token::client::KeyFiles;
+use ztag_token::client::{KeyFiles, UpstreamCredentialSpec};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
 
 use super::{Definition, Loading, Named, configured};
@@ -95,8 +95,8 @@ impl Loading<'_> {
         &self,
         server: Option<&ServerSpec>,
         rules: &Named<RuleSpec>,
-        introspection: &Named<IntrospectionSpec>,
         upstreams: &Named<UpstreamSpec>,
+        keys: KeyUsers<'_>,
     ) -> BTreeSet<PathBuf> {
         let rules = rules.values().filter_map(Definition::sound);
         let tls = rules.filter_map(|rule| rule.backend_api.tls.as_ref());
@@ -104,7 +104,7 @@ impl Loading<'_> {
         let tls = tls.chain(upstreams.map(|upstream| &upstream.tls));
         let tls = tls.flat_map(|tls| [&tls.ca_file, &tls.cert_file, &tls.key_file]);
         let tls = tls.flatten().map(PathBuf::as_path);
-        tls.chain(key_paths(server, introspection))
+        tls.chain(keys.paths())
             .chain(listener_paths(server))
             .map(|path| self.sources.resolve(path))
             .collect()
@@ -124,12 +124,8 @@ impl Loading<'_> {
         material.map(Arc::new)
     }
 
-    pub(super) fn key_files(
-        &self,
-        server: Option<&ServerSpec>,
-        introspection: &Named<IntrospectionSpec>,
-    ) -> KeyFiles {
-        KeyFiles::load(key_paths(server, introspection), &self.sources.base())
+    pub(super) fn key_files(&self, keys: KeyUsers<'_>) -> KeyFiles {
+        KeyFiles::load(keys.paths(), &self.sources.base())
     }
 
     /// Certificates and keys towards upstreams that are called by `https`.
@@ -189,16 +185,30 @@ fn is_plain(url: &str) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
-/// The files of our private keys, as written.
-fn key_paths<'a>(
-    server: Option<&'a ServerSpec>,
-    introspection: &'a Named<IntrospectionSpec>,
-) -> impl Iterator<Item = &'a Path> {
-    let client = server.and_then(|server| server.client_auth.as_ref());
-    let own = client.and_then(|client| client.key_file.as_deref());
-    let introspection = introspection.values().filter_map(Definition::sound);
-    own.into_iter()
-        .chain(introspection.filter_map(IntrospectionSpec::key_file))
+/// Whatever may show our private keys.
+#[derive(Clone, Copy)]
+pub(super) struct KeyUsers<'a> {
+    pub(super) server: Option<&'a ServerSpec>,
+    pub(super) introspection: &'a Named<IntrospectionSpec>,
+    pub(super) routes: &'a Named<RouteSpec>,
+    pub(super) upstreams: &'a Named<UpstreamSpec>,
+}
+
+impl<'a> KeyUsers<'a> {
+    /// The files of the keys, as written.
+    fn paths(self) -> impl Iterator<Item = &'a Path> {
+        let client = self.server.and_then(|server| server.client_auth.as_ref());
+        let own = client.and_then(|client| client.key_file.as_deref());
+        let introspection = self.introspection.values().filter_map(Definition::sound);
+        let routes = self.routes.values().filter_map(Definition::sound);
+        let routes = routes.filter_map(|route| route.credentials.as_ref());
+        let upstreams = self.upstreams.values().filter_map(Definition::sound);
+        let upstreams = upstreams.filter_map(|upstream| upstream.credentials.as_ref());
+        let credentials = routes.chain(upstreams);
+        own.into_iter()
+            .chain(introspection.filter_map(IntrospectionSpec::key_file))
+            .chain(credentials.filter_map(UpstreamCredentialSpec::key_file))
+    }
 }
 
 /// The files of the public listener's TLS, as written.

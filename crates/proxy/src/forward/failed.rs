@@ -1,12 +1,15 @@
 //! Why a permitted request has no response of its upstream, and what its client is told.
 
+use std::error::Error as _;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use ztag_token::client::TokenError;
 use ztag_types::{Reason, ReasonCode};
 
 use super::reply::ReplyBody;
-use crate::upstream::UpstreamFailure;
+use crate::upstream::{Breach, UpstreamFailure};
 
 /// Why a permitted request has no response of its upstream.
 #[derive(Debug)]
@@ -18,10 +21,12 @@ pub struct Failed {
 }
 
 /// The classes of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Why {
     /// The upstream group gave no response.
-    Upstream(StatusCode, ReasonCode),
+    Upstream(UpstreamFailure),
+    /// There is no credential for the upstream, which must not be asked without.
+    Credential(TokenError),
     /// The body is larger than the route allows.
     TooLarge,
     /// The request came back to this gateway.
@@ -45,8 +50,9 @@ impl Failed {
 
     /// The status that the client gets.
     pub const fn status(&self) -> StatusCode {
-        match self.why {
-            Why::Upstream(status, _) => status,
+        match &self.why {
+            Why::Upstream(failure) => failure.status(),
+            Why::Credential(_) => StatusCode::SERVICE_UNAVAILABLE,
             Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Why::Loop => StatusCode::LOOP_DETECTED,
             Why::Method => StatusCode::NOT_IMPLEMENTED,
@@ -56,11 +62,18 @@ impl Failed {
         }
     }
 
-    /// The reason for the record.
+    /// The reason for the record, with what operators want to know.
     pub fn reason(&self) -> Reason {
         let malformed = ReasonCode::RequestMalformed;
-        match self.why {
-            Why::Upstream(_, code) => code.into(),
+        match &self.why {
+            Why::Upstream(failure) => match failure.source() {
+                Some(source) => Reason::with_detail(failure.reason(), source.to_string()),
+                None => failure.reason().into(),
+            },
+            Why::Credential(error) => {
+                let detail = format!("no credential for the upstream: {error}");
+                Reason::with_detail(ReasonCode::UpstreamUnavailable, detail)
+            }
             Why::TooLarge => {
                 let detail = "the body is larger than the route allows";
                 Reason::with_detail(ReasonCode::RequestTooLarge, detail)
@@ -73,7 +86,7 @@ impl Failed {
             Why::NoWebsocket => {
                 Reason::with_detail(malformed, "the route does not offer websocket")
             }
-            Why::Handshake(detail) => Reason::with_detail(malformed, detail),
+            Why::Handshake(detail) => Reason::with_detail(malformed, *detail),
             Why::WebsocketVersion => Reason::with_detail(malformed, "websocket version is not 13"),
             Why::Switched => {
                 let detail = "the upstream switched to another protocol";
@@ -84,10 +97,11 @@ impl Failed {
 
     /// What the client is told: a few words and the correlation id, nothing of what lies behind.
     pub fn into_response(self) -> Response<ReplyBody> {
-        let text = match self.why {
-            Why::Upstream(StatusCode::GATEWAY_TIMEOUT, _) => "upstream timeout",
-            Why::Upstream(StatusCode::SERVICE_UNAVAILABLE, _) => "upstream unavailable",
-            Why::Upstream(..) | Why::Switched => "upstream failed",
+        let text = match &self.why {
+            Why::Upstream(UpstreamFailure::Timeout) => "upstream timeout",
+            Why::Upstream(UpstreamFailure::Broken(Breach::Slow)) => "request body too slow",
+            Why::Upstream(UpstreamFailure::Broken(_)) | Why::Switched => "upstream failed",
+            Why::Upstream(_) | Why::Credential(_) => "upstream unavailable",
             Why::TooLarge => "request body too large",
             Why::Loop => "loop detected",
             Why::Method => "method not supported",
@@ -100,18 +114,12 @@ impl Failed {
         let headers = response.headers_mut();
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         headers.insert(CONTENT_TYPE, plain);
-        if self.why == Why::WebsocketVersion {
+        if matches!(self.why, Why::WebsocketVersion) {
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if let Some((name, id)) = self.correlation {
             headers.insert(name, id);
         }
         response
-    }
-}
-
-impl From<UpstreamFailure> for Why {
-    fn from(failure: UpstreamFailure) -> Self {
-        Self::Upstream(failure.status(), failure.reason())
     }
 }

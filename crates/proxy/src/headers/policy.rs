@@ -117,7 +117,9 @@ impl Compiler<'_> {
             return Err((
                 Code::Conflict,
                 match self.direction {
-                    Direction::Request => "is set by the endpoint and cannot be changed",
+                    Direction::Request => {
+                        "is set by the endpoint or by `credentials`, and cannot be changed"
+                    }
                     Direction::Response => "carries the correlation id and cannot be changed",
                 },
             ));

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use http::header::VIA;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Version};
 
 /// The name of this process among proxies: random, so that two gateways in a row are no loop.
 static PSEUDONYM: LazyLock<String> = LazyLock::new(|| {
@@ -12,10 +12,12 @@ static PSEUDONYM: LazyLock<String> = LazyLock::new(|| {
     format!("ztag-{number:016x}")
 });
 
-/// The entry of this process, ready to send.
-static SIGNATURE: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let entry = HeaderValue::try_from(format!("1.1 {}", *PSEUDONYM));
-    entry.unwrap_or(HeaderValue::from_static("1.1 ztag"))
+/// The entries of this process for what came by HTTP/1.0, 1.1 and 2, ready to send.
+static SIGNATURES: LazyLock<[HeaderValue; 3]> = LazyLock::new(|| {
+    ["1.0", "1.1", "2.0"].map(|version| {
+        let entry = HeaderValue::try_from(format!("{version} {}", *PSEUDONYM));
+        entry.unwrap_or(HeaderValue::from_static("1.1 ztag"))
+    })
 });
 
 /// Whether the request went through this process before.
@@ -30,9 +32,15 @@ pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Adds this process to those that the request went through.
-pub(crate) fn sign(headers: &mut HeaderMap) {
-    headers.append(VIA, SIGNATURE.clone());
+/// Adds this process to those that the request went through, which it came to by `version`.
+pub(crate) fn sign(headers: &mut HeaderMap, version: Version) {
+    let [oldest, usual, newest] = &*SIGNATURES;
+    let signature = match version {
+        Version::HTTP_2 => newest,
+        Version::HTTP_10 => oldest,
+        _ => usual,
+    };
+    headers.append(VIA, signature.clone());
 }
 
 #[cfg(test)]
@@ -44,10 +52,19 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(VIA, HeaderValue::from_static("1.1 ztag, 1.0 fred"));
         assert!(!is_loop(&headers));
-        sign(&mut headers);
-        assert!(is_loop(&headers));
-        let lines: Vec<_> = headers.get_all(VIA).into_iter().collect();
-        assert_eq!(lines[0], "1.1 ztag, 1.0 fred");
-        assert!(lines[1].to_str().unwrap().starts_with("1.1 ztag-"));
+        for (index, (version, text)) in [
+            (Version::HTTP_11, "1.1 ztag-"),
+            (Version::HTTP_2, "2.0 ztag-"),
+            (Version::HTTP_10, "1.0 ztag-"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            sign(&mut headers, version);
+            assert!(is_loop(&headers));
+            let lines: Vec<_> = headers.get_all(VIA).into_iter().collect();
+            assert_eq!(lines[0], "1.1 ztag, 1.0 fred");
+            assert!(lines[index + 1].to_str().unwrap().starts_with(text));
+        }
     }
 }

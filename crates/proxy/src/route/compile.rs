@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderName;
+use ztag_token::client::OutboundCredential;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, SmolStr};
 
 use super::condition::Conditions;
@@ -35,6 +36,9 @@ pub struct RouteDeps<'a> {
     pub endpoints: &'a BTreeMap<String, RouteEndpoint>,
     /// The upstream groups, by name; none where one is broken.
     pub upstreams: &'a BTreeMap<String, Option<Arc<Upstream>>>,
+    /// What the `credentials` of routes came to, by the name of the route; none where they are
+    /// broken.
+    pub credentials: &'a BTreeMap<String, Option<OutboundCredential>>,
     /// The fields in which endpoints say who asks, those of broken ones included. Upstreams believe
     /// them whatever route a request takes, so that no route lets a client say them.
     pub identity: &'a [HeaderName],

@@ -9,6 +9,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, SmolStr};
 
 use super::access::{Decider, access};
 use super::compile::RouteDeps;
+use super::credential::{self, credential};
 use super::policy::Route;
 use super::spec::{RouteSpec, Upgrade};
 use crate::headers::{Direction, HeaderPolicy, speaks_of_the_client};
@@ -42,12 +43,18 @@ impl Parts {
     ) -> Result<Self, SmolStr> {
         let access = access(name, spec, at, deps, findings);
         let upstream = upstream(spec, at, deps, findings);
+        let credential = credential(name, spec, upstream.as_deref().ok(), deps);
         let identity = access.identity();
+        let mut managed = identity.clone();
+        if let Ok(credential) = &credential {
+            credential::check(credential, spec, &access, at, findings);
+            managed.extend((!credential.is_none()).then_some(AUTHORIZATION));
+        }
         let request = HeaderPolicy::compile(
             &spec.request_headers,
             &at.key("requestHeaders"),
             Direction::Request,
-            &identity,
+            &managed,
             findings,
         );
         let response = HeaderPolicy::compile(
@@ -71,6 +78,7 @@ impl Parts {
             access: access.decided?,
             upstream: upstream?,
             withheld,
+            credential: credential?,
             request,
             response,
             host: spec.host,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ztag_admission::CapturePolicy;
 use ztag_pipeline::{EndpointState, PublicAccess};
+use ztag_token::client::OutboundCredential;
 use ztag_types::{EndpointName, SmolStr};
 
 use super::spec::HostHeader;
@@ -54,6 +55,8 @@ pub struct Route {
     /// Fields that the upstream never sees as the client sent them: credentials, and what the
     /// endpoint's reply to a pass sets.
     pub(crate) withheld: Box<[HeaderName]>,
+    /// What the upstream gets in place of the client's credentials.
+    pub(crate) credential: OutboundCredential,
     pub(crate) request: HeaderPolicy,
     pub(crate) response: HeaderPolicy,
     pub(crate) host: HostHeader,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ztag_admission::ForwardProxySpec;
+use ztag_token::client::UpstreamCredentialSpec;
 use ztag_types::DurationSpec;
 
 /// Which requests go where, and who must let them pass.
@@ -12,7 +13,7 @@ use ztag_types::DurationSpec;
 /// The most specific host of all routes that fits a request chooses first, then the most specific
 /// path below that host, then methods and header fields. A request that fits none of those left is
 /// turned away: it never falls through to a broader route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RouteSpec {
     /// What the route is for, in your own words.
@@ -40,13 +41,17 @@ pub struct RouteSpec {
     /// Whether the upstream sees the credentials of the client: `Authorization`, `DPoP` and whatever
     /// else the endpoint accepts. They are removed otherwise.
     pub forward_credentials: bool,
+    /// The `Authorization` that the upstream gets, in place of that of the client; unless set, what
+    /// the upstream's `credentials` say. Without one that it must get, requests are answered with 503.
+    pub credentials: Option<UpstreamCredentialSpec>,
     /// Changes to the header fields of the request, before the endpoint's identity fields are set.
     pub request_headers: HeaderPolicySpec,
     /// Changes to the header fields of the response.
     pub response_headers: HeaderPolicySpec,
     /// The `Host` that the upstream sees.
     pub host: HostHeader,
-    /// Longest wait for the head of the response, shorter than that of the upstream.
+    /// Longest wait for the head of the response, where that of the upstream is longer; counted as
+    /// there.
     pub timeout: Option<DurationSpec>,
     /// Protocols that a connection may be switched to (RFC 9110, section 7.8). A WebSocket handshake
     /// is refused unless it is listed; what else a client offers to switch to is ignored.

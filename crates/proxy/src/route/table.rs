@@ -30,6 +30,17 @@ pub enum Found<'t> {
 }
 
 impl RouteTable {
+    /// Asks in the background for the tokens that upstreams will want: not needed, but spares the
+    /// first requests the wait. Call it when the table comes into force, inside a runtime that lives
+    /// as long as the process.
+    pub fn warm(&self) {
+        for route in self.routes() {
+            if let RouteState::Ready(route) = route {
+                route.credential.warm();
+            }
+        }
+    }
+
     /// The route for a request to `host` and `path`, both canonical
     /// ([`ztag_admission::RouteTarget`]). Allocates nothing but the `Allow` of a refusal.
     ///

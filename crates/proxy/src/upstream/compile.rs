@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 use url::Url;
 use ztag_backend::{Alpn, DialSpec, Dialer, TlsMaterial, is_callable};
+use ztag_token::client::OutboundCredential;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use super::Upstream;
@@ -31,6 +32,8 @@ pub struct UpstreamDeps<'a> {
     /// Certificates and keys that the group's `tls` names. Of no use to a group without `https`
     /// targets.
     pub material: &'a TlsMaterial,
+    /// What the group's `credentials` came to.
+    pub credential: &'a OutboundCredential,
 }
 
 impl Upstream {
@@ -74,6 +77,7 @@ impl Upstream {
             chooser: Chooser::new(spec.balance, &weights),
             policy: Policy::new(spec),
             health: health.map(Arc::new),
+            credential: deps.credential.clone(),
             group,
         }))
     }

@@ -53,6 +53,9 @@ pub enum Breach {
     /// The client broke off the body of its request.
     #[error("the body of the request broke off")]
     Request,
+    /// The client was too slow to send the body of its request.
+    #[error("the body of the request came too slowly")]
+    Slow,
     /// The request cannot be written in the protocol of the group.
     #[error("the request has no form in this protocol")]
     Form,
@@ -64,6 +67,7 @@ impl UpstreamFailure {
         match self {
             Self::Unavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Broken(Breach::Slow) => StatusCode::REQUEST_TIMEOUT,
             Self::Broken(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -73,6 +77,7 @@ impl UpstreamFailure {
         match self {
             Self::Unavailable(_) | Self::Overloaded => ReasonCode::UpstreamUnavailable,
             Self::Timeout => ReasonCode::UpstreamTimeout,
+            Self::Broken(Breach::Slow) => ReasonCode::RequestMalformed,
             Self::Broken(_) => ReasonCode::UpstreamFailed,
         }
     }
@@ -85,6 +90,7 @@ impl UpstreamFailure {
             Self::Unavailable(Absence::Connect(_) | Absence::Lost) => "connect",
             Self::Timeout => "timeout",
             Self::Broken(Breach::Request) => "request_broken",
+            Self::Broken(Breach::Slow) => "request_slow",
             Self::Broken(_) => "broken",
             Self::Overloaded => "overloaded",
         }

@@ -1,6 +1,6 @@
 //! Requests and responses at the border to a target.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use url::{Position, Url};
@@ -30,12 +30,26 @@ pub(super) fn fit(
     match protocol {
         UpstreamProtocol::Http1 => {
             *request.version_mut() = Version::HTTP_11;
+            say_te_is_ours(request.headers_mut());
             Ok(())
         }
         UpstreamProtocol::Http2 => {
             *request.version_mut() = Version::HTTP_2;
             name_authority(request, url.scheme()).ok_or(Breach::Form)
         }
+    }
+}
+
+/// `TE` is named by `Connection` (RFC 9110 section 10.1.4), which a switched connection has no use
+/// for. Over HTTP/2 it stands alone (RFC 9113 section 8.2.2).
+fn say_te_is_ours(headers: &mut HeaderMap) {
+    if !headers.contains_key(TE) {
+        return;
+    }
+    if headers.contains_key(UPGRADE) {
+        headers.remove(TE);
+    } else {
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
 }
 
@@ -225,6 +239,39 @@ mod tests {
             let expected = "https://app.example:81/a%2Fb/../c?d=%41";
             assert_eq!(request.uri().to_string(), expected);
             assert!(request.headers().is_empty());
+        }
+    }
+
+    #[test]
+    fn te_is_named_by_the_connection_it_is_for() {
+        for (protocol, upgrade, expected) in [
+            (
+                UpstreamProtocol::Http1,
+                false,
+                ["te: trailers", "connection: te"].as_slice(),
+            ),
+            (UpstreamProtocol::Http1, true, &["upgrade: websocket"]),
+            (UpstreamProtocol::Http2, false, &["te: trailers"]),
+        ] {
+            let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
+            let headers = request.headers_mut();
+            headers.insert(HOST, HeaderValue::from_static("app.example"));
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            if upgrade {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            let url = Url::parse("http://10.0.0.7").unwrap();
+            for _ in 0..2 {
+                fit(&mut request, protocol, &url).unwrap();
+                let lines = request.headers().iter().filter(|(name, _)| *name != HOST);
+                let lines =
+                    lines.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+                assert_eq!(
+                    lines.collect::<Vec<_>>(),
+                    expected,
+                    "{protocol:?} {upgrade}"
+                );
+            }
         }
     }
 

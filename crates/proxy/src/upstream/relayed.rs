@@ -1,6 +1,5 @@
 //! The body of a response, as it comes.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::admission::Turn;
 use super::failure::RelayError;
 use super::line::Channel;
 use super::place::Seat;
+use crate::patience::Alarm;
 
 /// The body of a response, as the upstream sends it, with its back-pressure.
 ///
@@ -132,15 +132,15 @@ impl Body for Relayed {
 struct Silence {
     longest: Duration,
     since: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 impl Silence {
-    const fn new(longest: Duration) -> Self {
+    fn new(longest: Duration) -> Self {
         Self {
             longest,
             since: None,
-            timer: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -150,15 +150,7 @@ impl Silence {
 
     /// Whether it has lasted too long; wakes `cx` when it will have.
     fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
-        let end = *self.since.get_or_insert_with(Instant::now) + self.longest;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        // Set for an earlier silence it fires too early, and is set anew only then.
-        while timer.as_mut().poll(cx).is_ready() {
-            if timer.deadline() >= end {
-                return true;
-            }
-            timer.as_mut().reset(end);
-        }
-        false
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.alarm.rings(since + self.longest, cx)
     }
 }

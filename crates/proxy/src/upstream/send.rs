@@ -11,7 +11,7 @@ use super::Upstream;
 use super::admission::Turn;
 use super::attempt::{Again, Answer, Attempt, Miss};
 use super::choose::{Tried, random};
-use super::failure::{Absence, Breach, UpstreamFailure};
+use super::failure::{Absence, UpstreamFailure};
 use super::place::TargetPlace;
 use super::relayed::Relayed;
 use super::spec::RetryOn;
@@ -25,19 +25,23 @@ impl Upstream {
     /// Sends `request` to a target and returns the head of the response; the body follows.
     ///
     /// `request` has its target in origin form, a `Host`, and no hop-by-hop fields but those of an
-    /// upgrade. Informational responses other than 101 are not passed on. Of `report`, everything
-    /// but route and latency is filled in. Dropping the future closes the connection in use. Needs
-    /// a tokio runtime with I/O and time.
+    /// upgrade. `longest` shortens the wait for the head of the response. Informational responses
+    /// other than 101, such as 103 (Early Hints), are not passed on. Of `report`, everything but
+    /// route and latency is filled in. Dropping the future closes the connection in use. Needs a
+    /// tokio runtime with I/O and time.
     ///
     /// # Errors
     /// When there is no response: nobody can be reached, none came in time, or what came is none.
     pub async fn send(
         &self,
         request: Request<Outgoing>,
+        longest: Option<Duration>,
         report: &mut ForwardReport,
     ) -> Result<Response<Relayed>, UpstreamFailure> {
         report.upstream = self.name.clone();
-        let outcome = self.respond(request, report).await;
+        let own = self.policy.timeout;
+        let longest = longest.map_or(own, |longest| longest.min(own));
+        let outcome = self.respond(request, longest, report).await;
         match &outcome {
             Ok(response) => report.status = response.status().as_u16(),
             Err(failure) => report.error = Some(failure.as_str()),
@@ -48,6 +52,7 @@ impl Upstream {
     async fn respond(
         &self,
         request: Request<Outgoing>,
+        longest: Duration,
         report: &mut ForwardReport,
     ) -> Result<Response<Relayed>, UpstreamFailure> {
         let breaker = self.policy.breaker;
@@ -62,8 +67,8 @@ impl Upstream {
         let upload = asking.upload.clone();
         let attempts = self.attempts(request, &mut asking, report);
         let outcome = match &upload {
-            None => timeout(self.policy.timeout, attempts).await.ok(),
-            Some(upload) => upload.within(self.policy.timeout, attempts).await,
+            None => timeout(longest, attempts).await.ok(),
+            Some(upload) => upload.within(longest, attempts).await,
         };
         let outcome = outcome.unwrap_or_else(|| {
             self.blame(&asking);
@@ -195,13 +200,10 @@ impl Asking {
 
     /// What a failure of the connection was in truth.
     fn explain(&self, failure: UpstreamFailure) -> UpstreamFailure {
-        let broke_off = self
-            .upload
-            .as_ref()
-            .is_some_and(|upload| upload.broke_off());
-        match failure {
-            UpstreamFailure::Broken(_) if broke_off => UpstreamFailure::Broken(Breach::Request),
-            failure => failure,
+        let breach = self.upload.as_ref().and_then(|upload| upload.breach());
+        match (failure, breach) {
+            (UpstreamFailure::Broken(_), Some(breach)) => UpstreamFailure::Broken(breach),
+            (failure, _) => failure,
         }
     }
 

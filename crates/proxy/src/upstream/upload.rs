@@ -13,6 +13,7 @@ use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
+use super::failure::Breach;
 use crate::Outgoing;
 use crate::body::BodyError;
 
@@ -87,8 +88,10 @@ enum State {
     Target,
     /// The client, to send more of it ...
     Client,
-    /// ... which will never happen.
+    /// ... which will never happen,
     Never,
+    /// ... nor is it waited for any longer.
+    TooSlow,
 }
 
 impl Progress {
@@ -103,6 +106,7 @@ impl Progress {
     fn note<T>(&self, polled: &Poll<Option<Result<T, BodyError>>>) {
         let state = match polled {
             Poll::Pending => State::Client,
+            Poll::Ready(Some(Err(BodyError::Slow))) => State::TooSlow,
             Poll::Ready(Some(Err(_))) => State::Never,
             Poll::Ready(_) => {
                 let since = u64::try_from(self.born.elapsed().as_millis());
@@ -118,9 +122,13 @@ impl Progress {
         self.state.load(Ordering::Relaxed) != State::Target as u8
     }
 
-    /// Whether the body broke off.
-    pub(super) fn broke_off(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == State::Never as u8
+    /// Why the body ended before its end, if it did.
+    pub(super) fn breach(&self) -> Option<Breach> {
+        match self.state.load(Ordering::Relaxed) {
+            state if state == State::Never as u8 => Some(Breach::Request),
+            state if state == State::TooSlow as u8 => Some(Breach::Slow),
+            _ => None,
+        }
     }
 
     /// The outcome of `work`, unless it takes `longest` from the last piece of the body.

@@ -19,6 +19,7 @@ use ztag_response_policy::{ReplyDeps, ResponsePolicy, ResponsePolicySpec};
 use ztag_rule_chain::RuleChain;
 use ztag_server::{LimitsSpec, Listen, Server, Shutdown};
 use ztag_telemetry::{LoggingSpec, Telemetry};
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, EndpointName, Findings, Globals, SystemClock, Timestamp};
 
 const CORRELATION: HeaderName = HeaderName::from_static("x-request-id");
@@ -115,6 +116,7 @@ fn table(
     let deps = RouteDeps {
         endpoints: &known.collect(),
         upstreams: &[("app".to_owned(), Some(upstream(origin)))].into(),
+        credentials: &BTreeMap::new(),
         identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
     };
@@ -137,6 +139,7 @@ fn upstream(origin: SocketAddr) -> Arc<Upstream> {
     let deps = UpstreamDeps {
         places: &UpstreamPlaces::new(),
         material: &TlsMaterial::none(),
+        credential: &OutboundCredential::NONE,
     };
     Upstream::compile(
         &spec,

@@ -81,7 +81,7 @@ async fn ask_for_a_while(upstream: &Upstream, method: Method, deed: &'static str
     let asked: http::Request<Outgoing> = request(method, deed, body);
     let mut report = ForwardReport::default();
     let asking = async {
-        if let Ok(response) = upstream.send(asked, &mut report).await {
+        if let Ok(response) = upstream.send(asked, None, &mut report).await {
             let _ = response.into_body().collect().await;
         }
     };

@@ -2,6 +2,7 @@
 
 use ztag_backend::TlsMaterial;
 use ztag_proxy::{Upstream, UpstreamDeps, UpstreamPlaces, UpstreamSpec};
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings};
 
 fn findings(text: &str) -> Vec<String> {
@@ -10,6 +11,7 @@ fn findings(text: &str) -> Vec<String> {
     let deps = UpstreamDeps {
         places: &places,
         material: &material,
+        credential: &OutboundCredential::NONE,
     };
     let mut findings = Findings::new();
     let compiled = Upstream::compile(&spec, "a", &ConfigPath::root(), deps, &mut findings);

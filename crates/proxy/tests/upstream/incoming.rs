@@ -1,6 +1,7 @@
 //! Request bodies that a client streams.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, Uri};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc;
 use ztag_proxy::Outgoing;
 
 use crate::patient;
+
+/// What the client may let wait.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The client of a streamed request; the request breaks off when it is dropped.
 pub(crate) struct Client(DuplexStream);
@@ -39,7 +43,7 @@ pub(crate) async fn streamed(method: Method, length: usize) -> (Request<Outgoing
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
     client.write_all(head.as_bytes()).await.unwrap();
     let body = patient(arrivals.recv()).await.unwrap();
-    let mut request = Request::new(Outgoing::Stream(body));
+    let mut request = Request::new(Outgoing::streamed(body, PATIENCE));
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from_static("/");
     let headers = request.headers_mut();

@@ -32,6 +32,7 @@ use ztag_proxy::{
     Outgoing, Relayed, TargetSpec, Upstream, UpstreamDeps, UpstreamFailure, UpstreamPlaces,
     UpstreamSpec,
 };
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings, ForwardReport};
 
 /// Longer than any test needs.
@@ -43,6 +44,7 @@ fn compile(spec: &UpstreamSpec, places: &UpstreamPlaces) -> Arc<Upstream> {
     let deps = UpstreamDeps {
         places,
         material: &material,
+        credential: &OutboundCredential::NONE,
     };
     let at = ConfigPath::root().key("upstreams").key("app");
     let compiled = Upstream::compile(spec, "app", &at, deps, &mut findings);
@@ -89,8 +91,16 @@ fn post() -> Request<Outgoing> {
 }
 
 async fn send(upstream: &Upstream, request: Request<Outgoing>) -> Sent {
+    send_within(upstream, request, None).await
+}
+
+async fn send_within(
+    upstream: &Upstream,
+    request: Request<Outgoing>,
+    longest: Option<Duration>,
+) -> Sent {
     let mut report = ForwardReport::default();
-    let outcome = patient(upstream.send(request, &mut report)).await;
+    let outcome = patient(upstream.send(request, longest, &mut report)).await;
     Sent { outcome, report }
 }
 

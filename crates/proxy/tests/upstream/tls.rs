@@ -12,6 +12,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use ztag_backend::TlsMaterial;
 use ztag_proxy::{Upstream, UpstreamDeps, UpstreamPlaces, UpstreamProtocol, UpstreamSpec};
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings, Secret};
 
 use crate::http2::echo;
@@ -98,7 +99,11 @@ async fn target(config: Arc<ServerConfig>) -> Target {
 
 fn compile(spec: &UpstreamSpec, places: &UpstreamPlaces, material: &TlsMaterial) -> Arc<Upstream> {
     let mut findings = Findings::new();
-    let deps = UpstreamDeps { places, material };
+    let deps = UpstreamDeps {
+        places,
+        material,
+        credential: &OutboundCredential::NONE,
+    };
     let at = ConfigPath::root();
     let compiled = Upstream::compile(spec, "app", &at, deps, &mut findings);
     compiled.unwrap_or_else(|| panic!("{:?}", findings.as_slice()))

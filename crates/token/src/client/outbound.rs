@@ -44,7 +44,8 @@ pub(crate) struct Delegation {
 }
 
 impl OutboundCredential {
-    pub(crate) const NONE: Self = Self(Kind::None);
+    /// No credential.
+    pub const NONE: Self = Self(Kind::None);
 
     pub(crate) const fn own(credentials: Arc<ClientCredentials>) -> Self {
         Self(Kind::Own(credentials))
@@ -52,6 +53,16 @@ impl OutboundCredential {
 
     pub(crate) fn exchange(delegation: Delegation) -> Self {
         Self(Kind::Exchange(Arc::new(delegation)))
+    }
+
+    /// Whether the upstream gets none.
+    pub const fn is_none(&self) -> bool {
+        matches!(self.0, Kind::None)
+    }
+
+    /// Whether it is obtained with the token that the client showed.
+    pub const fn needs_subject(&self) -> bool {
+        matches!(self.0, Kind::Exchange(_))
     }
 
     /// The value of `Authorization` to send now, marked as sensitive; `None` where the upstream

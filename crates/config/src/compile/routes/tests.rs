@@ -421,3 +421,143 @@ proptest! {
         }
     }
 }
+
+/// What compiling finds about one route, whose endpoint sets `pass` in its reply to a pass.
+fn found_with(pass: &str, upstream: &str, route: &str) -> Vec<String> {
+    let text = format!(
+        "server: {{clientAuth: {{clientId: us, secret: hunter2}}}}
+endpoints:
+  api:
+    authentication: {{allow: {{authorization: [bearer]}}}}
+    responsePolicy: {{pass: {{headers: {{{pass}}}}}}}
+upstreams: {{up: {{targets: [{{url: 'http://127.0.0.1:1'}}]{upstream}}}}}
+routes:
+  open: {{paths: [/open], public: true, upstream: up, credentials: {{none: true}}}}
+  a: {{{route}, upstream: up}}
+"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    fs::write(&file, text).unwrap();
+    let compiled = compiled(&Sources::file(file).read_by(Program::Gateway));
+    let findings = compiled.report.findings().iter();
+    findings
+        .map(|found| format!("{} {}", found.code, found.path))
+        .collect()
+}
+
+#[test]
+fn attack_51_one_says_what_an_upstream_gets() {
+    const OWN: &str = "credentials: {clientCredentials: {issuer: 'https://as.example'}}";
+    const SWAP: &str = "credentials: {exchange: {issuer: 'https://as.example', audience: up}}";
+    let user = "x-user: 'mia'";
+    let token = "authorization: 'Bearer {{ request.path }}'";
+    let group = format!(", {OWN}");
+    for (pass, upstream, route, expected) in [
+        (user, "", format!("endpoint: api, {OWN}"), None),
+        (user, "", format!("endpoint: api, {SWAP}"), None),
+        (user, &*group, "endpoint: api".to_owned(), None),
+        (user, "", format!("public: true, {OWN}"), None),
+        (
+            user,
+            "",
+            format!("public: true, {SWAP}"),
+            Some("C007 routes.a.credentials"),
+        ),
+        (
+            token,
+            "",
+            format!("endpoint: api, {OWN}"),
+            Some("C007 routes.a.credentials"),
+        ),
+        (
+            token,
+            &group,
+            "endpoint: api".to_owned(),
+            Some("C007 routes.a.upstream"),
+        ),
+        (
+            token,
+            &group,
+            "endpoint: api, credentials: {none: true}".to_owned(),
+            None,
+        ),
+        (
+            user,
+            &group,
+            "endpoint: api, requestHeaders: {remove: [authorization]}".to_owned(),
+            Some("C007 routes.a.requestHeaders.remove[0]"),
+        ),
+        (
+            user,
+            "",
+            "endpoint: api, credentials: {clientCredentials: {}}".to_owned(),
+            Some("C005 routes.a.credentials.clientCredentials.issuer"),
+        ),
+        (
+            user,
+            ", credentials: {clientCredentials: {}}",
+            "endpoint: api".to_owned(),
+            Some("C005 upstreams.up.credentials.clientCredentials.issuer"),
+        ),
+    ] {
+        let found = found_with(pass, upstream, &route);
+        let found: Vec<_> = found.iter().map(String::as_str).collect();
+        assert_eq!(
+            found,
+            expected.into_iter().collect::<Vec<_>>(),
+            "{pass} {upstream} {route}"
+        );
+    }
+}
+
+#[test]
+fn attack_51_credentials_of_clients_go_nowhere_beside_ours() {
+    const OWN: &str = "credentials: {clientCredentials: {issuer: 'https://as.example'}}";
+    let found = found_with(
+        "x-user: 'mia'",
+        "",
+        &format!("endpoint: api, forwardCredentials: true, {OWN}"),
+    );
+    assert!(
+        found.contains(&"C007 routes.a.forwardCredentials".to_owned()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_route_whose_credentials_are_broken_is_closed() {
+    let compiled = gateway(&format!(
+        "{API}{UP}routes:
+  a: {{paths: [/a], endpoint: api, upstream: up, credentials: {{exchange: {{issuer: 'https://as.example'}}}}}}
+  b: {{paths: [/b], endpoint: api, upstream: up, credentials: {{none: true}}}}
+"
+    ));
+    assert_eq!(get(&compiled, "x", "/a"), "503");
+    assert_eq!(get(&compiled, "x", "/b"), "b");
+}
+
+#[test]
+fn key_files_of_credentials_are_read_and_watched() {
+    let own = "credentials: {clientCredentials: {issuer: 'https://as.example', client: {clientId: us, keyFile: KEY}}}";
+    let text = format!(
+        "{API}upstreams: {{up: {{targets: [{{url: 'http://127.0.0.1:1'}}], {}}}}}
+routes: {{a: {{endpoint: api, upstream: up, {}}}}}
+",
+        own.replace("KEY", "group.pem"),
+        own.replace("KEY", "route.pem"),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    fs::write(&file, text).unwrap();
+    for name in ["group.pem", "route.pem"] {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(folder.path().join(name), pair.serialize_pem()).unwrap();
+    }
+    let sources = Sources::file(file).read_by(Program::Gateway);
+    let report = compiled(&sources).report;
+    assert!(report.is_empty(), "{}", report.to_human());
+    let before = load(&sources).state;
+    fs::write(folder.path().join("route.pem"), "no key").unwrap();
+    assert!(before != load(&sources).state);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ztag_backend::TlsMaterial;
+use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings};
 
 use crate::route::{Access, Found, RouteDeps, RouteEndpoint, RouteSpec, RouteTable, WrittenRoute};
@@ -21,6 +22,7 @@ fn upstream() -> Arc<Upstream> {
     let deps = UpstreamDeps {
         places: &UpstreamPlaces::new(),
         material: &TlsMaterial::none(),
+        credential: &OutboundCredential::NONE,
     };
     let at = ConfigPath::root();
     Upstream::compile(&spec, "app", &at, deps, &mut Findings::new()).unwrap()
@@ -65,6 +67,7 @@ fn compile_written<'a>(
     let deps = RouteDeps {
         endpoints: &endpoints.into(),
         upstreams: &upstreams.into(),
+        credentials: &BTreeMap::new(),
         identity: &[HeaderName::from_static("x-user")],
         correlation: Some(&correlation),
     };
