@@ -9,6 +9,7 @@ mod demo;
 mod fuzz;
 mod oracle;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Verb {
     Test,
     /// Measure side by side with other servers.
     Bench(bench::Options),
+    /// Constant load of every kind while everything around changes: nothing wrong, lost or kept.
+    Soak(soak::Options),
     /// Feed random input to everything that reads input from outside.
     Fuzz(fuzz::Options),
     /// Run everything that must hold before a change goes in.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Demo(options) => demo::run(&options),
         Verb::Test => test::run(),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Soak(options) => soak::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Ci(options) => ci::run(&options),
     };
