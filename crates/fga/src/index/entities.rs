@@ -99,7 +99,7 @@ impl Entities {
     }
 
     pub(crate) fn find(&self, kind: TypeId, id: &str) -> Option<EntityId> {
-        let hash = self.hasher.hash_one((kind, id));
+        let hash = self.hasher.hash_one((kind, id.as_bytes()));
         self.table
             .find(hash, |own| self.is(*own, kind, id))
             .copied()
@@ -127,7 +127,7 @@ impl Entities {
         if id == WILDCARD {
             self.kinds.set_wildcard(kind, number);
         }
-        let hash = self.hasher.hash_one((kind, id));
+        let hash = self.hasher.hash_one((kind, id.as_bytes()));
         let Self {
             hasher,
             table,
@@ -138,18 +138,23 @@ impl Entities {
         } = self;
         table.insert_unique(hash, number, |own| {
             let kind = kinds.of(*own).unwrap_or(TypeId(u16::MAX));
-            hasher.hash_one((kind, text(arena, spans, *own)))
+            hasher.hash_one((kind, bytes(arena, spans, *own)))
         });
         Ok(number)
     }
 
     /// The id of an object.
     pub(crate) fn id(&self, entity: EntityId) -> &str {
-        text(&self.arena, &self.spans, entity)
+        // Only whole texts go into the arena.
+        std::str::from_utf8(self.bytes_of(entity)).unwrap_or_default()
+    }
+
+    fn bytes_of(&self, entity: EntityId) -> &[u8] {
+        bytes(&self.arena, &self.spans, entity)
     }
 
     fn is(&self, own: EntityId, kind: TypeId, id: &str) -> bool {
-        self.kinds.of(own) == Some(kind) && self.id(own) == id
+        self.kinds.of(own) == Some(kind) && self.bytes_of(own) == id.as_bytes()
     }
 
     fn number(&mut self, kind: TypeId) -> Option<EntityId> {
@@ -179,13 +184,11 @@ impl Entities {
     }
 }
 
-fn text<'a>(arena: &'a [u8], spans: &[Span], entity: EntityId) -> &'a str {
+fn bytes<'a>(arena: &'a [u8], spans: &[Span], entity: EntityId) -> &'a [u8] {
     let span = spans.get(entity.index()).copied().unwrap_or_default();
     let start = span.start as usize;
-    let bytes = arena
-        .get(start..start + usize::from(span.len))
-        .unwrap_or_default();
-    std::str::from_utf8(bytes).unwrap_or_default()
+    let end = start + usize::from(span.len);
+    arena.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]
