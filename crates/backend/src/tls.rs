@@ -102,7 +102,11 @@ impl TlsMaterial {
 }
 
 fn unreadable(at: &ConfigPath, file: &Path, error: &io::Error) -> Diagnostic {
-    let message = format!("cannot read `{}`: {}", file.display(), error.kind());
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        kind => kind.to_string(),
+    };
+    let message = format!("cannot read `{}`: {reason}", file.display());
     Diagnostic::error(Code::Unreadable, at, message)
 }
 

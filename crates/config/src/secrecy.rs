@@ -17,8 +17,8 @@ const TELLING: &[&str] = &[
     "privatekey",
 ];
 
-/// Keys that speak of secrets and hold none.
-const HARMLESS: &[&str] = &["tokens", "tokenEndpoint"];
+/// Keys that speak of secrets, or resemble those that do, and hold none.
+const HARMLESS: &[&str] = &["authentication", "tokens", "tokenEndpoint"];
 
 /// Keys of a matcher, and the key above it, whose values may be shown. All others may be a misspelt
 /// `value` or `password`.
@@ -90,6 +90,10 @@ mod tests {
         check(&["server", "clientAuth", "keyFile"], false);
         check(&["server", "clientAuth", "clientId"], false);
         check(&["issuers", "secret-service", "issuer"], false);
+        check(
+            &["endpoints", "api", "authentication", "allow", "jwt"],
+            false,
+        );
         check(&["issuers", "a", "secret", "value"], true);
         check(&["introspection", "a", "client", "key"], true);
         check(&["server", "variables", "secrets", "db-password"], false);

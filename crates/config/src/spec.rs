@@ -63,7 +63,7 @@ pub struct RulesDocumentSpec {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ServerSpec {
-    /// The listener that proxies ask.
+    /// The public listener: clients of a gateway connect here, proxies that ask forward-auth do.
     pub listen: ListenSpec,
     /// The listener for metrics, health details and explanations.
     pub admin: AdminSpec,

@@ -8,7 +8,7 @@ use ztag_config::{Compiled, Loaded, Report, Sources, Stores, compile, load};
 use ztag_types::SystemClock;
 
 use crate::command::Format;
-use crate::output::{REFUSED, UNUSABLE, complain, print};
+use crate::output::{REFUSED, UNUSABLE, ask_for_a_file, complain, print};
 
 pub(crate) fn run(sources: &Sources, format: Format) -> ExitCode {
     if let Some(file) = &sources.file
@@ -29,6 +29,9 @@ pub(crate) fn run(sources: &Sources, format: Format) -> ExitCode {
                 print(&report.to_human());
             }
             complain(verdict(&report, serves));
+            if !serves {
+                ask_for_a_file(sources);
+            }
         }
     }
     if serves && report.errors() == 0 {

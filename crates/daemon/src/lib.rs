@@ -19,7 +19,7 @@ use std::process::ExitCode;
 pub fn run<D: Door>(command: Command, door: D) -> ExitCode {
     let sources = |source| environment::sources(source).read_by(D::PROGRAM);
     match command.verb {
-        None => run::run(sources(command.source), door),
+        None => run::run(&sources(command.source), door),
         Some(Verb::Check { source, format }) => check::run(&sources(source), format),
         Some(Verb::Explain {
             source,

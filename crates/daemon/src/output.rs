@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use ztag_config::{Program, Sources};
+
 /// Exit code for a configuration with errors.
 pub(crate) const REFUSED: u8 = 1;
 
@@ -16,4 +18,15 @@ pub(crate) fn print(text: &str) {
 /// Tells the person at the terminal.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}
+
+/// Says what is missing where nobody named a file.
+pub(crate) fn ask_for_a_file(sources: &Sources) {
+    if sources.file.is_some() {
+        return;
+    }
+    complain("no file was named: use `--config FILE`, or the variable `ZTAG_CONFIG`");
+    if sources.program == Program::Gateway {
+        complain("without one, set `ZTAG_AUTH0_DOMAIN`, `ZTAG_AUDIENCE` and `ZTAG_UPSTREAM`");
+    }
 }

@@ -19,7 +19,7 @@ use ztag_token::Refusal;
 use ztag_types::{Clock, SystemClock};
 
 use crate::edge::Edges;
-use crate::output::{REFUSED, complain};
+use crate::output::{REFUSED, ask_for_a_file, complain};
 
 /// What the public listener of a program is for.
 pub trait Door: Send + Sync + 'static {
@@ -61,12 +61,13 @@ enum Stop {
     Failed(String),
 }
 
-pub(crate) fn run(sources: Sources, door: impl Door) -> ExitCode {
-    match serve(sources, door) {
+pub(crate) fn run(sources: &Sources, door: impl Door) -> ExitCode {
+    match serve(sources.clone(), door) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Stop::Refused(report)) => {
             complain(&report.to_human());
             complain("the configuration cannot be served");
+            ask_for_a_file(sources);
         }
         Err(Stop::Failed(message)) => complain(&message),
     }
@@ -121,17 +122,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
         &stores,
         door,
     )?;
-    for (name, listener) in [("public", Some(&public)), ("admin", admin.as_ref())] {
-        if let Some(connections) = listener.map(Server::connections) {
-            telemetry.count_connections(name, move || connections.open());
-        }
-    }
-    tracing::info!(
-        public = %public.address(),
-        admin = admin.as_ref().map(|admin| admin.address().to_string()),
-        endpoints = plans.load().endpoints().len(),
-        "listening",
-    );
+    announce(&telemetry, &plans, &public, admin.as_ref());
     let cache = Arc::clone(&stores.cache);
     let publish = move |plan, routing| edges.publish(plan, routing);
     let watcher = Watcher::routing(sources, loaded, stores, plans.clone(), publish);
@@ -149,6 +140,21 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     tracing::info!("stopped");
     telemetry.flush();
     Ok(())
+}
+
+/// Says where we listen, and counts who connects.
+fn announce(telemetry: &Telemetry, plans: &PlanHandle, public: &Server, admin: Option<&Server>) {
+    for (name, listener) in [("public", Some(public)), ("admin", admin)] {
+        if let Some(connections) = listener.map(Server::connections) {
+            telemetry.count_connections(name, move || connections.open());
+        }
+    }
+    tracing::info!(
+        public = %public.address(),
+        admin = admin.map(|admin| admin.address().to_string()),
+        endpoints = plans.load().endpoints().len(),
+        "listening",
+    );
 }
 
 /// The server section of a configuration that can be served.

@@ -17,7 +17,7 @@ use ztag_types::Reply;
 use crate::decide::Pipeline;
 use crate::describe::RequestSpec;
 use crate::explain;
-use crate::plan::{EndpointState, Selection};
+use crate::plan::{EndpointState, Plan, Selection};
 use crate::scrub::Scrub;
 use crate::service::{plain, readiness, respond};
 
@@ -43,11 +43,11 @@ pub enum DryRunError {
     #[error(transparent)]
     Description(#[from] crate::describe::DescriptionError),
     /// The endpoint does not exist.
-    #[error("no endpoint has this name")]
-    UnknownEndpoint,
+    #[error("no endpoint has this name; there are {0}")]
+    UnknownEndpoint(String),
     /// There are several endpoints and the description names none.
-    #[error("`endpoint` is needed: there are several")]
-    UnnamedEndpoint,
+    #[error("`endpoint` is needed: there are {0}")]
+    UnnamedEndpoint(String),
     /// The endpoint is broken.
     #[error("the endpoint is quarantined: {0}")]
     Quarantined(String),
@@ -76,8 +76,8 @@ impl AdminService {
             Selection::Endpoint(EndpointState::Quarantined(quarantine)) => {
                 return Err(DryRunError::Quarantined(quarantine.reasons.join("; ")));
             }
-            Selection::Unnamed => return Err(DryRunError::UnnamedEndpoint),
-            Selection::Unknown => return Err(DryRunError::UnknownEndpoint),
+            Selection::Unnamed => return Err(DryRunError::UnnamedEndpoint(names(&plan))),
+            Selection::Unknown => return Err(DryRunError::UnknownEndpoint(names(&plan))),
         };
         let hop = spec.to_hop(self.pipeline.clock().now())?;
         let decided = self
@@ -209,6 +209,13 @@ impl AdminService {
             body: Bytes::from(self.pipeline.telemetry().render()),
         }
     }
+}
+
+/// The endpoints of `plan`, for people.
+fn names(plan: &Plan) -> String {
+    let names = plan.endpoints().map(EndpointState::name);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// Whether the `Host` is an address or a local name. A web page that rebinds its own name to
