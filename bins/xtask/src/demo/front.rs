@@ -177,7 +177,7 @@ impl Front {
         let arrived = self.application.take_recorded();
         let user = arrived.iter().find_map(|one| one.headers.value("x-user"));
         if let Some(user) = user {
-            answer.why.push_str(&format!(", told X-User: {user}"));
+            answer.why.extend([", told X-User: ", &user]);
         }
         Ok(answer)
     }
