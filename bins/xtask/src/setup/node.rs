@@ -1,33 +1,59 @@
-//! The Node packages of the tests: an `OpenID` provider and a client.
+//! The Node packages of the tests: an `OpenID` provider with a client, and the SDK of `OpenFGA`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
-use ztag_test_support::{Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, locate, node_folder};
+use ztag_test_support::{
+    Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, SDK_LOCK, SDK_MANIFEST, locate, node_folder,
+    sdk_folder,
+};
 
 use crate::command::execute;
 
 /// The oldest Node with the Web Crypto interface that the packages use.
 const OLDEST: u32 = 20;
 
-/// Installs exactly what the lock file names, unless that is there.
+/// Packages that go into a folder together.
+struct Packages {
+    folder: PathBuf,
+    manifest: &'static str,
+    lock: &'static str,
+}
+
+/// Installs exactly what the lock files name, unless that is there.
 pub(super) fn install() -> Result<(), Failure> {
-    let folder = node_folder();
-    let stamp = folder.join(NODE_STAMP);
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == NODE_LOCK) {
-        return Ok(());
+    let provider = Packages {
+        folder: node_folder(),
+        manifest: NODE_MANIFEST,
+        lock: NODE_LOCK,
+    };
+    let sdk = Packages {
+        folder: sdk_folder(),
+        manifest: SDK_MANIFEST,
+        lock: SDK_LOCK,
+    };
+    [provider, sdk].iter().try_for_each(Packages::install)
+}
+
+impl Packages {
+    fn install(&self) -> Result<(), Failure> {
+        let stamp = self.folder.join(NODE_STAMP);
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == self.lock) {
+            return Ok(());
+        }
+        check_version()?;
+        fs::create_dir_all(&self.folder)?;
+        fs::write(self.folder.join("package.json"), self.manifest)?;
+        fs::write(self.folder.join("package-lock.json"), self.lock)?;
+        let mut npm = Command::new(locate("npm")?);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .args(["--loglevel", "error"])
+            .current_dir(&self.folder);
+        execute(&mut npm)?;
+        // Last, so that half an installation is none.
+        Ok(fs::write(stamp, self.lock)?)
     }
-    check_version()?;
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("package.json"), NODE_MANIFEST)?;
-    fs::write(folder.join("package-lock.json"), NODE_LOCK)?;
-    let mut npm = Command::new(locate("npm")?);
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .args(["--loglevel", "error"])
-        .current_dir(&folder);
-    execute(&mut npm)?;
-    // Last, so that half an installation is none.
-    Ok(fs::write(stamp, NODE_LOCK)?)
 }
 
 fn check_version() -> Result<(), Failure> {

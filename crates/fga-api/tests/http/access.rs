@@ -15,7 +15,7 @@ use crate::world::{World, read};
 const ISSUER: &str = "https://idp.example.com/";
 
 /// Compiles what is written; the messages where something is wrong.
-fn access(spec: &Json) -> Result<Access, Vec<String>> {
+pub(crate) fn access(spec: &Json) -> Result<Access, Vec<String>> {
     let spec: AccessSpec = serde_json::from_value(spec.clone()).unwrap();
     let clock = Arc::new(SystemClock::new());
     let client = Client::new(&ClientSpec::default(), TlsMaterial::none()).unwrap();

@@ -7,5 +7,6 @@ mod authzen;
 mod calls;
 mod data;
 mod samples;
+mod sdk;
 mod suites;
 mod world;
