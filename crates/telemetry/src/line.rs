@@ -214,7 +214,10 @@ fn is_plain(text: &str) -> bool {
 /// characters that turn the direction of text.
 fn escape(out: &mut Vec<u8>, text: &str) {
     // Looks at every byte, several at a time: most texts are clean to their end.
-    if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
+    if !text
+        .bytes()
+        .fold(false, |found, byte| found | is_suspect(byte))
+    {
         out.extend_from_slice(text.as_bytes());
         return;
     }
