@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::Method;
-use ztag_proxy::{Balance, RetryOn};
+use ztag_proxy::{Balance, RetryOn, TargetState};
 
 use crate::target::{Connection, Target, nobody, ok, status};
-use crate::{ask, at_rest, get, group, post, request, send};
+use crate::{ask, at_rest, get, group, post, request, send, send_within};
 
 /// A target that reads a request, counts it, and does `last` with the connection.
 async fn counting(last: &'static str) -> (Target, Arc<AtomicUsize>) {
@@ -161,4 +162,19 @@ async fn without_retries_none_happens() {
         (0, Some("connect"))
     );
     at_rest(&upstream).await;
+}
+
+#[tokio::test]
+async fn a_wait_that_a_route_shortens_puts_targets_out_as_well() {
+    let (silent, _) = counting("wait").await;
+    let good = Target::replying(ok("good")).await;
+    let upstream = group(&[silent.url(), good.url()], |spec| {
+        spec.balance = Balance::RoundRobin;
+        spec.ejection.consecutive_failures = 1;
+    });
+    let longest = Some(Duration::from_millis(50));
+    let sent = send_within(&upstream, post(), longest).await;
+    assert_eq!(sent.report.error, Some("timeout"));
+    assert_eq!(upstream.status()[0].state, TargetState::Ejected);
+    assert_eq!(ask(&upstream, post()).await, "200 good");
 }
