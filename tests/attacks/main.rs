@@ -6,6 +6,7 @@
 mod caches;
 mod case;
 mod framing;
+mod taken_away;
 mod tokens;
 
 use ztag_test_support::door::{Observed, doors};

@@ -70,6 +70,29 @@ fn attack_25_bodies_that_do_not_end_are_cut_off() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Neither silence nor a byte now and then holds the upstream for longer than bodies may take, however
+/// patient the gateway is with upstreams; and the upstream is not to blame.
+#[test]
+fn attack_25_trickling_bodies_hold_no_upstream() -> Result<(), Failure> {
+    let upstream = MockServer::application()?;
+    let policy = POLICY.replace("{upstream}", &upstream.address().to_string());
+    let policy = policy.replace(
+        "app: {targets",
+        "app: {timeout: 10m, ejection: {consecutiveFailures: 1, maxPercent: 100}, targets",
+    );
+    let house = House::open(tempfile::tempdir()?, LIMITS, &policy)?;
+    let mut silent = Connection::open(house.address())?;
+    silent.write(format!("{HEAD}Content-Length: 100000\r\n\r\nhello").as_bytes())?;
+    let mut trickling = Connection::open(house.address())?;
+    trickling.write(format!("{HEAD}Content-Length: 100000\r\n\r\n").as_bytes())?;
+    assert!(drip(&mut trickling), "a trickling body is borne");
+    assert_eq!(silent.reply("POST")?.status, 408);
+    assert!(silent.ends());
+    assert_eq!(upstream.take_recorded(), []);
+    assert_eq!(house.status("/orders/7"), Some(200));
+    Ok(())
+}
+
 #[test]
 fn attack_25_replies_that_nobody_reads_are_cut_off() -> Result<(), Failure> {
     const BODY: usize = 48 << 20;

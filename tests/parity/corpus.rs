@@ -6,7 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use ztag_test_support::{Failure, Route, from_yaml, workspace};
+use tempfile::TempDir;
+use ztag_test_support::{ExpectedHeaders, Failure, Route, from_yaml, workspace};
+
+use crate::purse::Purse;
 
 /// A configuration and requests.
 pub(crate) struct Corpus {
@@ -20,9 +23,16 @@ pub(crate) struct Corpus {
     pub(crate) environment: BTreeMap<String, String>,
     /// The requests, in order.
     pub(crate) cases: Vec<Case>,
+    /// Whether both are asked over TLS, by the same bytes and with nobody between.
+    pub(crate) tls: bool,
+    /// What clients show, named in the configuration.
+    pub(crate) purse: Option<Purse>,
+    /// Holds `folder`, where it is not one of the workspace.
+    pub(crate) _written: Option<TempDir>,
 }
 
 /// One request.
+#[derive(Default)]
 pub(crate) struct Case {
     /// One sentence.
     pub(crate) name: String,
@@ -36,6 +46,14 @@ pub(crate) struct Case {
     pub(crate) client: String,
     /// The header lines, one byte per character.
     pub(crate) headers: Vec<String>,
+    /// The body.
+    pub(crate) body: Option<String>,
+    /// The certificate shown in the handshake.
+    pub(crate) certificate: Option<String>,
+    /// Status and reason, where they are said here.
+    pub(crate) expect: Option<String>,
+    /// What the application must be told of who asks.
+    pub(crate) identity: ExpectedHeaders,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +145,7 @@ fn corpus_of(folder: PathBuf, script: ExampleScript) -> Corpus {
             target: case.request.uri,
             client: case.request.client,
             headers,
+            ..Case::default()
         }
     });
     let name = folder.file_name().unwrap_or_default();
@@ -136,6 +155,9 @@ fn corpus_of(folder: PathBuf, script: ExampleScript) -> Corpus {
         environment: script.environment,
         cases: cases.collect(),
         folder,
+        tls: false,
+        purse: None,
+        _written: None,
     }
 }
 
@@ -157,6 +179,7 @@ pub(crate) fn scenario() -> Result<Corpus, Failure> {
             target: request.target,
             client: documentation_address(),
             headers,
+            ..Case::default()
         }
     });
     Ok(Corpus {
@@ -165,6 +188,9 @@ pub(crate) fn scenario() -> Result<Corpus, Failure> {
         environment: BTreeMap::new(),
         cases: cases.collect(),
         folder,
+        tls: false,
+        purse: None,
+        _written: None,
     })
 }
 

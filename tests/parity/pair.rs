@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value as Json;
 use tempfile::TempDir;
 use ztag_test_support::{
-    Failure, ForwardAuth, Gateway, Headers, MockServer, Ports, Process, Recorded, Request,
-    Response, copy_rendered, free_port, scripted, send,
+    Connection, Failure, ForwardAuth, Gateway, MockServer, Ports, Request, Response, copy_rendered,
+    free_port, scripted, send,
 };
 
 use crate::corpus::{Case, Corpus};
+use crate::verdict::{Verdict, Verdicts, compare};
 
 /// The ports in the configurations.
 const LISTEN: u16 = 8080;
@@ -29,17 +29,6 @@ pub(crate) struct Pair {
     backends: [MockServer; 2],
     _folders: [TempDir; 2],
 }
-
-/// What a program made of a request.
-pub(crate) struct Verdict {
-    reply: Option<Response>,
-    /// What stands for the pass: the reply of forward-auth, or what reached the application.
-    passed: Option<Headers>,
-    calls: Vec<Recorded>,
-}
-
-/// The verdicts of `forward-auth` and of `gateway`.
-pub(crate) type Verdicts = [Verdict; 2];
 
 impl Pair {
     /// Starts both with the policy of `corpus`.
@@ -76,13 +65,12 @@ impl Pair {
     }
 
     /// Sends one request to both.
-    pub(crate) fn play(&self, case: &Case) -> Result<Verdicts, Failure> {
+    pub(crate) fn play(&self, corpus: &Corpus, case: &Case) -> Result<Verdicts, Failure> {
         let [first, second] = &self.backends;
         first.take_recorded();
         second.take_recorded();
         self.application.take_recorded();
-        let asked = send(self.forward_auth.address, &question(case)).ok();
-        let front = send(self.gateway.address, &request(case)).ok();
+        let [asked, front] = self.replies(corpus, case)?;
         let arrived = self.application.take_recorded();
         if arrived.len() > 1 {
             return Err(Failure::new("the application was asked twice"));
@@ -104,38 +92,28 @@ impl Pair {
         ])
     }
 
-    /// How the two differ.
-    pub(crate) fn compare(&self, [asked, front]: Verdicts) -> Result<Vec<String>, Failure> {
-        let mut deviations = Vec::new();
-        let ends = [
-            end(&self.forward_auth.process, asked.reply.as_ref())?,
-            end(&self.gateway.process, front.reply.as_ref())?,
-        ];
-        let [first, second] = &ends;
-        if first != second {
-            deviations.push(format!("forward-auth says {first}, gateway {second}"));
-        }
-        match (&asked.passed, &front.passed) {
-            (Some(identity), Some(arrived)) => deviations.extend(lost(identity, arrived)),
-            (None, None) if first == UNREADABLE => {}
-            (None, None) => {
-                deviations.extend(differing(asked.reply.as_ref(), front.reply.as_ref()));
-            }
-            (passed, _) => {
-                let name = if passed.is_some() {
-                    "forward-auth"
-                } else {
-                    "gateway"
-                };
-                deviations.push(format!("only {name} lets it pass"));
-            }
-        }
-        let calls = |verdict: &Verdict| verdict.calls.iter().map(described).collect::<Vec<_>>();
-        let (first, second) = (calls(&asked), calls(&front));
-        if first != second {
-            deviations.push(format!("forward-auth asks {first:?}, gateway {second:?}"));
-        }
-        Ok(deviations)
+    /// How the two differ from each other, and from what is expected.
+    pub(crate) fn compare(&self, case: &Case, verdicts: Verdicts) -> Result<Vec<String>, Failure> {
+        let processes = [&self.forward_auth.process, &self.gateway.process];
+        compare(processes, case, verdicts)
+    }
+
+    fn replies(&self, corpus: &Corpus, case: &Case) -> Result<[Option<Response>; 2], Failure> {
+        let (asked, front) = (self.forward_auth.address, self.gateway.address);
+        let Some(purse) = corpus.purse.as_ref().filter(|_| corpus.tls) else {
+            return Ok([
+                send(asked, &question(case)).ok(),
+                send(front, &request(case)).ok(),
+            ]);
+        };
+        let client = purse.client(case.certificate.as_deref())?;
+        let bytes = direct(case).encode();
+        let encrypted = |address| {
+            let mut connection = Connection::open_tls(address, &client, b"").ok()?;
+            connection.write(&bytes).ok()?;
+            connection.reply(&case.method).ok()
+        };
+        Ok([encrypted(asked), encrypted(front)])
     }
 }
 
@@ -146,6 +124,10 @@ fn written(corpus: &Corpus, backend: &MockServer) -> Result<(TempDir, u16), Fail
         .with(ADMIN, free_port()?)
         .with(BACKEND, backend.address().port());
     copy_rendered(&corpus.folder, folder.path(), &ports)?;
+    if let Some(purse) = &corpus.purse {
+        let config = folder.path().join("config.yaml");
+        fs::write(&config, purse.fill(&fs::read_to_string(&config)?)?)?;
+    }
     Ok((folder, port))
 }
 
@@ -172,6 +154,9 @@ fn add_routes(
 /// Both stand behind a proxy that is believed: the one is asked by it, the other forwards for it.
 fn environment(corpus: &Corpus, names: &BTreeSet<&str>, dialect: &str) -> Vec<(String, String)> {
     let own = corpus.environment.clone().into_iter();
+    if corpus.tls {
+        return own.collect();
+    }
     let proxies = names.iter().flat_map(|name| {
         let name = name.replace('-', "").to_uppercase();
         let at = format!("ZTAG_ENDPOINTS__{name}__FORWARDPROXYPOLICY");
@@ -202,7 +187,7 @@ fn question(case: &Case) -> Request {
             None => question.header(bytes(line)),
         };
     }
-    question.header(format!("{ENDPOINT}: {}", case.endpoint))
+    finished(question, case)
 }
 
 /// What a proxy in front of the gateway sends.
@@ -213,7 +198,23 @@ fn request(case: &Case) -> Request {
     for line in client_lines(case) {
         request = request.header(bytes(line));
     }
-    request.header(format!("{ENDPOINT}: {}", case.endpoint))
+    finished(request, case)
+}
+
+/// What a client sends with nobody between.
+fn direct(case: &Case) -> Request {
+    let request = Request::new(&case.method, bytes(&case.target));
+    let lines = case.headers.iter();
+    let request = lines.fold(request, |request, line| request.header(bytes(line)));
+    finished(request, case)
+}
+
+fn finished(request: Request, case: &Case) -> Request {
+    let request = request.header(format!("{ENDPOINT}: {}", case.endpoint));
+    match &case.body {
+        Some(body) => request.body(bytes(body)),
+        None => request,
+    }
 }
 
 /// What the client says, but for words that a proxy replaces.
@@ -225,105 +226,6 @@ fn client_lines(case: &Case) -> impl Iterator<Item = &str> {
         let words = ["x-forwarded-", "x-original-"];
         name != "forwarded" && !words.iter().any(|word| name.starts_with(word))
     })
-}
-
-/// What nobody can read in one way. The one heard it from a proxy and says 403, the other read it
-/// off the wire and says 400, before it looks for a route.
-const UNREADABLE: &str = "unreadable";
-
-/// Outcome, reason, rule, status and client in the access log.
-fn end(process: &Process, reply: Option<&Response>) -> Result<String, Failure> {
-    const REASONS: [&str; 2] = ["\"request_ambiguous\"", "\"forwarded_invalid\""];
-    let Some(id) = reply.and_then(|reply| reply.headers.value("x-request-id")) else {
-        return Ok(String::from(UNREADABLE));
-    };
-    let line = process.wait_for_line(|line| line.contains(&id) && line.contains("\"reason\""))?;
-    let line: Json =
-        serde_json::from_str(&line).map_err(|error| Failure::new(error.to_string()))?;
-    let text = |name| line.get(name).map(Json::to_string).unwrap_or_default();
-    // A route is as broken as its endpoint.
-    let reason = text("reason").replace("route_quarantined", "endpoint_quarantined");
-    if REASONS.contains(&reason.as_str()) {
-        return Ok(String::from(UNREADABLE));
-    }
-    Ok(format!(
-        "{} for {reason} by {} with {}, client {}",
-        text("outcome"),
-        text("rule"),
-        text("status"),
-        text("client_ip"),
-    ))
-}
-
-/// Fields of a pass that do not arrive as they are.
-fn lost(identity: &Headers, arrived: &Headers) -> Vec<String> {
-    const OWN: [&str; 5] = [
-        "x-ztag-outcome",
-        "x-request-id",
-        "date",
-        "content-length",
-        "content-type",
-    ];
-    let fields = identity
-        .iter()
-        .filter(|(name, _)| !OWN.contains(name))
-        .filter(|(name, value)| arrived.value(name).as_deref() != Some(value));
-    fields
-        .map(|(name, value)| {
-            let found = arrived.value(name);
-            format!("`{name}: {value}` arrives as {found:?}")
-        })
-        .collect()
-}
-
-/// How two refusals differ.
-fn differing(asked: Option<&Response>, front: Option<&Response>) -> Vec<String> {
-    let (Some(asked), Some(front)) = (asked, front) else {
-        return Vec::new();
-    };
-    // The HTTP parser has no words of a policy.
-    if front.headers.value("x-request-id").is_none() {
-        return Vec::new();
-    }
-    let mut deviations = Vec::new();
-    if asked.status != front.status {
-        deviations.push(format!("status {} and {}", asked.status, front.status));
-    }
-    let (first, second) = (body(asked), body(front));
-    if first != second {
-        deviations.push(format!("`{first}` and `{second}`"));
-    }
-    for name in [
-        "location",
-        "www-authenticate",
-        "retry-after",
-        "cache-control",
-        "content-type",
-    ] {
-        let (first, second) = (asked.headers.value(name), front.headers.value(name));
-        if first != second {
-            deviations.push(format!("`{name}` is {first:?} and {second:?}"));
-        }
-    }
-    deviations
-}
-
-/// The body of a reply, without its correlation id.
-fn body(reply: &Response) -> String {
-    let id = reply.headers.value("x-request-id").unwrap_or_default();
-    reply.text().replace(&id, "the correlation id")
-}
-
-/// A call to a backend, as far as it is the policy's.
-fn described(call: &Recorded) -> String {
-    let volatile = ["host", "x-request-id", "traceparent", "date"];
-    let fields = call.headers.iter();
-    let fields = fields.filter(|(name, _)| !volatile.contains(&name.to_ascii_lowercase().as_str()));
-    let fields: BTreeSet<String> = fields
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
-    let body = String::from_utf8_lossy(&call.body);
-    format!("{} {} {fields:?} {body}", call.method, call.target)
 }
 
 /// One byte per character.

@@ -64,7 +64,8 @@ pub struct LimitsSpec {
     pub max_body_bytes: usize,
     /// How long one request head may take to arrive, in whole seconds.
     pub header_timeout: DurationSpec,
-    /// How long a request body that a rule reads may take to arrive.
+    /// How long a request body that a rule reads may take to arrive. One that a gateway streams
+    /// may be silent as long; waiting for it uses this time up, each 512 bytes give a second back.
     pub body_timeout: DurationSpec,
     /// How long a client may refuse to take a reply, in whole seconds.
     pub write_timeout: DurationSpec,

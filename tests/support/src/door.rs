@@ -5,7 +5,8 @@ mod front;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use crate::{Connection, Failure, Headers, Process, Recorded, Response, free_port};
 use serde_json::Value as Json;
@@ -44,6 +45,10 @@ pub struct Observed {
 pub trait Door: Send + Sync {
     /// The name of its program.
     fn name(&self) -> &'static str;
+    /// Its admin listener.
+    fn admin(&self) -> SocketAddr;
+    /// The file of its configuration.
+    fn config(&self) -> &Path;
     /// The process behind it.
     fn process(&self) -> &Process;
     /// A new connection to it.
@@ -79,6 +84,7 @@ struct Written {
     _folder: TempDir,
     config: PathBuf,
     port: u16,
+    admin: SocketAddr,
 }
 
 impl Written {
@@ -98,6 +104,7 @@ impl Written {
             _folder: folder,
             config,
             port,
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, admin)),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest::SHA256;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
@@ -37,6 +38,21 @@ impl Mint {
         })
     }
 
+    /// The public key as a proof shows it (RFC 9449, section 4.2).
+    pub fn shown(&self) -> Json {
+        let mut key = self.public();
+        if let Json::Object(members) = &mut key {
+            members.retain(|name, _| ["kty", "crv", "x", "y"].contains(&name.as_str()));
+        }
+        key
+    }
+
+    /// The thumbprint of the public key (RFC 7638).
+    pub fn thumbprint(&self) -> String {
+        // Members stand in the order of their names, as they must.
+        digest(self.shown().to_string())
+    }
+
     /// An access token of RFC 9068 with these claims.
     pub fn token(&self, claims: &Json) -> String {
         let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": self.id});
@@ -56,6 +72,11 @@ impl Mint {
 /// As tokens are written (RFC 7515, section 2).
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// SHA-256, as tokens write it.
+pub fn digest(bytes: impl AsRef<[u8]>) -> String {
+    base64url(aws_lc_rs::digest::digest(&SHA256, bytes.as_ref()))
 }
 
 /// Now, in seconds since 1970.

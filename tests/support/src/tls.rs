@@ -5,12 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::Failure;
+use crate::mint::digest;
 
 /// An authority of our own.
 pub struct Authority {
@@ -106,6 +109,22 @@ impl Authority {
             config: Arc::new(config),
             name: ServerName::try_from(name.to_owned()).map_err(told)?,
         })
+    }
+}
+
+impl Certificate {
+    /// Its SHA-256 fingerprint (`x5t#S256` of RFC 8705).
+    pub fn fingerprint(&self) -> Result<String, Failure> {
+        Ok(digest(self.der()?))
+    }
+
+    /// The value of a `Client-Cert` field (RFC 9440) that holds it.
+    pub fn field(&self) -> Result<String, Failure> {
+        Ok(format!(":{}:", STANDARD.encode(self.der()?)))
+    }
+
+    fn der(&self) -> Result<CertificateDer<'static>, Failure> {
+        CertificateDer::from_pem_file(&self.certificate).map_err(told)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use ztag_token::{IssuerSpec, Profile, Refusal, Verifier};
+use ztag_token::{IssuerSpec, JwksSpec, Profile, Refusal, TokenCacheSpec, Verifier};
 
 use crate::idp::Idp;
 use crate::mint::{AUDIENCE, Gate, Mint, START, key_set};
@@ -88,6 +88,27 @@ async fn attack_31_a_withdrawn_key_is_no_longer_believed() {
     verifier.verify(&token(&new, &idp)).await.unwrap();
     gate.places.cache.clear();
     let refused = verifier.verify(&token(&old, &idp)).await;
+    assert_eq!(refused.err(), Some(Refusal::KeyUnknown));
+}
+
+/// The bound that is stated: `jwks.refresh`, and then the age of what is remembered.
+#[tokio::test]
+async fn attack_42_what_a_withdrawn_key_signed_is_not_remembered_for_long() {
+    let (old, new) = (Mint::ec("old"), Mint::ec("new"));
+    let idp = issuer(&[&old]).await;
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(&idp.origin)]);
+    let (withdrawn, current) = (token(&old, &idp), token(&new, &idp));
+    verifier.verify(&withdrawn).await.unwrap();
+    publish(&idp, &[&new]);
+    gate.clock
+        .advance(JwksSpec::default().refresh.get() - Duration::from_secs(1));
+    // Just before the set is due it is verified once more, and remembered.
+    verifier.verify(&withdrawn).await.unwrap();
+    gate.clock.advance(Duration::from_secs(2));
+    verifier.verify(&current).await.unwrap();
+    gate.clock.advance(TokenCacheSpec::default().max_age.get());
+    let refused = verifier.verify(&withdrawn).await;
     assert_eq!(refused.err(), Some(Refusal::KeyUnknown));
 }
 

@@ -32,11 +32,6 @@ impl Asked {
         Self::start(Written::new(policy)?, &[])
     }
 
-    /// The file of its configuration.
-    pub fn config(&self) -> &Path {
-        &self.written.config
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
@@ -53,6 +48,14 @@ impl Asked {
 impl Door for Asked {
     fn name(&self) -> &'static str {
         "forward-auth"
+    }
+
+    fn admin(&self) -> SocketAddr {
+        self.written.admin
+    }
+
+    fn config(&self) -> &Path {
+        &self.written.config
     }
 
     fn process(&self) -> &Process {

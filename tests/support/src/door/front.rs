@@ -34,11 +34,6 @@ impl Front {
         })
     }
 
-    /// The file of its configuration.
-    pub fn config(&self) -> &Path {
-        &self.written.config
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
@@ -48,6 +43,14 @@ impl Front {
 impl Door for Front {
     fn name(&self) -> &'static str {
         "gateway"
+    }
+
+    fn admin(&self) -> SocketAddr {
+        self.written.admin
+    }
+
+    fn config(&self) -> &Path {
+        &self.written.config
     }
 
     fn process(&self) -> &Process {
