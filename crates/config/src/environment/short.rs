@@ -198,6 +198,13 @@ impl<'e> Reading<'e, '_> {
         let Some(upstream) = self.given("UPSTREAM") else {
             return;
         };
+        if !self.documents && self.given("AUDIENCE").is_none() {
+            let message = format!("`{}` needs `ZTAG_AUDIENCE`", upstream.name);
+            let hint = "set the identifier of your API: tokens for `ZTAG_CLIENT_ID` tell a client \
+                        who its user is, and open no API";
+            let found = Diagnostic::error(Code::MissingKey, &ConfigPath::root(), message);
+            self.note(upstream, found.hint(hint));
+        }
         let path = ["upstreams", DEFAULT, "targets"];
         self.short.replaced.push(path);
         let path = [&path[..], &["0", "url"]].concat();

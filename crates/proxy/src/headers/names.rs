@@ -27,10 +27,15 @@ pub(super) fn speaks_for_a_proxy(name: &str) -> bool {
     const PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "x-ztag-"];
     matches!(
         name,
-        "client-cert"
+        "cf-connecting-ip"
+            | "client-cert"
             | "client-cert-chain"
+            | "fastly-client-ip"
             | "forwarded"
             | "true-client-ip"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "x-host"
             | "x-real-ip"
             | "x-rewrite-url"
     ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -76,6 +81,8 @@ mod tests {
             ("x-original-uri", false, true, true),
             ("x-envoy-original-path", false, true, true),
             ("client-cert", false, true, true),
+            ("cf-connecting-ip", false, true, true),
+            ("x-client-ip", false, true, true),
             ("x_user", false, false, false),
             ("x.user", false, false, false),
             ("x-request-id", false, false, true),

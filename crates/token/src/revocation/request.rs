@@ -13,6 +13,9 @@ const MAX_TEXT: usize = 1_024;
 /// How long an entry may be kept.
 const KEEP: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_hours(24 * 366);
+/// Seconds that a token may be dated ahead of us and still be one issued until now: what issuers
+/// are forgiven, unless configured otherwise.
+const MARGIN: i64 = 10;
 /// How far ahead `before` may lie: what a clock may differ by, in seconds.
 const MAX_AHEAD: i64 = 300;
 
@@ -26,7 +29,8 @@ pub struct RevocationRequest {
     pub jti: Option<String>,
     /// Every token of this `sub`, issued until `before`.
     pub sub: Option<String>,
-    /// Seconds since 1970: tokens issued later stay good. Without it: now. Not with `jti`.
+    /// Seconds since 1970: tokens issued later stay good. Without it: now, and the 10 seconds that an
+    /// issuer's clock may be ahead. Not with `jti`.
     pub before: Option<i64>,
     /// How long to remember it: at least the longest life of a token. Without it: 24 hours.
     pub keep: Option<DurationSpec>,
@@ -68,7 +72,8 @@ impl RevocationRequest {
         let keep = self
             .keep
             .map_or(Duration::from_hours(24), DurationSpec::get);
-        let before = self.before.map_or(now, Timestamp::from_seconds);
+        let until_now = Timestamp::from_seconds(now.seconds() + MARGIN);
+        let before = self.before.map_or(until_now, Timestamp::from_seconds);
         let texts = [Some(&self.issuer), self.jti.as_ref(), self.sub.as_ref()];
         let fits = |text: &String| (1..=MAX_TEXT).contains(&text.len());
         if !texts.into_iter().flatten().all(fits) {
@@ -151,7 +156,8 @@ mod tests {
         apply(r#"{"issuer":"a","before":1,"keep":"1s"}"#, &list).unwrap();
         let now = ManualClock::new().now();
         let entry = list.issuers.read()["a"].all.unwrap();
-        assert_eq!(entry.issued_before, now);
+        // Also those whose issuer is ahead of us.
+        assert_eq!(entry.issued_before, now.plus(Duration::from_secs(10)));
         assert_eq!(entry.until, now.plus(Duration::from_hours(24)));
         let full = RevocationError::Full(RevocationsFull);
         assert_eq!(apply(r#"{"issuer":"b"}"#, &list), Err(full));

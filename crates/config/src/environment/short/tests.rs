@@ -140,7 +140,7 @@ fn a_protection_that_is_not_there_is_not_promised() {
         ("ZTAG_RATE_LIMIT_PER_MINUTE", "100", "0"),
     ] {
         let upstream = ("ZTAG_UPSTREAM", "http://127.0.0.1:3000");
-        let (_, report) = alone(&[(name, on), DOMAIN, ("ZTAG_CLIENT_ID", "c"), upstream]);
+        let (_, report) = alone(&[(name, on), DOMAIN, AUDIENCE, upstream]);
         let expected = [(Severity::Error, Code::InvalidValue, Some(name))];
         assert_eq!(found(&report), expected, "{name}");
         let text = report.to_human();
@@ -176,6 +176,16 @@ fn what_nothing_uses_yet_is_a_warning() {
         let expected = [(Severity::Warning, Code::UnknownEnvironment, Some(name))];
         assert_eq!(found(&report), expected, "{name}");
     }
+}
+
+/// An identity token has the client for its audience, and may look like an access token otherwise.
+#[test]
+fn attack_28_tokens_for_a_client_open_no_upstream() {
+    let upstream = ("ZTAG_UPSTREAM", "http://127.0.0.1:3000");
+    let (_, report) = alone(&[DOMAIN, ("ZTAG_CLIENT_ID", "c"), upstream]);
+    let expected = [(Severity::Error, Code::MissingKey, Some("ZTAG_UPSTREAM"))];
+    assert_eq!(found(&report), expected);
+    assert!(alone(&[DOMAIN, AUDIENCE, upstream]).1.is_empty());
 }
 
 #[test]
