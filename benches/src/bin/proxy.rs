@@ -69,17 +69,26 @@ struct Shelf {
 
 impl Shelf {
     async fn forward(self: Rc<Self>, request: Request<Incoming>) -> Result<Response<Lent>, Failed> {
-        let idle = self.idle.borrow_mut().pop();
-        let mut sender = match idle {
-            Some(sender) => sender,
-            None => self.connect().await?,
-        };
+        let mut sender = self.take().await?;
         let response = sender.send_request(request).await?;
         Ok(response.map(|body| Lent {
             body,
             sender: Some(sender),
             shelf: self,
         }))
+    }
+
+    /// A connection that has finished its last response and is still open, or a new one.
+    async fn take(&self) -> Result<Sender, Failed> {
+        loop {
+            let idle = self.idle.borrow_mut().pop();
+            let Some(mut sender) = idle else {
+                return self.connect().await;
+            };
+            if sender.ready().await.is_ok() {
+                return Ok(sender);
+            }
+        }
     }
 
     async fn connect(&self) -> Result<Sender, Failed> {
