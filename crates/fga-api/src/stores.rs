@@ -19,7 +19,7 @@ const DEFAULT_MAX_STORES: usize = 10_000;
 #[derive(Debug)]
 pub struct Stores {
     limits: Limits,
-    max_stores: usize,
+    capacity: usize,
     clock: Arc<dyn Clock>,
     entries: RwLock<BTreeMap<StoreId, Arc<NamedStore>>>,
 }
@@ -30,7 +30,7 @@ pub struct NamedStore {
     id: StoreId,
     name: String,
     created: Timestamp,
-    store: Arc<Store>,
+    engine: Arc<Store>,
 }
 
 impl NamedStore {
@@ -51,7 +51,7 @@ impl NamedStore {
 
     /// The engine.
     pub const fn store(&self) -> &Arc<Store> {
-        &self.store
+        &self.engine
     }
 }
 
@@ -65,7 +65,7 @@ impl Stores {
     pub fn with_clock(limits: Limits, max_stores: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             limits,
-            max_stores,
+            capacity: max_stores,
             clock,
             entries: RwLock::default(),
         }
@@ -91,8 +91,8 @@ impl Stores {
     /// `exceeded_entity_limit` where there are as many as allowed.
     pub fn insert(&self, name: &str, store: Arc<Store>) -> Result<Arc<NamedStore>, Error> {
         let mut entries = self.entries.write();
-        if entries.len() >= self.max_stores {
-            let limit = self.max_stores;
+        if entries.len() >= self.capacity {
+            let limit = self.capacity;
             let message = format!("The number of stores exceeds the allowed limit of {limit}");
             return Err(Error::new(ErrorCode::ExceededEntityLimit, message));
         }
@@ -101,7 +101,7 @@ impl Stores {
             id: StoreId::generate(created),
             name: name.to_owned(),
             created,
-            store,
+            engine: store,
         });
         entries.insert(entry.id.clone(), Arc::clone(&entry));
         Ok(entry)

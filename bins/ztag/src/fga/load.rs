@@ -67,9 +67,10 @@ pub(super) fn parse_model(text: &str, strictness: Strictness) -> Result<ModelSpe
     if text.trim_start().starts_with('{') {
         let model = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let findings = dsl::validate_json(&model);
-        return match findings.is_empty() {
-            true => Ok(model),
-            false => Err(listed(&findings)),
+        return if findings.is_empty() {
+            Ok(model)
+        } else {
+            Err(listed(&findings))
         };
     }
     let read = match strictness {

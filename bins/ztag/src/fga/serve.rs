@@ -40,7 +40,7 @@ pub(super) struct ServeArguments {
     access: Option<PathBuf>,
 
     /// One preshared key that opens everything. Better in the environment than on the command line.
-    #[arg(long, env = "ZTAG_FGA_KEY", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "ZTAG_FGA_KEY", hide_env_values = true, value_parser = secret())]
     key: Option<Secret<String>>,
 }
 

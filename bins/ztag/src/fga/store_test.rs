@@ -1,7 +1,7 @@
 //! `ztag fga model test`: store files and their tests.
 
 use std::collections::BTreeSet;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,7 +52,7 @@ struct Score {
 impl Score {
     fn judge<T: PartialEq + Debug>(
         &mut self,
-        what: impl Display,
+        what: &str,
         found: Result<T, ztag_fga::Error>,
         expected: &T,
     ) {
@@ -122,7 +122,7 @@ fn check(store: &Store, case: &CheckCase, score: &mut Score) {
                     ..CheckRequest::new(user, relation, object)
                 };
                 let what = format!("check {user} {relation} {object}");
-                score.judge(what, store.check(&request), expected);
+                score.judge(&what, store.check(&request), expected);
             }
         }
     }
@@ -140,7 +140,7 @@ fn list_objects(store: &Store, case: &ListObjectsCase, score: &mut Score) {
         });
         let listed = listed.map(|listed| listed.objects.into_iter().collect::<BTreeSet<_>>());
         let what = format!("list objects {user} {relation} {kind}");
-        score.judge(what, listed, &expected.iter().cloned().collect());
+        score.judge(&what, listed, &expected.iter().cloned().collect());
     }
 }
 
@@ -165,6 +165,6 @@ fn list_users(store: &Store, case: &ListUsersCase, score: &mut Score) {
             });
         }
         let what = format!("list users {object} {relation}");
-        score.judge(what, found, &expected.users.iter().cloned().collect());
+        score.judge(&what, found, &expected.users.iter().cloned().collect());
     }
 }

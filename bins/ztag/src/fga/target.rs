@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
 use url::Url;
 use ztag_fga::Store;
 use ztag_types::Secret;
@@ -36,13 +37,13 @@ pub(super) struct ServerArguments {
     model_id: Option<String>,
 
     /// A preshared key or token. Better in the environment than on the command line.
-    #[arg(long, value_name = "TOKEN", env = "FGA_API_TOKEN", hide_env_values = true, value_parser = secret)]
+    #[arg(long, value_name = "TOKEN", env = "FGA_API_TOKEN", hide_env_values = true, value_parser = secret())]
     token: Option<Secret<String>>,
 }
 
 /// Takes what must not be shown.
-pub(super) fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
-    Ok(Secret::new(text.to_owned()))
+pub(super) fn secret() -> impl TypedValueParser<Value = Secret<String>> {
+    StringValueParser::new().map(Secret::new)
 }
 
 /// Whom to ask.

@@ -213,19 +213,17 @@ pub(crate) struct Deletes {
 
 impl Writes {
     pub(crate) fn on_duplicate(&self) -> Result<OnDuplicate, Failure> {
-        match is_ignored("WriteRequestWrites", "OnDuplicate", &self.on_duplicate)? {
-            true => Ok(OnDuplicate::Ignore),
-            false => Ok(OnDuplicate::Error),
-        }
+        let ignored = is_ignored("WriteRequestWrites", "OnDuplicate", &self.on_duplicate)?;
+        let ignored = ignored.then_some(OnDuplicate::Ignore);
+        Ok(ignored.unwrap_or(OnDuplicate::Error))
     }
 }
 
 impl Deletes {
     pub(crate) fn on_missing(&self) -> Result<OnMissing, Failure> {
-        match is_ignored("WriteRequestDeletes", "OnMissing", &self.on_missing)? {
-            true => Ok(OnMissing::Ignore),
-            false => Ok(OnMissing::Error),
-        }
+        let ignored = is_ignored("WriteRequestDeletes", "OnMissing", &self.on_missing)?;
+        let ignored = ignored.then_some(OnMissing::Ignore);
+        Ok(ignored.unwrap_or(OnMissing::Error))
     }
 }
 
