@@ -214,19 +214,7 @@ impl<'s> Loading<'s> {
             server_node,
             ..
         } = read;
-        self.collection.add_missing(&mut self.short.definitions);
-        let collection = std::mem::replace(&mut self.collection, Collection::new());
-        let settled = collection.settle(main, &self.archive, &mut self.notes);
-        let mut tree = Node::empty(main);
-        let mut sections = vec![section("server", server_node.clone())];
-        let mut twice = Vec::new();
-        for kind in settled {
-            sections.push(section(kind.kind.section(), kind.once));
-            twice.push((kind.kind, kind.twice));
-        }
-        tree.content = Content::Map(sections);
-        self.short.clear(&mut tree);
-        self.overlay(&mut tree, &Kind::sections());
+        let (mut tree, twice) = self.definition_tree(main, &server_node);
         let endpoints = self.definitions(&mut tree, Kind::Endpoint, &twice);
         let rules = self.definitions(&mut tree, Kind::Rule, &twice);
         let issuers = self.definitions(&mut tree, Kind::Issuer, &twice);
@@ -274,6 +262,28 @@ impl<'s> Loading<'s> {
             state,
             server_node,
         }
+    }
+
+    /// All definitions in one tree below `server`, and the copies of those that stand twice.
+    fn definition_tree(
+        &mut self,
+        main: SourceId,
+        server: &Node,
+    ) -> (Node, Vec<(Kind, Vec<Vec<Entry>>)>) {
+        self.collection.add_missing(&mut self.short.definitions);
+        let collection = std::mem::replace(&mut self.collection, Collection::new());
+        let settled = collection.settle(main, &self.archive, &mut self.notes);
+        let mut tree = Node::empty(main);
+        let mut sections = vec![section("server", server.clone())];
+        let mut twice = Vec::new();
+        for kind in settled {
+            sections.push(section(kind.kind.section(), kind.once));
+            twice.push((kind.kind, kind.twice));
+        }
+        tree.content = Content::Map(sections);
+        self.short.clear(&mut tree);
+        self.overlay(&mut tree, &Kind::sections());
+        (tree, twice)
     }
 
     fn note(&mut self, diagnostic: Diagnostic) {
