@@ -1,12 +1,13 @@
 //! A request judged where it shall go on from: it comes back only with its permit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use ztag_admission::{CapturePolicy, Hop, Refused, capture};
 use ztag_types::{
     Admitted, CacheReport, Client, Credential, EndpointName, Outcome, Principal, Reason,
-    ReasonCode, Record, Reply, Secret, SmolStr, Snapshot, Trace,
+    ReasonCode, Record, Reply, Secret, SmolStr, Snapshot, Timestamp, Trace,
 };
 
 use crate::decide::{Decided, Decision, Pipeline, Seen, echo};
@@ -48,6 +49,8 @@ pub struct Request {
     pub identity: Vec<(HeaderName, HeaderValue)>,
     /// The token by which it was admitted, if there was one.
     pub verified: Option<VerifiedToken>,
+    /// How long what it was admitted by stays valid; no end where nobody set one.
+    pub valid_for: Option<Duration>,
 }
 
 /// A token that its issuer vouches for: by its signature, or because the issuer was asked.
@@ -128,7 +131,8 @@ impl Pipeline {
         hop: Hop,
         body: B,
     ) -> Judged<B> {
-        judged(self.decide(endpoint, generation, hop).await, body)
+        let decided = self.decide(endpoint, generation, hop).await;
+        judged(decided, self.clock().now(), body)
     }
 
     /// Lets everybody pass whose request can be read in one way only.
@@ -146,7 +150,7 @@ impl Pipeline {
             Ok(snapshot) => {
                 let permitted = Permitted {
                     permit: Permit::public(access),
-                    request: Request::of(snapshot, Vec::new(), None),
+                    request: Request::of(snapshot, Vec::new()),
                     body,
                 };
                 let reason = Reason::new(ReasonCode::PublicRoute);
@@ -205,7 +209,7 @@ impl Pipeline {
     }
 }
 
-fn judged<B>(decided: Decided, body: B) -> Judged<B> {
+fn judged<B>(decided: Decided, now: Timestamp, body: B) -> Judged<B> {
     let Decided {
         decision,
         record,
@@ -215,11 +219,11 @@ fn judged<B>(decided: Decided, body: B) -> Judged<B> {
     let outcome = match (decision, request) {
         (Decision::Pass(permit, reply), Ok(snapshot)) => Ok(Permitted {
             permit,
-            request: Request::of(
-                snapshot,
-                reply.headers,
-                admitted.and_then(VerifiedToken::of),
-            ),
+            request: Request {
+                valid_for: admitted.as_ref().and_then(|own| valid_for(own, now)),
+                verified: admitted.and_then(VerifiedToken::of),
+                ..Request::of(snapshot, reply.headers)
+            },
             body,
         }),
         // A pass without a request cannot be; if it were, nobody would be let in by it.
@@ -229,12 +233,14 @@ fn judged<B>(decided: Decided, body: B) -> Judged<B> {
     Judged { outcome, record }
 }
 
+/// Until the first of the credentials expires.
+fn valid_for(admitted: &Admitted, now: Timestamp) -> Option<Duration> {
+    let expiries = admitted.credentials.iter().filter_map(Credential::expires);
+    expiries.min().map(|at| at.since(now))
+}
+
 impl Request {
-    fn of(
-        snapshot: Snapshot,
-        identity: Vec<(HeaderName, HeaderValue)>,
-        verified: Option<VerifiedToken>,
-    ) -> Self {
+    fn of(snapshot: Snapshot, identity: Vec<(HeaderName, HeaderValue)>) -> Self {
         let Snapshot {
             line,
             subrequest,
@@ -252,7 +258,8 @@ impl Request {
             client,
             correlation,
             identity,
-            verified,
+            verified: None,
+            valid_for: None,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::upstream::{HostOfTarget, Relayed};
 pub use failed::Failed;
 pub use reply::ReplyBody;
 pub use tunnel::ClientUpgrade;
+use tunnel::Patience;
 
 use failed::Why;
 
@@ -109,6 +110,8 @@ struct Dispatch {
     exceeded: Option<Exceeded>,
     /// The token that the client showed.
     verified: Option<VerifiedToken>,
+    /// How long what the client was admitted by stays valid.
+    valid_for: Option<Duration>,
 }
 
 impl Dispatch {
@@ -160,6 +163,7 @@ impl Dispatch {
             upgrade,
             exceeded,
             verified: judged.verified,
+            valid_for: judged.valid_for,
         })
     }
 
@@ -176,7 +180,11 @@ impl Dispatch {
         let upstream = &route.upstream;
         match upstream.send(self.request, route.timeout, report).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                switch(response, self.upgrade, route.tunnel_idle)
+                let patience = Patience {
+                    idle: route.tunnel_idle,
+                    valid_for: self.valid_for,
+                };
+                switch(response, self.upgrade, patience)
             }
             Ok(response) => Ok(answer(response)),
             // The body broke off because it was too large: the upstream is not to blame.
@@ -265,7 +273,7 @@ fn answer(response: Response<Relayed>) -> Response<ReplyBody> {
 fn switch(
     mut response: Response<Relayed>,
     upgrade: Option<ClientUpgrade>,
-    idle: Duration,
+    patience: Patience,
 ) -> Result<Response<ReplyBody>, Why> {
     let upgrade = upgrade.ok_or(Why::Switched)?;
     if !websocket::is_granted(response.headers()) {
@@ -277,7 +285,7 @@ fn switch(
     websocket::ask(&mut head.headers);
     head.headers.remove(CONTENT_LENGTH);
     head.extensions.clear();
-    upgrade.join(upstream, exchange, idle);
+    upgrade.join(upstream, exchange, patience);
     Ok(Response::from_parts(
         head,
         ReplyBody::from(bytes::Bytes::new()),

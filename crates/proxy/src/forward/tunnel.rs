@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional_with_sizes};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use ztag_server::Shutdown;
 
 use crate::upstream::Relayed;
@@ -31,6 +31,25 @@ pub struct ClientUpgrade {
     shutdown: Shutdown,
 }
 
+/// How long a switched connection may last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Longest silence of both sides.
+    pub(super) idle: Duration,
+    /// How long what the client was admitted by stays valid: nobody stays in on an expired token.
+    pub(super) valid_for: Option<Duration>,
+}
+
+impl Patience {
+    /// Waits for the end of what the client was admitted by.
+    async fn expired(self) {
+        match self.valid_for {
+            Some(valid_for) => sleep(valid_for).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 impl ClientUpgrade {
     /// The connection of the request that `client` was taken from. A switched connection ends
     /// when `shutdown` begins.
@@ -40,7 +59,7 @@ impl ClientUpgrade {
 
     /// Joins the client's connection to the upstream's, once both have switched. `exchange` is
     /// kept to the end: it counts the upstream's connection.
-    pub(super) fn join(self, upstream: OnUpgrade, exchange: Relayed, idle: Duration) {
+    pub(super) fn join(self, upstream: OnUpgrade, exchange: Relayed, patience: Patience) {
         let Self { client, shutdown } = self;
         tokio::spawn(async move {
             let both = async { tokio::try_join!(client, upstream) };
@@ -48,7 +67,7 @@ impl ClientUpgrade {
                 splice(
                     TokioIo::new(client),
                     TokioIo::new(upstream),
-                    idle,
+                    patience,
                     &shutdown,
                 )
                 .await;
@@ -58,9 +77,9 @@ impl ClientUpgrade {
     }
 }
 
-/// Copies both ways until both sides are done, one fails, neither says anything for `idle`, or
-/// `shutdown` begins. A side that is done may still listen.
-async fn splice<C, U>(client: C, upstream: U, idle: Duration, shutdown: &Shutdown)
+/// Copies both ways until both sides are done, one fails, neither says anything for too long, what
+/// the client was admitted by expires, or `shutdown` begins. A side that is done may still listen.
+async fn splice<C, U>(client: C, upstream: U, patience: Patience, shutdown: &Shutdown)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -77,7 +96,8 @@ where
         ));
         tokio::select! {
             ended = copying.as_mut() => ended.map(drop),
-            () = pulse.silent_for(idle) => Err(io::ErrorKind::TimedOut.into()),
+            () = pulse.silent_for(patience.idle) => Err(io::ErrorKind::TimedOut.into()),
+            () = patience.expired() => Err(io::ErrorKind::PermissionDenied.into()),
             () = shutdown.begun() => Err(io::ErrorKind::Interrupted.into()),
         }
     };
@@ -167,5 +187,34 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// The clock stands still but for what everybody waits for.
+    #[tokio::test(start_paused = true)]
+    async fn attack_42_a_switched_connection_ends_with_the_token() {
+        let (mut client, ours) = duplex(64);
+        let (theirs, mut upstream) = duplex(64);
+        let patience = Patience {
+            idle: Duration::from_hours(1),
+            valid_for: Some(Duration::from_secs(30)),
+        };
+        let begun = Instant::now();
+        let shutdown = Shutdown::new();
+        let tunnel = tokio::spawn(async move { splice(ours, theirs, patience, &shutdown).await });
+        client.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        upstream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"hello");
+        tunnel.await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+        assert_eq!(client.read(&mut heard).await.unwrap(), 0, "both are told");
+        assert_eq!(upstream.read(&mut heard).await.unwrap(), 0);
     }
 }
