@@ -10,7 +10,8 @@ use ztag_test_support::{Failure, Request};
 use super::cpu::processor;
 use super::load::{Answers, Load};
 use super::servers::{Binaries, Running};
-use super::targets::Target;
+use super::table::thousandths;
+use super::targets::{Protocol, Target};
 use super::tokens::{self, Tokens};
 
 /// Connections under full load, and for latency.
@@ -108,6 +109,7 @@ impl Bench {
                 let round = self
                     .round(row.target, effort)
                     .map_err(|failure| failure.during(row.target.name))?;
+                println!("  {} us", thousandths(round.cpu));
                 row.rounds.push(round);
             }
         }
@@ -144,8 +146,12 @@ impl Bench {
         let running = self.start(target)?;
         let load = self.load(target, &running, TOKENS);
         let tree = running.tree();
-        // Caches fill, pools connect, branches are learned.
-        load.run(MANY, 1)?;
+        // Caches fill, pools connect, branches are learned; handshakes take their time.
+        let warm_up = match target.protocol {
+            Protocol::Http1 => 1,
+            Protocol::Tls | Protocol::Http2 => 3,
+        };
+        load.run(MANY, warm_up)?;
         let before = tree.run_time()?;
         let full = load.run(MANY, effort.seconds)?;
         let took = tree.run_time()?.saturating_sub(before);
