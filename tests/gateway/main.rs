@@ -5,6 +5,7 @@
 mod announced;
 mod credentials;
 mod crowd;
+mod drain;
 mod encrypted;
 mod house;
 mod http2;
