@@ -28,6 +28,7 @@ use crate::place::{Archive, Place, SourceId};
 use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
+use self::definitions::Copies;
 pub(crate) use self::definitions::{Definition, Named};
 use self::outside::KeyUsers;
 pub(crate) use self::routes::UnreadRoute;
@@ -265,11 +266,7 @@ impl<'s> Loading<'s> {
     }
 
     /// All definitions in one tree below `server`, and the copies of those that stand twice.
-    fn definition_tree(
-        &mut self,
-        main: SourceId,
-        server: &Node,
-    ) -> (Node, Vec<(Kind, Vec<Vec<Entry>>)>) {
+    fn definition_tree(&mut self, main: SourceId, server: &Node) -> (Node, Vec<Copies>) {
         self.collection.add_missing(&mut self.short.definitions);
         let collection = std::mem::replace(&mut self.collection, Collection::new());
         let settled = collection.settle(main, &self.archive, &mut self.notes);

@@ -16,6 +16,9 @@ use crate::{names, secrecy, validate};
 /// The definitions of one kind by name.
 pub(crate) type Named<T> = BTreeMap<String, Definition<T>>;
 
+/// Definitions of one kind that stand twice, all copies of a name together.
+pub(super) type Copies = (Kind, Vec<Vec<Entry>>);
+
 /// A definition as read.
 #[derive(Clone, Debug)]
 pub(crate) enum Definition<T> {
@@ -60,7 +63,7 @@ impl Loading<'_> {
         &mut self,
         tree: &mut Node,
         kind: Kind,
-        twice: &[(Kind, Vec<Vec<Entry>>)],
+        twice: &[Copies],
     ) -> Named<T> {
         let twice = twice.iter().filter(|(own, _)| *own == kind);
         let names = twice.flat_map(|(_, names)| names.iter().filter_map(|copies| copies.first()));

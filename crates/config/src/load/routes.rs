@@ -5,8 +5,8 @@
 use ztag_proxy::{RouteSpec, WrittenRoute};
 use ztag_types::{ConfigPath, Diagnostic, Segment};
 
-use super::{Definition, Loading, Named};
-use crate::document::{Content, Entry, Node};
+use super::{Copies, Definition, Loading, Named};
+use crate::document::{Content, Node};
 use crate::kind::Kind;
 use crate::schema::{Others, Shape};
 use crate::validate;
@@ -49,7 +49,7 @@ impl Loading<'_> {
         &self,
         tree: &Node,
         routes: &Named<RouteSpec>,
-        twice: &[(Kind, Vec<Vec<Entry>>)],
+        twice: &[Copies],
     ) -> Vec<UnreadRoute> {
         let shape = self.schema.shape().property(Kind::Route.section());
         let Some(Others::Each(shape)) = shape.map(|shape| shape.others()) else {

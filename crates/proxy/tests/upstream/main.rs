@@ -100,7 +100,8 @@ async fn send_within(
     longest: Option<Duration>,
 ) -> Sent {
     let mut report = ForwardReport::default();
-    let outcome = patient(upstream.send(request, longest, &mut report)).await;
+    let sending = Box::pin(upstream.send(request, longest, &mut report));
+    let outcome = patient(sending).await;
     Sent { outcome, report }
 }
 
