@@ -6,7 +6,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 
-use super::issuer::Wallet;
+use super::issuer::{Token, Wallet};
 use super::line::{Failed, Transport};
 use super::target::{SEEN_CREDENTIALS, SEEN_PATH, SEEN_USER};
 
@@ -84,40 +84,17 @@ impl Case {
         let kind = kind(chance % 100);
         let turn = usize::try_from(chance >> 40)?;
         let path = format!("/orders/{number}");
-        let mut user = String::from("-");
-        let mut body = Bytes::new();
-        let mut token = |held: Option<&super::issuer::Token>| {
-            let held = held.ok_or("an empty wallet")?;
-            user.clone_from(&held.subject);
-            Ok::<_, Failed>(held.text.clone())
+        let body = match kind {
+            Kind::Upload => bytes.slice(..size(turn).min(bytes.len())),
+            _ => Bytes::new(),
         };
-        let token = match kind {
-            Kind::Public | Kind::NoToken | Kind::UnknownRoute | Kind::OtherMethod => None,
-            Kind::Holder | Kind::Spoofed | Kind::Upload => Some(token(wallet.holder(turn))?),
-            Kind::BriefHolder => Some(token(wallet.brief(turn))?),
-            Kind::OtherScope => Some(wallet.other_scope.clone()),
-            Kind::Expired => wallet.expired(turn).cloned(),
-            Kind::Garbage => wallet.holder(turn).map(|held| forged(&held.text)),
-            Kind::UnknownKey => wallet.holder(turn).map(|held| of_unknown_key(&held.text)),
-        };
-        let host = match kind {
-            Kind::Public => "open.example.com",
-            Kind::UnknownRoute => "nowhere.example.com",
-            _ => "api.example.com",
-        };
-        let mut request = ask(transport, host, &path).method(match kind {
-            Kind::Upload => "POST",
-            Kind::OtherMethod => "PUT",
-            _ => "GET",
-        });
+        let (user, token) = kind.credential(wallet, turn).ok_or("an empty wallet")?;
+        let mut request = ask(transport, kind.host(), &path).method(kind.method());
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if kind == Kind::Spoofed {
-            request = request.header("x-user", "root").header("X-User", "admin");
-        }
-        if kind == Kind::Upload {
-            body = bytes.slice(..size(turn).min(bytes.len()));
+            request = request.header("x-user", "root").header("x-user", "admin");
         }
         let request = request.body(Full::new(body.clone()))?;
         let arrived = Arrived { path, user, body };
@@ -186,6 +163,38 @@ impl Whole {
 }
 
 impl Kind {
+    /// Whom a target must see, and the token to show; `None` when there is none to take.
+    fn credential(self, wallet: &Wallet, turn: usize) -> Option<(String, Option<String>)> {
+        let nobody = |token| (String::from("-"), token);
+        let named = |held: &Token| (held.subject.clone(), Some(held.text.clone()));
+        let holder = wallet.holder(turn)?;
+        Some(match self {
+            Self::Public | Self::NoToken | Self::UnknownRoute | Self::OtherMethod => nobody(None),
+            Self::Holder | Self::Spoofed | Self::Upload => named(holder),
+            Self::BriefHolder => named(wallet.brief(turn)?),
+            Self::OtherScope => nobody(Some(wallet.other_scope.clone())),
+            Self::Expired => nobody(Some(wallet.expired(turn)?.clone())),
+            Self::Garbage => nobody(Some(forged(&holder.text))),
+            Self::UnknownKey => nobody(Some(of_unknown_key(&holder.text))),
+        })
+    }
+
+    const fn host(self) -> &'static str {
+        match self {
+            Self::Public => "open.example.com",
+            Self::UnknownRoute => "nowhere.example.com",
+            _ => "api.example.com",
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Upload => "POST",
+            Self::OtherMethod => "PUT",
+            _ => "GET",
+        }
+    }
+
     const fn status(self) -> StatusCode {
         match self {
             Self::Public | Self::Holder | Self::BriefHolder | Self::Spoofed | Self::Upload => {

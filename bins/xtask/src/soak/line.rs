@@ -1,7 +1,7 @@
 //! Connections of clients: kept alive, used in turn, and replaced after a while.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,13 +16,18 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::TlsConnector;
 
 /// Requests after which a connection is replaced, so that connections come and go all the time.
 const USES: u32 = 500;
 
 /// What a connection carries with HTTP/2, where requests share it.
-const USES_SHARED: u32 = 20_000;
+const USES_SHARED: u32 = 5_000;
+
+/// Connections of one kind, and requests under way on them: where replies take long, further requests
+/// wait, and their time counts.
+const MOST: usize = 64;
 
 pub(super) type Failed = Box<dyn Error + Send + Sync>;
 
@@ -39,8 +44,11 @@ pub(super) struct Lines {
     pub(super) transport: Transport,
     address: SocketAddr,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    places: Semaphore,
     /// Those that nobody uses, the one that waits for longest in front: none is idle for long.
     idle: RefCell<VecDeque<Line>>,
+    /// The certificates shown so far, one for each that was put in place at the most.
+    certificates: RefCell<BTreeSet<Vec<u8>>>,
 }
 
 struct Line {
@@ -60,7 +68,9 @@ impl Lines {
             transport: Transport::Plain,
             address,
             tls: None,
+            places: Semaphore::new(MOST),
             idle: RefCell::default(),
+            certificates: RefCell::default(),
         }
     }
 
@@ -80,8 +90,20 @@ impl Lines {
             transport,
             address,
             tls: Some((TlsConnector::from(Arc::new(config)), name)),
+            places: Semaphore::new(MOST),
             idle: RefCell::default(),
+            certificates: RefCell::default(),
         }
+    }
+
+    /// How many certificates the gateway has shown.
+    pub(super) fn certificates(&self) -> usize {
+        self.certificates.borrow().len()
+    }
+
+    /// Waits until one more request may be under way, for as long as the permit is kept.
+    pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>, Failed> {
+        Ok(self.places.acquire().await?)
     }
 
     /// Sends one request. The connection is free again when `whole` has read the reply.
@@ -134,8 +156,11 @@ impl Lines {
         match &self.tls {
             None => self.speak(stream).await,
             Some((connector, name)) => {
-                self.speak(connector.connect(name.clone(), stream).await?)
-                    .await
+                let stream = connector.connect(name.clone(), stream).await?;
+                let shown = stream.get_ref().1.peer_certificates();
+                let shown = shown.and_then(|shown| Some(shown.first()?.to_vec()));
+                self.certificates.borrow_mut().extend(shown);
+                self.speak(stream).await
             }
         }
     }

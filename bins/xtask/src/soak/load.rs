@@ -12,14 +12,14 @@ use ztag_test_support::Failure;
 use super::case::{Case, Kind, LARGEST, Whole};
 use super::house::House;
 use super::issuer::Issuer;
-use super::line::{Failed, Lines};
+use super::line::{Failed, Lines, Transport};
 use super::tally::{End, Tally};
 
 /// A request that takes longer is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Requests under way at the most; those due beyond that are lost.
-const UNDER_WAY: usize = 8_192;
+/// Requests under way or waiting at the most; those due beyond that are lost.
+const UNDER_WAY: usize = 65_536;
 
 /// From one look at the clock to the next.
 const TICK: Duration = Duration::from_millis(1);
@@ -66,7 +66,11 @@ pub(super) async fn run(house: &House, plan: &Plan) -> Result<Tally, Failure> {
     let _ = looking.await;
     let clients = Rc::into_inner(clients);
     let clients = clients.ok_or_else(|| Failure::new("a client is still at work"))?;
-    Ok(clients.tally.into_inner())
+    let encrypted = clients.lines.iter();
+    let encrypted = encrypted.filter(|lines| lines.transport != Transport::Plain);
+    let mut tally = clients.tally.into_inner();
+    tally.certificates = encrypted.map(Lines::certificates).min().unwrap_or(0);
+    Ok(tally)
 }
 
 async fn ask(clients: &Rc<Clients>, plan: &Plan) {
@@ -110,16 +114,19 @@ impl Clients {
     }
 
     async fn exchange(&self, number: u64, lines: &Lines) -> (Kind, End) {
-        let wallet = self.issuer.wallet();
-        let case = Case::new(number, lines.transport, &wallet, &self.bytes);
-        let (kind, request, verdict) = match case {
-            Ok(case) => case.split(),
-            Err(error) => return (Kind::Public, End::Lost(chain(&error))),
-        };
         if self.under_way.get() > UNDER_WAY {
             let text = String::from("too many are waiting for replies");
-            return (kind, End::Lost(text));
+            return (Kind::Public, End::Lost(text));
         }
+        // First: the token is taken when the request is sent.
+        let place = lines.place().await;
+        let wallet = self.issuer.wallet();
+        let case = Case::new(number, lines.transport, &wallet, &self.bytes);
+        let (_place, case) = match place.and_then(|place| Ok((place, case?))) {
+            Ok(ready) => ready,
+            Err(error) => return (Kind::Public, End::Lost(chain(&error))),
+        };
+        let (kind, request, verdict) = case.split();
         let end = match timeout(PATIENCE, lines.exchange(request, Whole::read)).await {
             Err(_) => End::Lost(String::from("no reply in time")),
             Ok(Err(error)) => End::Lost(chain(&error)),

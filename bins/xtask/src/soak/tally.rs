@@ -9,8 +9,8 @@ use super::line::Transport;
 use super::load::Plan;
 use super::memory::Subject;
 
-/// Faults that are kept as text; all are counted.
-const KEPT: usize = 20;
+/// Faults of each sort that are kept as text; all are counted.
+const KEPT: u64 = 10;
 
 /// The end of one request.
 pub(super) enum End {
@@ -32,6 +32,8 @@ pub(super) struct Tally {
     /// From the time at which each request was due, in microseconds.
     times: Vec<u32>,
     pub(super) subjects: Vec<Subject>,
+    /// The certificates shown to clients over TLS, the fewest of any kind.
+    pub(super) certificates: usize,
 }
 
 impl Tally {
@@ -44,6 +46,7 @@ impl Tally {
             faults: Vec::new(),
             times: Vec::new(),
             subjects,
+            certificates: 0,
         }
     }
 
@@ -58,7 +61,7 @@ impl Tally {
             End::Lost(text) => (&mut self.lost, text),
         };
         *count += 1;
-        if self.faults.len() < KEPT {
+        if *count <= KEPT {
             let at = self.plan.begin.elapsed().as_secs();
             self.faults
                 .push(format!("{at} s, {kind:?} over {transport:?}: {text}"));
@@ -70,6 +73,9 @@ impl Tally {
         let mut faults = self.faults.clone();
         if self.wrong + self.lost > 0 {
             faults.push(format!("{} wrong, {} lost", self.wrong, self.lost));
+        }
+        if self.certificates < 2 {
+            faults.push(String::from("no fresh certificate was ever shown"));
         }
         if let Some(warm_up) = self.plan.warm_up {
             let subjects = self.subjects.iter();
@@ -109,6 +115,7 @@ impl fmt::Display for Tally {
             f,
             "  p50 {median:.2} ms, p99 {most:.2} ms, p99.9 {all_but_one:.2} ms, from when they were due"
         )?;
+        writeln!(f, "  {} certificates shown", self.certificates)?;
         self.subjects.iter().try_for_each(|subject| subject.fmt(f))
     }
 }
