@@ -1,5 +1,6 @@
 //! One request: attempts until there is a response, or no point in asking again.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,10 +66,13 @@ impl Upstream {
             now,
         };
         let upload = asking.upload.clone();
-        let attempts = self.attempts(request, &mut asking, report);
-        let outcome = match &upload {
-            None => timeout(longest, attempts).await.ok(),
-            Some(upload) => upload.within(longest, attempts).await,
+        let outcome = {
+            // Pinned where it stands: a future that moves is kept at every place it was at.
+            let mut attempts = pin!(self.attempts(request, &mut asking, report));
+            match &upload {
+                None => timeout(longest, attempts.as_mut()).await.ok(),
+                Some(upload) => upload.within(longest, attempts.as_mut()).await,
+            }
         };
         let outcome = outcome.unwrap_or_else(|| {
             self.blame(&asking);

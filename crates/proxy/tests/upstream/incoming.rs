@@ -16,7 +16,7 @@ use ztag_proxy::Outgoing;
 use crate::patient;
 
 /// What the client may let wait.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The client of a streamed request; the request breaks off when it is dropped.
 pub(crate) struct Client(DuplexStream);
