@@ -102,7 +102,7 @@ fn written(script: &Script, purse: &Purse) -> Result<TempDir, Failure> {
     let server: String = script
         .server
         .lines()
-        .map(|line| format!("  {line}\n"))
+        .flat_map(|line| ["  ", line, "\n"])
         .collect();
     let text = format!(
         "server:\n  listen:\n    address: 127.0.0.1\n    port: 8080\n{listener}  \
