@@ -18,7 +18,7 @@ const SERVER: &str = "  clientAuth: {clientId: gateway, secret: of-the-gateway}\
 
 /// What each route sends: a token of ours, one in the name of the client, none, one that is not to
 /// be had, and ours to what is open to everybody.
-const POLICY: &str = r#"
+const POLICY: &str = r"
 endpoints:
   api:
     authentication: {allow: {jwt: [idp]}, challenge: {type: bearer, realm: api}}
@@ -55,7 +55,7 @@ upstreams:
         issuer: https://as.example
         tokenEndpoint: 'http://{server}/token'
         scopes: [orders]
-"#;
+";
 
 /// An authorization server, an application, and the gateway between them and its clients.
 struct Stage {

@@ -122,6 +122,8 @@ fn a_slow_reply_under_way_is_finished() -> Result<(), Failure> {
     let upstream = Puppet::start()?;
     let mut house = upstream.before(PATIENT)?;
     let mut idle = Connection::open(house.address())?;
+    idle.write(&request("/orders/7", ""))?;
+    assert_eq!(idle.reply("GET")?.status, 401);
     let mut client = Connection::open(house.address())?;
     client.write(&request("/open", ""))?;
     upstream.wait_until_asked()?;
@@ -252,16 +254,11 @@ impl Crowd<'_> {
     }
 }
 
-/// Uploads over kept, encrypted connections, while one process after the other takes over.
-#[test]
-fn restarts_in_a_row_lose_no_upload_and_no_stream() -> Result<(), Failure> {
-    let upstream = MockServer::start(|request| Reply::text(200, &request.body.len().to_string()))?;
-    let streaming = Puppet::start()?;
-    let (folder, authority) = (tempfile::tempdir()?, Authority::new()?);
-    authority.issue(folder.path(), "app", &["app.example.com"])?;
+/// A listener with handover and TLS, and the policy with one more route, to a stream.
+fn streaming_policy(folder: &Path, upstream: &MockServer, streaming: &Puppet) -> (String, String) {
     let listen = format!(
         "    handover: '{}'\n    tls: {{certificates: [{{certFile: app.pem, keyFile: app.key}}]}}\n%%\n",
-        folder.path().join("handover.sock").display()
+        folder.join("handover.sock").display()
     );
     let policy = POLICY.replace("{upstream}", &upstream.address().to_string());
     let streams = format!(
@@ -273,6 +270,17 @@ fn restarts_in_a_row_lose_no_upload_and_no_stream() -> Result<(), Failure> {
     let policy = policy
         .replace("routes:\n", before)
         .replace("upstreams:\n", after);
+    (listen, policy)
+}
+
+/// Uploads over kept, encrypted connections, while one process after the other takes over.
+#[test]
+fn restarts_in_a_row_lose_no_upload_and_no_stream() -> Result<(), Failure> {
+    let upstream = MockServer::start(|request| Reply::text(200, &request.body.len().to_string()))?;
+    let streaming = Puppet::start()?;
+    let (folder, authority) = (tempfile::tempdir()?, Authority::new()?);
+    authority.issue(folder.path(), "app", &["app.example.com"])?;
+    let (listen, policy) = streaming_policy(folder.path(), &upstream, &streaming);
     let house = House::open(folder, PATIENT, &(listen + &policy))?;
     let tls = authority.client("app.example.com", &["http/1.1"], None)?;
     let mut stream = Connection::open_tls(house.address(), &tls, b"")?;
@@ -302,7 +310,7 @@ fn restarts_in_a_row_lose_no_upload_and_no_stream() -> Result<(), Failure> {
         });
         crowd.over.store(true, Ordering::Release);
         let failed = |_| vec![String::from("a client failed")];
-        let ended = clients.into_iter().map(|client| client.join());
+        let ended = clients.into_iter().map(thread::ScopedJoinHandle::join);
         let wrong: Vec<_> = ended.flat_map(|end| end.unwrap_or_else(failed)).collect();
         (happened, wrong)
     });

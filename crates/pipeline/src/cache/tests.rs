@@ -12,7 +12,7 @@ use super::*;
 struct Expiring(Map, i64);
 
 impl Principal for Expiring {
-    fn issuer(&self) -> &str {
+    fn issuer(&self) -> &'static str {
         "https://idp.example/"
     }
 
@@ -20,7 +20,7 @@ impl Principal for Expiring {
         &self.0
     }
 
-    fn text(&self) -> &str {
+    fn text(&self) -> &'static str {
         "{}"
     }
 
@@ -59,7 +59,7 @@ fn lifetime(credentials: &[Credential]) -> Option<Duration> {
         Arc::new(store),
         spec.namespace(),
         Fingerprint::new([7; 32]),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         (&nothing, &nothing),
     )
     .unwrap();
@@ -88,7 +88,7 @@ fn attack_42_a_remembered_verdict_ends_with_what_it_was_given_for() {
     let bearer = Credential::Bearer {
         token: Secret::new("opaque".into()),
     };
-    assert_eq!(lifetime(&[bearer.clone()]), seconds(60));
+    assert_eq!(lifetime(std::slice::from_ref(&bearer)), seconds(60));
     assert_eq!(lifetime(&[token(5_000)]), seconds(60));
     assert_eq!(lifetime(&[token(1_010)]), seconds(10));
     assert_eq!(lifetime(&[bearer, token(1_010)]), seconds(10));
