@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,17 +14,15 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::TlsConnector;
 
-/// Requests after which a connection is replaced, so that connections come and go all the time.
-const USES: u32 = 500;
-
-/// What a connection carries with HTTP/2, where requests share it.
-const USES_SHARED: u32 = 5_000;
+/// How long a connection is used, so that connections come and go all the time.
+const LIFE: Duration = Duration::from_secs(5);
 
 /// Connections of one kind, and requests under way on them: where replies take long, further requests
 /// wait, and their time counts.
@@ -53,7 +52,7 @@ pub(super) struct Lines {
 
 struct Line {
     sender: Sender,
-    left: u32,
+    until: Instant,
 }
 
 enum Sender {
@@ -83,7 +82,11 @@ impl Lines {
     ) -> Self {
         let protocol: &[u8] = match transport {
             Transport::Http2 => b"h2",
-            Transport::Plain | Transport::Tls => b"http/1.1",
+            Transport::Plain | Transport::Tls => {
+                // A session that is resumed shows the certificate that it began with.
+                config.resumption = Resumption::disabled();
+                b"http/1.1"
+            }
         };
         config.alpn_protocols = vec![protocol.to_vec()];
         Self {
@@ -116,7 +119,6 @@ impl Lines {
             Some(line) => line,
             None => self.open().await?,
         };
-        line.left = line.left.saturating_sub(1);
         match &mut line.sender {
             Sender::Http1(sender) => {
                 let reply = sender.send_request(request).await?;
@@ -140,7 +142,7 @@ impl Lines {
         let mut idle = self.idle.borrow_mut();
         loop {
             let line = idle.pop_front()?;
-            if line.left > 0 && !line.sender.is_closed() {
+            if Instant::now() < line.until && !line.sender.is_closed() {
                 return Some(line);
             }
         }
@@ -169,21 +171,21 @@ impl Lines {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let stream = TokioIo::new(stream);
+        let (stream, until) = (TokioIo::new(stream), Instant::now() + LIFE);
         // A connection that breaks is told by the requests on it.
         if self.transport == Transport::Http2 {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
             tokio::spawn(connection);
             return Ok(Line {
                 sender: Sender::Http2(sender),
-                left: USES_SHARED,
+                until,
             });
         }
         let (sender, connection) = http1::handshake(stream).await?;
         tokio::spawn(connection);
         Ok(Line {
             sender: Sender::Http1(sender),
-            left: USES,
+            until,
         })
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Tally {
     /// From the time at which each request was due, in microseconds.
     times: Vec<u32>,
     pub(super) subjects: Vec<Subject>,
-    /// The certificates shown to clients over TLS, the fewest of any kind.
+    /// The certificates shown to clients of one kind.
     pub(super) certificates: usize,
 }
 
