@@ -4,8 +4,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep_until};
@@ -14,8 +12,8 @@ use url::Url;
 use crate::compile::Settings;
 use crate::dial::Dialer;
 use crate::error::{Failure, FailureKind};
-use crate::pool::{Channel, Opened, Origin};
-use crate::wire::{Life, Wire};
+use crate::pool::{Channel, Origin};
+use crate::wire::Life;
 
 /// Most bytes of the head of a reply, and of its trailers.
 const MAX_HEAD: usize = 64 * 1024;
@@ -52,8 +50,8 @@ impl Connector {
 }
 
 /// Moves a connection's bytes until it closes or has been idle for `idle_timeout`.
-async fn drive(
-    connection: http1::Connection<TokioIo<Wire<Opened>>, Full<Bytes>>,
+pub async fn drive(
+    connection: impl Future<Output = hyper::Result<()>>,
     life: Arc<Life>,
     idle_timeout: Duration,
 ) {

@@ -19,6 +19,7 @@ mod wire;
 
 pub use call::{Call, PageReply, Pages, Pagination};
 pub use client::Client;
+pub use connect::drive;
 pub use cursor::Cursor;
 pub use dial::{Addresses, Alpn, DialSpec, Dialer};
 pub use error::{BackendError, Failure, FailureKind};

@@ -1,7 +1,5 @@
 //! Connections to a target: made, driven, and lent out for one exchange at a time.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +8,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
-use ztag_backend::{Life, Wire};
+use ztag_backend::{Life, Wire, drive};
 
 use super::pool::Opened;
 use super::upload::Upload;
@@ -84,31 +81,6 @@ impl Http2 {
             .await?;
         tokio::spawn(drive(connection, Arc::clone(&life), idle_timeout));
         Ok(Self { sender, life })
-    }
-}
-
-/// Moves a connection's bytes until it closes or has been idle for `idle_timeout`.
-async fn drive(
-    connection: impl Future<Output = hyper::Result<()>>,
-    life: Arc<Life>,
-    idle_timeout: Duration,
-) {
-    let mut connection = pin!(connection);
-    let mut check = pin!(sleep_until(Instant::now() + idle_timeout));
-    loop {
-        tokio::select! {
-            biased;
-            // Whoever waits for a response learns of an error; on an idle connection it is an end.
-            _ = connection.as_mut() => break,
-            () = check.as_mut() => {
-                let now = Instant::now();
-                let end = life.idle_since().unwrap_or(now) + idle_timeout;
-                if end <= now {
-                    break;
-                }
-                check.as_mut().reset(end);
-            }
-        }
     }
 }
 
