@@ -8,10 +8,11 @@ mod overlay;
 mod patch;
 mod row;
 mod snapshot;
+mod spelling;
 mod trie;
 
 pub(crate) use edge::Edge;
-pub(crate) use entities::Entities;
+pub(crate) use entities::{Entities, LOCAL};
 pub(crate) use overlay::Overlay;
 pub(crate) use patch::Added;
 pub(crate) use row::{Found, Row};

@@ -170,7 +170,7 @@ struct Walk<'a> {
     /// The users that stand for all objects of their types.
     wildcards: AHashSet<EntityId>,
     /// Places with their depths, breadth first.
-    steps: Vec<(Step, u8)>,
+    steps: Vec<(Step, u16)>,
     seen: AHashSet<Step>,
     /// Users named.
     named: AHashSet<EntityId>,
@@ -200,9 +200,9 @@ impl Walk<'_> {
         }
     }
 
-    fn push(&mut self, step: Step, depth: u8) {
+    fn push(&mut self, step: Step, depth: u16) {
         let model = &self.asked.model;
-        if depth >= self.asked.limits().resolution_depth {
+        if depth >= self.asked.depth_limit() {
             self.fault.get_or_insert_with(too_complex);
             return;
         }
@@ -215,7 +215,7 @@ impl Walk<'_> {
         }
     }
 
-    fn expand(&mut self, step: Step, depth: u8) {
+    fn expand(&mut self, step: Step, depth: u16) {
         let asked = self.asked;
         let plan = asked.model.plan(step.plan);
         let row = asked.by_object(step.object);
@@ -266,7 +266,7 @@ impl Walk<'_> {
         }
     }
 
-    fn parents(&mut self, step: Step, depth: u8, parents: &Parents, row: Row<'_>) {
+    fn parents(&mut self, step: Step, depth: u16, parents: &Parents, row: Row<'_>) {
         let tupleset = self.asked.model.node(parents.tupleset);
         for found in row.range(tupleset.relation, RelationId::NONE) {
             let far = found.edge.far();
@@ -289,7 +289,7 @@ impl Walk<'_> {
         }
     }
 
-    fn direct(&mut self, step: Step, depth: u8, node: NodeId, row: Row<'_>) {
+    fn direct(&mut self, step: Step, depth: u16, node: NodeId, row: Row<'_>) {
         let node = self.asked.model.node(node);
         for found in row.relation(node.relation) {
             let (far, relation) = (found.edge.far(), found.edge.second());

@@ -2,6 +2,7 @@
 
 mod compile;
 mod entry;
+mod lane;
 mod plan;
 mod reach;
 mod reverse;
@@ -19,6 +20,7 @@ use crate::ids::{BarrierId, NodeId, PlanId, RelationId, TypeId};
 use crate::limits::Limits;
 use crate::spec::ModelSpec;
 use crate::symbols::Symbols;
+pub(crate) use lane::{Entry, Lane, Probe, Way};
 use reach::Bits;
 pub(crate) use reverse::Reverse;
 
@@ -152,6 +154,10 @@ pub(crate) struct Plan {
     pub(crate) directs: SmallVec<[NodeId; 2]>,
     pub(crate) parents: SmallVec<[Parents; 1]>,
     pub(crate) barriers: SmallVec<[BarrierId; 1]>,
+    /// The users of [`Self::directs`].
+    pub(crate) probes: Box<[Probe]>,
+    /// The usersets of [`Self::directs`], and [`Self::parents`].
+    pub(crate) lanes: Box<[Lane]>,
     /// Whether anything but direct users leads on.
     pub(crate) is_open: bool,
     /// Whether data can lead in a circle from here.
@@ -250,6 +256,11 @@ impl Model {
     )]
     pub(crate) fn barrier(&self, id: BarrierId) -> &Barrier {
         &self.barriers[id.index()]
+    }
+
+    /// The restriction that a tuple found must meet.
+    pub(crate) fn admitted(&self, entry: Entry) -> Option<&Admitted> {
+        entry.admitted(&self.nodes)
     }
 
     /// What leads back from relations to those built on them.

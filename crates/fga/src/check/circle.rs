@@ -4,7 +4,8 @@ use ahash::AHashMap;
 
 use crate::check::memo::Place;
 use crate::check::session::Session;
-use crate::ids::{EntityId, NodeId, PlanId, RelationId};
+use crate::ids::{EntityId, PlanId};
+use crate::model::Way;
 
 /// A place being looked at, and the places that it leads to.
 struct Open {
@@ -50,44 +51,20 @@ impl Session<'_> {
 
     /// Where a place leads to. Conditions have been evaluated before without fault.
     fn next(&self, (object, plan): (EntityId, PlanId)) -> Vec<(EntityId, PlanId)> {
-        let model = self.model();
-        let plan = model.plan(plan);
+        let plan = self.model().plan(plan);
         let row = self.asked.by_object(object);
         let mut next = Vec::new();
-        let mut add = |entity, target: Option<PlanId>| {
-            let is_reachable = |target: &PlanId| self.can_reach(*target);
-            next.extend(target.filter(is_reachable).map(|target| (entity, target)));
-        };
-        let directs = plan
-            .directs
-            .iter()
-            .filter(|node| self.can_reach(node.plan()));
-        for node in directs.map(|id| model.node(*id)) {
-            for userset in &node.direct.usersets {
-                for found in row.range(node.relation, *userset) {
-                    let far = found.edge.far();
-                    let kind = self.asked.kind(far);
-                    let entry = kind.and_then(|kind| node.direct.entry(kind, *userset, false));
-                    let entry = entry.filter(|entry| self.counts(Some(found), entry, &mut None));
-                    add(far, entry.and_then(|entry| entry.node).map(NodeId::plan));
-                }
-            }
-        }
-        for parents in plan
-            .parents
-            .iter()
-            .filter(|parents| self.can_reach(parents.owner.plan()))
-        {
-            let tupleset = model.node(parents.tupleset);
-            for found in row.range(tupleset.relation, RelationId::NONE) {
+        for lane in &plan.lanes {
+            let reachable = |way: &&Way| self.can_reach(way.owner) && self.can_reach(way.target);
+            for found in row.range(lane.relation, lane.userset) {
                 let far = found.edge.far();
                 let kind = self.asked.kind(far);
-                let entry =
-                    kind.and_then(|kind| tupleset.direct.entry(kind, RelationId::NONE, false));
-                let entry = entry.filter(|entry| self.counts(Some(found), entry, &mut None));
-                let mut targets = parents.targets.iter().filter(|_| entry.is_some());
-                let target = targets.find(|(own, _)| Some(*own) == kind);
-                add(far, target.map(|(_, node)| node.plan()));
+                let ways = lane.ways.iter().filter(|way| Some(way.kind) == kind);
+                for way in ways.filter(reachable) {
+                    if self.counts(Some(found), way.entry, &mut None) {
+                        next.push((far, way.target));
+                    }
+                }
             }
         }
         next

@@ -13,6 +13,18 @@ impl Place {
     pub(super) const fn new(object: EntityId, plan: PlanId) -> Self {
         Self((object.0 as u64) << 16 | plan.0 as u64)
     }
+
+    pub(super) const fn object(self) -> EntityId {
+        EntityId((self.0 >> 16) as u32)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the bits above are those of the object"
+    )]
+    pub(super) const fn plan(self) -> PlanId {
+        PlanId(self.0 as u16)
+    }
 }
 
 /// An answer that holds for every question of the session, if it is not asked too deep down.
@@ -20,7 +32,7 @@ impl Place {
 pub(super) struct Known {
     pub(super) is_yes: bool,
     /// Dispatches that the answer rests on.
-    pub(super) height: u8,
+    pub(super) height: u16,
     /// Whether a no is circular; `None` where nobody asked.
     pub(super) circular: Option<bool>,
 }
@@ -34,7 +46,7 @@ pub(super) struct Memo {
 
 impl Known {
     /// Whether the answer can be used at `depth` where `limit` ends every search.
-    const fn holds(self, depth: u8, limit: u8, ask_circular: bool) -> bool {
+    const fn holds(self, depth: u16, limit: u16, ask_circular: bool) -> bool {
         let is_deep = depth.saturating_add(self.height) >= limit;
         let is_told = self.is_yes || !ask_circular || self.circular.is_some();
         !is_deep && is_told
@@ -70,8 +82,8 @@ impl Memo {
     pub(super) fn plan(
         &self,
         place: Place,
-        depth: u8,
-        limit: u8,
+        depth: u16,
+        limit: u16,
         ask_circular: bool,
     ) -> Option<Verdict> {
         let known = self.plans.get(&place)?;
@@ -83,8 +95,8 @@ impl Memo {
     pub(super) fn barrier(
         &self,
         key: (EntityId, BarrierId),
-        depth: u8,
-        limit: u8,
+        depth: u16,
+        limit: u16,
         ask_circular: bool,
     ) -> Option<Verdict> {
         let known = self.barriers.get(&key)?;

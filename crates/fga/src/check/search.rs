@@ -9,9 +9,9 @@ use crate::check::memo::Place;
 use crate::check::session::{Session, give_back, take_search};
 use crate::check::verdict::{Answer, Verdict, too_complex};
 use crate::error::Error;
-use crate::ids::{BarrierId, EntityId, NodeId, PlanId, RelationId};
-use crate::index::Row;
-use crate::model::Parents;
+use crate::ids::{BarrierId, EntityId, PlanId};
+use crate::index::Found;
+use crate::model::Lane;
 
 /// Places looked at, from which on a set is kept of them.
 const FEW: usize = 24;
@@ -19,11 +19,10 @@ const FEW: usize = 24;
 /// A place on the way.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    object: EntityId,
-    plan: PlanId,
-    depth: u8,
+    place: Place,
     /// The step that led here.
     from: u32,
+    depth: u16,
 }
 
 /// A search that is under way.
@@ -38,13 +37,13 @@ pub(crate) struct Search {
     circular: bool,
     floor: usize,
     /// The depth that known answers reach down to.
-    deepest: u8,
+    deepest: u16,
 }
 
 /// The user was found: at this step, and this many dispatches below it.
 struct Hit {
     step: u32,
-    height: u8,
+    height: u16,
 }
 
 type Flow = ControlFlow<Hit>;
@@ -52,11 +51,11 @@ type Flow = ControlFlow<Hit>;
 /// What is seen of a place from outside.
 enum Sight {
     /// The user is there.
-    Found { height: u8 },
+    Found { height: u16 },
     /// It is on the way to a barrier under way: this goes in circles.
     OnWay { level: usize },
     /// It is known that the user is not there.
-    Missed { circular: bool, height: u8 },
+    Missed { circular: bool, height: u16 },
     /// The user is not there by a tuple of its own.
     Ahead,
 }
@@ -84,27 +83,21 @@ impl Search {
             let at = next?;
             let step = self.steps.get(at as usize)?;
             next = (at > 0).then_some(step.from);
-            Some(Place::new(step.object, step.plan))
+            Some(step.place)
         })
     }
 
     /// Adds a place, unless it is there.
     fn push(&mut self, step: Step) {
-        let place = Place::new(step.object, step.plan);
         if self.steps.len() < FEW {
-            let is_same = |own: &Step| own.object == step.object && own.plan == step.plan;
-            if self.steps.iter().any(is_same) {
+            if self.steps.iter().any(|own| own.place == step.place) {
                 return;
             }
         } else {
             if self.seen.is_empty() {
-                let places = self
-                    .steps
-                    .iter()
-                    .map(|own| Place::new(own.object, own.plan));
-                self.seen.extend(places);
+                self.seen.extend(self.steps.iter().map(|own| own.place));
             }
-            if !self.seen.insert(place) {
+            if !self.seen.insert(step.place) {
                 return;
             }
         }
@@ -118,7 +111,7 @@ impl<'a> Session<'a> {
         &mut self,
         object: EntityId,
         plan: PlanId,
-        depth: u8,
+        depth: u16,
         ask_circular: bool,
     ) -> Verdict {
         let place = Place::new(object, plan);
@@ -134,8 +127,7 @@ impl<'a> Session<'a> {
         let flow = self.run(
             &mut search,
             Step {
-                object,
-                plan,
+                place,
                 depth,
                 from: 0,
             },
@@ -156,14 +148,15 @@ impl<'a> Session<'a> {
         way.find(|(own, _)| *own == place).map(|(_, level)| *level)
     }
 
-    fn known(&self, place: Place, depth: u8, ask_circular: bool) -> Option<Verdict> {
+    fn known(&self, place: Place, depth: u16, ask_circular: bool) -> Option<Verdict> {
         let memo = self.memo.as_ref()?;
         memo.plan(place, depth, self.limit(), ask_circular)
     }
 
     fn run(&mut self, search: &mut Search, first: Step, ask_circular: bool) -> Flow {
         // An operand has no say of its own: conditions in it count even where nobody is found.
-        if self.model().is_whole(first.plan) && !self.can_reach(first.plan) {
+        let plan = first.place.plan();
+        if self.model().is_whole(plan) && !self.can_reach(plan) {
             return Flow::Continue(());
         }
         search.deepest = first.depth;
@@ -207,7 +200,7 @@ impl<'a> Session<'a> {
             }
             Sight::Ahead => {
                 search.deepest = search.deepest.max(step.depth);
-                if self.keeps() || self.model().plan(step.plan).is_open {
+                if self.keeps() || self.model().plan(step.place.plan()).is_open {
                     search.push(step);
                 }
             }
@@ -216,11 +209,11 @@ impl<'a> Session<'a> {
     }
 
     fn look(&mut self, search: &mut Search, step: Step, ask_circular: bool) -> Sight {
-        let place = Place::new(step.object, step.plan);
+        let place = step.place;
         if let Some(level) = self.level_on_way(place) {
             return Sight::OnWay { level };
         }
-        if self.is_itself(step.object, step.plan) {
+        if self.is_itself(place.object(), place.plan()) {
             return Sight::Found { height: 0 };
         }
         if let Some(known) = self.known(place, step.depth, ask_circular) {
@@ -232,18 +225,16 @@ impl<'a> Session<'a> {
                 Answer::No | Answer::Fault(_) => Sight::Missed { circular, height },
             };
         }
-        let mut row = None;
-        for node in &self.model().plan(step.plan).directs {
-            if self.is_direct(*node, step.object, &mut row, &mut search.fault) {
-                return Sight::Found { height: 0 };
-            }
+        let plan = self.model().plan(place.plan());
+        if self.is_direct(plan, place.object(), &mut search.fault) {
+            return Sight::Found { height: 0 };
         }
         Sight::Ahead
     }
 
     /// Follows everything that leads on from a place.
     fn expand(&mut self, search: &mut Search, step: Step, number: u32, ask: bool) -> Flow {
-        let plan = self.model().plan(step.plan);
+        let plan = self.model().plan(step.place.plan());
         if !plan.is_open {
             return Flow::Continue(());
         }
@@ -257,72 +248,33 @@ impl<'a> Session<'a> {
                 search.barriers.push((*barrier, number));
             }
         }
-        let row = self.asked.by_object(step.object);
-        for node in &plan.directs {
-            self.usersets(search, *node, row, (step, number), ask)?;
-        }
-        for parents in &plan.parents {
-            self.parents(search, parents, row, (step, number), ask)?;
-        }
-        Flow::Continue(())
-    }
-
-    fn usersets(
-        &mut self,
-        search: &mut Search,
-        node: NodeId,
-        row: Row<'a>,
-        (step, number): (Step, u32),
-        ask: bool,
-    ) -> Flow {
-        if !self.can_reach(node.plan()) {
-            return Flow::Continue(());
-        }
-        let node = self.model().node(node);
-        for userset in &node.direct.usersets {
-            for found in row.range(node.relation, *userset) {
-                let far = found.edge.far();
-                let Some(kind) = self.asked.kind(far) else {
-                    continue;
-                };
-                let entry = node.direct.entry(kind, *userset, false);
-                let Some((entry, target)) = entry.and_then(|entry| Some((entry, entry.node?)))
-                else {
-                    continue;
-                };
-                if self.counts(Some(found), entry, &mut search.fault) {
-                    self.follow(search, far, target, (step, number), ask)?;
-                }
-            }
+        let row = self.asked.by_object(step.place.object());
+        for lane in &plan.lanes {
+            row.visit(lane.relation, lane.userset, |found| {
+                self.turn(search, lane, found, (step.depth, number), ask)
+            })?;
         }
         Flow::Continue(())
     }
 
-    fn parents(
+    /// Follows one tuple.
+    #[inline]
+    fn turn(
         &mut self,
         search: &mut Search,
-        parents: &Parents,
-        row: Row<'a>,
-        (step, number): (Step, u32),
+        lane: &Lane,
+        found: Found<'a>,
+        (depth, number): (u16, u32),
         ask: bool,
     ) -> Flow {
-        if !self.can_reach(parents.owner.plan()) {
+        let object = found.edge.far();
+        let Some(kind) = self.asked.kind(object) else {
             return Flow::Continue(());
-        }
-        let tupleset = self.model().node(parents.tupleset);
-        for found in row.range(tupleset.relation, RelationId::NONE) {
-            let far = found.edge.far();
-            let Some(kind) = self.asked.kind(far) else {
-                continue;
-            };
-            let Some(entry) = tupleset.direct.entry(kind, RelationId::NONE, false) else {
-                continue;
-            };
-            if self.counts(Some(found), entry, &mut search.fault) {
-                let mut targets = parents.targets.iter();
-                if let Some((_, target)) = targets.find(|(own, _)| *own == kind) {
-                    self.follow(search, far, *target, (step, number), ask)?;
-                }
+        };
+        for way in lane.ways.iter().filter(|way| way.kind == kind) {
+            let is_way = self.can_reach(way.owner);
+            if is_way && self.counts(Some(found), way.entry, &mut search.fault) {
+                self.follow(search, Place::new(object, way.target), (depth, number), ask)?;
             }
         }
         Flow::Continue(())
@@ -331,22 +283,20 @@ impl<'a> Session<'a> {
     fn follow(
         &mut self,
         search: &mut Search,
-        object: EntityId,
-        target: NodeId,
-        (step, number): (Step, u32),
+        place: Place,
+        (depth, number): (u16, u32),
         ask: bool,
     ) -> Flow {
-        let (plan, depth) = (target.plan(), step.depth + 1);
+        let depth = depth.saturating_add(1);
         if depth >= self.limit() {
             search.fault.get_or_insert_with(|| Box::new(too_complex()));
             return Flow::Continue(());
         }
-        if !self.can_reach(plan) {
+        if !self.can_reach(place.plan()) {
             return Flow::Continue(());
         }
         let next = Step {
-            object,
-            plan,
+            place,
             depth,
             from: number,
         };
@@ -364,7 +314,7 @@ impl<'a> Session<'a> {
         let (mark, level) = (self.way.len(), self.open.len());
         self.way
             .extend(search.way_to(number).map(|place| (place, level)));
-        let verdict = self.barrier(step.object, barrier, step.depth, ask);
+        let verdict = self.barrier(step.place.object(), barrier, step.depth, ask);
         self.way.truncate(mark);
         search.deepest = search
             .deepest
@@ -388,7 +338,7 @@ impl<'a> Session<'a> {
     }
 
     /// The verdict where the user was found; every step on the way there has found it too.
-    fn found(&mut self, search: &Search, hit: &Hit, depth: u8, keeps: bool) -> Verdict {
+    fn found(&mut self, search: &Search, hit: &Hit, depth: u16, keeps: bool) -> Verdict {
         let step = search.steps.get(hit.step as usize);
         let bottom = step.map_or(depth, |step| step.depth) + hit.height;
         let mut next = Some(hit.step).filter(|_| keeps);
@@ -400,9 +350,8 @@ impl<'a> Session<'a> {
                 floor: search.floor,
                 ..Verdict::yes(bottom - step.depth)
             };
-            let place = Place::new(step.object, step.plan);
             let memo = self.memo.get_or_insert_default();
-            memo.keep_plan(place, &verdict, false);
+            memo.keep_plan(step.place, &verdict, false);
             next = (number > 0).then_some(step.from);
         }
         Verdict {
@@ -429,7 +378,7 @@ impl<'a> Session<'a> {
     fn missed(
         &mut self,
         search: &mut Search,
-        depth: u8,
+        depth: u16,
         ask_circular: bool,
         keeps: bool,
     ) -> Verdict {
@@ -444,16 +393,14 @@ impl<'a> Session<'a> {
         verdict.floor = self.settled(search.floor);
         verdict.circular = search.circular;
         if let Some(first) = first.filter(|_| ask_circular && !search.circular) {
-            verdict.circular = self.is_circular(first.object, first.plan);
+            verdict.circular = self.is_circular(first.place.object(), first.place.plan());
         }
         let Some(first) = first.filter(|_| keeps) else {
             return verdict;
         };
-        self.memo.get_or_insert_default().keep_plan(
-            Place::new(first.object, first.plan),
-            &verdict,
-            ask_circular,
-        );
+        self.memo
+            .get_or_insert_default()
+            .keep_plan(first.place, &verdict, ask_circular);
         if search.steps.len() < FEW {
             self.keep_misses(search, &verdict);
         }
@@ -462,18 +409,16 @@ impl<'a> Session<'a> {
 
     /// No step has found the user. A way between steps is no longer than there are steps.
     fn keep_misses(&mut self, search: &Search, whole: &Verdict) {
-        let height = u8::try_from(search.steps.len()).unwrap_or(u8::MAX);
+        let height = u16::try_from(search.steps.len()).unwrap_or(u16::MAX);
         let height = height.saturating_add(whole.height);
         let verdict = Verdict {
             floor: search.floor,
             ..Verdict::no(height)
         };
         for step in search.steps.iter().skip(1) {
-            self.memo.get_or_insert_default().keep_plan(
-                Place::new(step.object, step.plan),
-                &verdict,
-                false,
-            );
+            self.memo
+                .get_or_insert_default()
+                .keep_plan(step.place, &verdict, false);
         }
     }
 }

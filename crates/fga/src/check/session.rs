@@ -8,9 +8,9 @@ use crate::check::memo::{Memo, Place};
 use crate::check::search::Search;
 use crate::check::verdict::{Answer, Verdict};
 use crate::error::Error;
-use crate::ids::{BarrierId, EntityId, NodeId, PlanId, RelationId};
+use crate::ids::{BarrierId, EntityId, PlanId, TypeId};
 use crate::index::{Found, Row};
-use crate::model::{Admitted, Model, Operands, SubjectKind};
+use crate::model::{Entry, Model, Operands, Plan, Probe, SubjectKind};
 use crate::store::{Asked, Subject};
 
 /// Barriers open at once at the most: evaluation recurses once for each.
@@ -20,6 +20,8 @@ const MAX_OPEN: usize = 256;
 pub(crate) struct Session<'a> {
     pub(super) asked: &'a Asked<'a>,
     pub(super) subject: Subject,
+    /// The type of the user.
+    kind: TypeId,
     /// The tuples of the user, and those of all users of its type.
     pub(super) user_row: Row<'a>,
     pub(super) wildcard_row: Option<Row<'a>>,
@@ -37,19 +39,19 @@ pub(crate) struct Session<'a> {
 
 thread_local! {
     /// Searches to be used again, so that most questions allocate nothing.
-    static SPARE: RefCell<Vec<Search>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<Box<Search>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Searches kept by a thread at the most.
 const MAX_SPARE: usize = 64;
 
-pub(super) fn take_search() -> Search {
+pub(super) fn take_search() -> Box<Search> {
     SPARE
         .with(|spare| spare.borrow_mut().pop())
         .unwrap_or_default()
 }
 
-pub(super) fn give_back(search: Search) {
+pub(super) fn give_back(search: Box<Search>) {
     SPARE.with(|spare| {
         let mut spare = spare.borrow_mut();
         if spare.len() < MAX_SPARE && search.is_small() {
@@ -60,9 +62,14 @@ pub(super) fn give_back(search: Search) {
 
 impl<'a> Session<'a> {
     pub(crate) fn new(asked: &'a Asked<'a>, subject: Subject) -> Self {
+        let kind = match subject.kind {
+            SubjectKind::Object(kind) | SubjectKind::Wildcard(kind) => kind,
+            SubjectKind::Userset(node) => asked.model.node(node).kind,
+        };
         Self {
             asked,
             subject,
+            kind,
             user_row: asked.by_user(subject.entity),
             wildcard_row: subject.wildcard.map(|entity| asked.by_user(entity)),
             memo: None,
@@ -96,8 +103,8 @@ impl<'a> Session<'a> {
         &self.asked.model
     }
 
-    pub(super) fn limit(&self) -> u8 {
-        self.asked.limits().resolution_depth
+    pub(super) fn limit(&self) -> u16 {
+        self.asked.depth_limit()
     }
 
     /// Whether the types allow the user to be found in a relation at all.
@@ -125,7 +132,7 @@ impl<'a> Session<'a> {
         &mut self,
         object: EntityId,
         id: BarrierId,
-        depth: u8,
+        depth: u16,
         ask_circular: bool,
     ) -> Verdict {
         let key = (object, id);
@@ -158,7 +165,7 @@ impl<'a> Session<'a> {
     }
 
     /// A no decides, even beside faults.
-    fn all(&mut self, object: EntityId, operands: &[PlanId], depth: u8, ask: bool) -> Verdict {
+    fn all(&mut self, object: EntityId, operands: &[PlanId], depth: u16, ask: bool) -> Verdict {
         let mut whole = Verdict::yes(0);
         for operand in operands {
             let verdict = self.search(object, *operand, depth, ask);
@@ -179,7 +186,7 @@ impl<'a> Session<'a> {
 
     /// Whoever is not in the base, or is taken away, is out, even beside faults. A circle in what
     /// is taken away counts as being taken away.
-    fn without(&mut self, object: EntityId, pair: [PlanId; 2], depth: u8, ask: bool) -> Verdict {
+    fn without(&mut self, object: EntityId, pair: [PlanId; 2], depth: u16, ask: bool) -> Verdict {
         let [base, subtract] = pair;
         let base = self.search(object, base, depth, ask);
         if matches!(base.answer, Answer::No) {
@@ -202,39 +209,37 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the tuples of `node` itself relate the user to `object`. A fault of a condition is
-    /// put into `fault`.
+    /// Whether a tuple of `object` relates the user to it as the plan wants. A fault of a condition
+    /// is put into `fault`.
+    #[inline]
     pub(super) fn is_direct(
         &self,
-        node: NodeId,
+        plan: &Plan,
         object: EntityId,
-        row: &mut Option<Row<'a>>,
         fault: &mut Option<Box<Error>>,
     ) -> bool {
-        let model = self.model();
-        let node = model.node(node);
-        let (kind, is_wildcard) = match self.subject.kind {
-            SubjectKind::Object(kind) => (kind, false),
-            SubjectKind::Wildcard(kind) => (kind, true),
-            SubjectKind::Userset(node) => (model.node(node).kind, false),
-        };
-        let own = node.direct.entry(kind, self.subject.relation, is_wildcard);
-        let own_row = &self.user_row;
-        let by_own = own.is_some_and(|entry| {
-            let found = self.edge(node.relation, object, self.subject.entity, own_row, row);
-            self.counts(found, entry, fault)
-        });
-        if by_own {
-            return true;
-        }
-        let (Some(entity), Some(wildcard_row)) = (self.subject.wildcard, &self.wildcard_row) else {
-            return false;
-        };
-        let entry = node.direct.entry(kind, RelationId::NONE, true);
-        entry.is_some_and(|entry| {
-            let found = self.edge(node.relation, object, entity, wildcard_row, row);
-            self.counts(found, entry, fault)
+        let mut row = None;
+        let mut probes = plan.probes.iter().filter(|probe| probe.kind == self.kind);
+        probes.any(|probe| {
+            let found = self.probe(probe, object, &mut row);
+            self.counts(found, probe.entry, fault)
         })
+    }
+
+    #[inline]
+    fn probe(
+        &self,
+        probe: &Probe,
+        object: EntityId,
+        row: &mut Option<Row<'a>>,
+    ) -> Option<Found<'a>> {
+        let subject = &self.subject;
+        let is_wildcard = matches!(subject.kind, SubjectKind::Wildcard(_));
+        if probe.is_wildcard == is_wildcard && probe.userset == subject.relation {
+            return self.edge(probe, object, subject.entity, &self.user_row, row);
+        }
+        let user = subject.wildcard.filter(|_| probe.is_wildcard)?;
+        self.edge(probe, object, user, self.wildcard_row.as_ref()?, row)
     }
 
     /// The tuple of the user and `object`, looked up in whichever row is the shorter one: that of
@@ -242,7 +247,7 @@ impl<'a> Session<'a> {
     #[inline]
     fn edge(
         &self,
-        relation: RelationId,
+        probe: &Probe,
         object: EntityId,
         user: EntityId,
         user_row: &Row<'a>,
@@ -254,13 +259,13 @@ impl<'a> Session<'a> {
             return None;
         }
         if length <= SHORT || row.is_some_and(|row| row.bound() > length) {
-            let found = user_row.find(self.subject.relation, relation, object)?;
+            let found = user_row.find(probe.userset, probe.relation, object)?;
             if !found.edge.is_conditioned() {
                 return Some(found);
             }
         }
         let row = row.get_or_insert_with(|| self.asked.by_object(object));
-        row.find(relation, self.subject.relation, user)
+        row.find(probe.relation, probe.userset, user)
     }
 
     /// Whether a tuple is allowed by the model and its condition holds.
@@ -268,16 +273,22 @@ impl<'a> Session<'a> {
     pub(super) fn counts(
         &self,
         found: Option<Found<'a>>,
-        entry: &Admitted,
+        entry: Entry,
         fault: &mut Option<Box<Error>>,
     ) -> bool {
-        let Some(found) = found else {
+        match found {
+            None => false,
+            Some(found) if found.edge.is_conditioned() => self.holds(&found, entry, fault),
+            Some(_) => entry.is_bare,
+        }
+    }
+
+    #[cold]
+    fn holds(&self, found: &Found<'a>, entry: Entry, fault: &mut Option<Box<Error>>) -> bool {
+        let Some(entry) = self.model().admitted(entry) else {
             return false;
         };
-        if !found.edge.is_conditioned() {
-            return entry.bare;
-        }
-        match self.asked.condition_holds(&found, entry) {
+        match self.asked.condition_holds(found, entry) {
             Ok(holds) => holds,
             Err(error) => {
                 fault.get_or_insert_with(|| Box::new(error));

@@ -18,14 +18,14 @@ pub(crate) struct Verdict {
     /// what an exclusion takes away.
     pub(crate) circular: bool,
     /// Dispatches below this subproblem that the answer rests on.
-    pub(crate) height: u8,
+    pub(crate) height: u16,
     /// The lowest of the questions under way that the answer rests on: `2 * n` for the search at
     /// level `n`, `2 * n + 1` for the barrier that it has opened.
     pub(crate) floor: usize,
 }
 
 impl Verdict {
-    pub(crate) const fn yes(height: u8) -> Self {
+    pub(crate) const fn yes(height: u16) -> Self {
         Self {
             answer: Answer::Yes,
             circular: false,
@@ -34,7 +34,7 @@ impl Verdict {
         }
     }
 
-    pub(crate) const fn no(height: u8) -> Self {
+    pub(crate) const fn no(height: u16) -> Self {
         Self {
             answer: Answer::No,
             circular: false,

@@ -6,12 +6,15 @@ use hashbrown::HashTable;
 
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, TypeId};
+use crate::index::spelling::{self, Id, Spelled};
 use crate::names::WILDCARD;
 
 /// Objects of one type get their numbers from blocks of this size, so that the block tells the type.
 const BLOCK: u32 = 1024;
 /// Numbers from here on belong to single requests.
-pub(crate) const LOCAL: u32 = 0xf000_0000;
+pub(crate) const LOCAL: u32 = 0x7000_0000;
+/// The place of a number that nobody has.
+const NOWHERE: u32 = u32::MAX;
 
 /// What every question needs to know of the numbers given so far.
 #[derive(Clone, Debug, Default)]
@@ -55,19 +58,12 @@ pub(crate) struct Entities {
     table: HashTable<EntityId>,
     /// The ids, one behind the other.
     arena: Vec<u8>,
-    /// Where the id of each number lies in the arena: its end, counted from the start.
-    spans: Vec<Span>,
+    /// Where the id of each number begins in the arena.
+    starts: Vec<u32>,
     kinds: Kinds,
     /// The next number of each type, if its block has one left.
     next: Vec<Option<EntityId>>,
     count: usize,
-}
-
-/// A part of the arena. Ids are at most 256 bytes long.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    start: u32,
-    len: u16,
 }
 
 impl Entities {
@@ -78,7 +74,7 @@ impl Entities {
 
     /// One more than the highest number given.
     pub(crate) fn bound(&self) -> usize {
-        self.spans.len()
+        self.starts.len()
     }
 
     /// How many objects have a number.
@@ -89,25 +85,25 @@ impl Entities {
     /// Gives back memory held for growth.
     pub(crate) fn shrink(&mut self) {
         self.arena.shrink_to_fit();
-        self.spans.shrink_to_fit();
+        self.starts.shrink_to_fit();
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let table = self.table.capacity() * 8 / 7 * (size_of::<EntityId>() + 1);
-        self.arena.capacity() + self.spans.capacity() * size_of::<Span>() + table
+        self.arena.capacity() + self.starts.capacity() * size_of::<u32>() + table
     }
 
     pub(crate) fn find(&self, kind: TypeId, id: &str) -> Option<EntityId> {
-        let hash = self.hasher.hash_one((kind, id.as_bytes()));
-        self.table
-            .find(hash, |own| self.is(*own, kind, id))
-            .copied()
+        let spelled = Spelled::new(id);
+        self.lookup(kind, &spelled, self.hash(kind, &spelled))
     }
 
     /// The number of an object, given now if it has none.
     pub(crate) fn intern(&mut self, kind: TypeId, id: &str) -> Result<EntityId, Error> {
-        if let Some(found) = self.find(kind, id) {
+        let spelled = Spelled::new(id);
+        let hash = self.hash(kind, &spelled);
+        if let Some(found) = self.lookup(kind, &spelled, hash) {
             return Ok(found);
         }
         let full = || {
@@ -116,45 +112,52 @@ impl Entities {
                 "the store holds too many objects",
             )
         };
-        let start = u32::try_from(self.arena.len()).map_err(|_| full())?;
-        let len = u16::try_from(id.len()).map_err(|_| full())?;
+        let start = u32::try_from(self.arena.len()).ok();
+        let start = start.filter(|start| *start < NOWHERE).ok_or_else(full)?;
+        let mark = spelled.mark().ok_or_else(full)?;
         let number = self.number(kind).ok_or_else(full)?;
-        if let Some(span) = self.spans.get_mut(number.index()) {
-            *span = Span { start, len };
+        if let Some(own) = self.starts.get_mut(number.index()) {
+            *own = start;
         }
-        self.arena.extend_from_slice(id.as_bytes());
+        self.arena.push(mark);
+        self.arena.extend_from_slice(spelled.bytes());
         self.count += 1;
         if id == WILDCARD {
             self.kinds.set_wildcard(kind, number);
         }
-        let hash = self.hasher.hash_one((kind, id.as_bytes()));
         let Self {
             hasher,
             table,
             arena,
-            spans,
+            starts,
             kinds,
             ..
         } = self;
         table.insert_unique(hash, number, |own| {
             let kind = kinds.of(*own).unwrap_or(TypeId(u16::MAX));
-            hasher.hash_one((kind, bytes(arena, spans, *own)))
+            let (mark, bytes) = kept(arena, starts, *own);
+            hasher.hash_one((kind, mark, bytes))
         });
         Ok(number)
     }
 
     /// The id of an object.
-    pub(crate) fn id(&self, entity: EntityId) -> &str {
-        // Only whole texts go into the arena.
-        std::str::from_utf8(self.bytes_of(entity)).unwrap_or_default()
+    pub(crate) fn id(&self, entity: EntityId) -> Id<'_> {
+        let (mark, bytes) = kept(&self.arena, &self.starts, entity);
+        spelling::read(mark, bytes)
     }
 
-    fn bytes_of(&self, entity: EntityId) -> &[u8] {
-        bytes(&self.arena, &self.spans, entity)
+    fn hash(&self, kind: TypeId, spelled: &Spelled<'_>) -> u64 {
+        let mark = spelled.mark().unwrap_or_default();
+        self.hasher.hash_one((kind, mark, spelled.bytes()))
     }
 
-    fn is(&self, own: EntityId, kind: TypeId, id: &str) -> bool {
-        self.kinds.of(own) == Some(kind) && self.bytes_of(own) == id.as_bytes()
+    fn lookup(&self, kind: TypeId, spelled: &Spelled<'_>, hash: u64) -> Option<EntityId> {
+        let wanted = (spelled.mark()?, spelled.bytes());
+        let is_same = |own: &EntityId| {
+            self.kinds.of(*own) == Some(kind) && kept(&self.arena, &self.starts, *own) == wanted
+        };
+        self.table.find(hash, is_same).copied()
     }
 
     fn number(&mut self, kind: TypeId) -> Option<EntityId> {
@@ -174,21 +177,20 @@ impl Entities {
     }
 
     fn open_block(&mut self, kind: TypeId) -> Option<EntityId> {
-        let start = u32::try_from(self.spans.len())
+        let start = u32::try_from(self.starts.len())
             .ok()
             .filter(|start| *start < LOCAL)?;
         Arc::make_mut(&mut self.kinds.0).blocks.push(kind);
-        self.spans
-            .resize(self.spans.len() + BLOCK as usize, Span::default());
+        let bound = self.starts.len() + BLOCK as usize;
+        self.starts.resize(bound, NOWHERE);
         Some(EntityId(start))
     }
 }
 
-fn bytes<'a>(arena: &'a [u8], spans: &[Span], entity: EntityId) -> &'a [u8] {
-    let span = spans.get(entity.index()).copied().unwrap_or_default();
-    let start = span.start as usize;
-    let end = start + usize::from(span.len);
-    arena.get(start..end).unwrap_or_default()
+/// What is kept of the id of a number.
+fn kept<'a>(arena: &'a [u8], starts: &[u32], entity: EntityId) -> (u8, &'a [u8]) {
+    let start = starts.get(entity.index()).copied().unwrap_or(NOWHERE);
+    spelling::kept(arena, start as usize)
 }
 
 #[cfg(test)]
@@ -208,7 +210,7 @@ mod tests {
         for (kind, id, number) in numbers {
             assert_eq!(entities.find(kind, &id.to_string()), Some(number));
             assert_eq!(entities.kinds().of(number), Some(kind));
-            assert_eq!(entities.id(number), id.to_string());
+            assert_eq!(entities.id(number).to_string(), id.to_string());
         }
         assert_eq!(entities.find(TypeId(1), "1"), None);
         assert_eq!(entities.find(TypeId(0), "5000"), None);

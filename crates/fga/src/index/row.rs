@@ -1,5 +1,6 @@
 //! The edges of one entity, from the base, from later writes and from the request.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::ids::{EntityId, RelationId};
@@ -7,6 +8,9 @@ use crate::index::base::Base;
 use crate::index::edge::Edge;
 use crate::index::patch::{Added, Patch};
 use crate::tuple::TupleCondition;
+
+/// Edges of a row that are looked through one by one: a branch that goes wrong costs more.
+const SHORT: usize = 16;
 
 /// The edges of one entity.
 #[derive(Clone, Copy, Debug)]
@@ -97,11 +101,31 @@ impl<'a> Row<'a> {
                 return None;
             }
         }
-        let at = self
-            .edges
+        self.of_base(self.place(key)?)
+    }
+
+    /// Where the base has the edge of `key`.
+    #[inline]
+    fn place(&self, key: u64) -> Option<usize> {
+        if self.edges.len() <= SHORT {
+            return self.edges.iter().position(|edge| edge.key() == key);
+        }
+        self.edges
             .binary_search_by_key(&key, |edge| edge.key())
-            .ok()?;
-        self.of_base(at)
+            .ok()
+    }
+
+    /// Where the edges from `key` on begin in the base.
+    #[inline]
+    fn start_of(&self, key: u64) -> usize {
+        if self.edges.len() <= SHORT {
+            return self
+                .edges
+                .iter()
+                .take_while(|edge| edge.key() < key)
+                .count();
+        }
+        self.edges.partition_point(|edge| edge.key() < key)
     }
 
     /// The edges with both relations.
@@ -112,6 +136,32 @@ impl<'a> Row<'a> {
     ) -> impl Iterator<Item = Found<'a>> {
         let from = Edge::new(first, second, EntityId(0)).key();
         self.between(from, from + (1 << 32))
+    }
+
+    /// Hands over the edges with both relations, as long as `take` goes on.
+    #[inline]
+    pub(crate) fn visit<B>(
+        &self,
+        first: RelationId,
+        second: RelationId,
+        mut take: impl FnMut(Found<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if self.patch.is_some() || self.overlay.is_some() {
+            return self.range(first, second).try_for_each(take);
+        }
+        let from = Edge::new(first, second, EntityId(0)).key();
+        let start = self.start_of(from);
+        for (edge, at) in self.edges.iter().zip(0..).skip(start) {
+            if edge.key() >= from + (1 << 32) {
+                break;
+            }
+            let source = Source::Base(self.base, self.start + at);
+            take(Found {
+                edge: *edge,
+                source,
+            })?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// The edges with the first relation.
@@ -127,7 +177,7 @@ impl<'a> Row<'a> {
 
     fn between(&self, from: u64, to: u64) -> impl Iterator<Item = Found<'a>> {
         let row = *self;
-        let start = row.edges.partition_point(|edge| edge.key() < from);
+        let start = row.start_of(from);
         let rest = row.edges.get(start..).unwrap_or_default();
         let within = rest.iter().take_while(move |edge| edge.key() < to);
         let base = within

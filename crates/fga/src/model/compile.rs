@@ -9,7 +9,8 @@ use crate::ids::{NodeId, RelationId};
 use crate::limits::Limits;
 use crate::model::plan::Planner;
 use crate::model::{
-    Admitted, Direct, Kind, Model, ModelId, Node, Parents, Reverse, Rewrite, entry, reach, rules,
+    Admitted, Direct, Kind, Model, ModelId, Node, Parents, Reverse, Rewrite, entry, lane, reach,
+    rules,
 };
 use crate::spec::{ModelSpec, Restriction, RewriteSpec, TypeSpec};
 use crate::symbols::Symbols;
@@ -44,6 +45,7 @@ pub(super) fn compile(
     let by_type = kinds.values().map(|kind| (kind.id, kind.index)).collect();
     let (mut plans, barriers) = Planner::new(&nodes).plan()?;
     reach::fill(&kinds, &nodes, &barriers, &mut plans);
+    lane::fill(&nodes, &mut plans);
     let reverse = Reverse::of(&nodes);
     Ok(Model {
         id,

@@ -5,30 +5,44 @@ use ahash::AHashMap;
 use crate::ids::{NodeId, TypeId};
 use crate::model::{Admitted, Barrier, Kind, Node, Plan};
 
-/// A set of small numbers.
+/// A set of small numbers. Those of small models lie in the set itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bits(Box<[u64]>);
+pub(crate) struct Bits {
+    first: u64,
+    rest: Box<[u64]>,
+}
 
 impl Bits {
     fn new(len: usize) -> Self {
-        Self(vec![0; len.div_ceil(64)].into())
+        Self {
+            first: 0,
+            rest: vec![0; len.saturating_sub(64).div_ceil(64)].into(),
+        }
     }
 
+    #[inline]
     pub(crate) fn has(&self, bit: usize) -> bool {
-        self.0
-            .get(bit / 64)
-            .is_some_and(|word| word >> (bit % 64) & 1 == 1)
+        let word = match (bit / 64).checked_sub(1) {
+            None => self.first,
+            Some(at) => self.rest.get(at).copied().unwrap_or_default(),
+        };
+        word >> (bit % 64) & 1 == 1
     }
 
     fn set(&mut self, bit: usize) {
-        if let Some(word) = self.0.get_mut(bit / 64) {
+        let word = match (bit / 64).checked_sub(1) {
+            None => Some(&mut self.first),
+            Some(at) => self.rest.get_mut(at),
+        };
+        if let Some(word) = word {
             *word |= 1 << (bit % 64);
         }
     }
 
     /// Adds the bits of `other`.
     fn join(&mut self, other: &Self) {
-        for (own, other) in self.0.iter_mut().zip(&other.0) {
+        self.first |= other.first;
+        for (own, other) in self.rest.iter_mut().zip(&other.rest) {
             *own |= other;
         }
     }

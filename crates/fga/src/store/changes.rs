@@ -72,17 +72,17 @@ impl Store {
         let kind = symbols.find_type(&request.type_name);
         let shown = log
             .after(after)
-            .take_while(|(_, entry)| horizon == 0 || entry.millis() <= latest);
-        let matching = shown.filter(|(_, entry)| {
+            .take_while(|entry| horizon == 0 || entry.millis() <= latest);
+        let matching = shown.filter(|entry| {
             request.type_name.is_empty()
-                || kind.is_some_and(|kind| reader.entities.kinds().of(entry.object) == Some(kind))
+                || kind.is_some_and(|kind| reader.entities.kinds().of(entry.object()) == Some(kind))
         });
         let page: Vec<_> = matching.take(size).collect();
-        let last = page.last().map(|(revision, _)| Token {
-            revision: *revision,
+        let last = page.last().map(|entry| Token {
+            revision: entry.revision,
             kind: request.type_name.clone(),
         });
-        let changes = page.iter().map(|(_, entry)| TupleChange {
+        let changes = page.iter().map(|entry| TupleChange {
             tuple: reader.tuple(entry),
             is_delete: entry.is_delete(),
             at: timestamp(entry.millis()),

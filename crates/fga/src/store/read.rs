@@ -105,9 +105,8 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<u32>, Error> {
         let Some(filter) = filter else {
-            let later = self.log.after(after);
-            let live = later.filter(|(revision, entry)| self.is_live(*revision, entry));
-            return Ok(live.map(|(revision, _)| revision).take(limit).collect());
+            let live = self.log.after(after).filter(|entry| self.is_live(entry));
+            return Ok(live.map(|entry| entry.revision).take(limit).collect());
         };
         let mut revisions = self.filtered(filter)?;
         revisions.retain(|revision| *revision > after);
@@ -116,10 +115,10 @@ impl Reader<'_> {
         Ok(revisions)
     }
 
-    fn is_live(&self, revision: u32, entry: &Entry) -> bool {
-        let row = self.snapshot.by_object(entry.object);
+    fn is_live(&self, entry: &Entry<'_>) -> bool {
+        let row = self.snapshot.by_object(entry.object());
         let stored = row.find_stored(entry.edge.key());
-        stored.is_some_and(|found| found.revision() == revision)
+        stored.is_some_and(|found| found.revision() == entry.revision)
     }
 
     fn filtered(&self, filter: &TupleFilter) -> Result<Vec<u32>, Error> {
@@ -207,15 +206,15 @@ impl Reader<'_> {
     fn stored(&self, revision: u32) -> Option<StoredTuple> {
         let entry = self.log.at(revision)?;
         Some(StoredTuple {
-            tuple: self.tuple(entry),
+            tuple: self.tuple(&entry),
             written: timestamp(entry.millis()),
         })
     }
 
     /// The tuple of a change, without the condition if it is a deletion.
-    pub(super) fn tuple(&self, entry: &Entry) -> Tuple {
+    pub(super) fn tuple(&self, entry: &Entry<'_>) -> Tuple {
         let edge = entry.edge;
-        let object = self.object(entry.object);
+        let object = self.object(entry.object());
         let mut user = self.object(edge.far());
         if edge.second() != RelationId::NONE {
             user.push('#');
@@ -225,7 +224,7 @@ impl Reader<'_> {
             user,
             relation: self.symbols.relation_name(edge.first()).to_owned(),
             object,
-            condition: entry.condition.as_deref().cloned(),
+            condition: entry.condition().map(|condition| (**condition).clone()),
         }
     }
 

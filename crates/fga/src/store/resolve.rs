@@ -118,6 +118,11 @@ impl Asked<'_> {
         &self.store.limits
     }
 
+    /// Dispatches after which a question is too complex.
+    pub(crate) const fn depth_limit(&self) -> u16 {
+        self.store.limits.resolution_depth as u16
+    }
+
     /// The row of an object, with contextual tuples.
     #[inline]
     pub(crate) fn by_object(&self, entity: EntityId) -> Row<'_> {

@@ -9,7 +9,7 @@ use crate::index::{Change, Snapshot};
 use crate::model::{Model, ModelId};
 use crate::names::{ObjectName, UserName, is_relation_name};
 use crate::store::Store;
-use crate::store::log::{Entry, Log};
+use crate::store::log::Log;
 use crate::store::validate::{self, Valid, show};
 use crate::tuple::Tuple;
 use crate::ulid;
@@ -171,7 +171,7 @@ impl Store {
     fn publish(&self, log: &mut Log, before: &Snapshot, changes: &[Change]) {
         let millis = ulid::milliseconds(self.clock.now());
         for change in changes {
-            log.push(Entry::new(change, millis));
+            log.push(change, millis);
         }
         let (kinds, bound) = {
             let entities = self.entities.read();
