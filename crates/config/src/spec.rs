@@ -163,7 +163,7 @@ pub struct ProofsSpec {
     pub max_age: DurationSpec,
     /// Difference between clocks that is forgiven, at most 1 minute.
     pub clock_skew: DurationSpec,
-    /// Most proofs remembered, so that none is used twice; when there is no room, proofs are refused. 32 bytes each.
+    /// Most proofs remembered, so that none is used twice; one key may hold as many as are free, and whoever holds more is refused. About 64 bytes each.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub max_remembered: usize,
     /// Nonces that proofs must hold. Without it, none is asked for.

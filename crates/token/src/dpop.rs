@@ -77,7 +77,7 @@ impl ProofVerifier {
         let until = self.check_time(&claims)?;
         self.check_nonce(&claims)?;
         // Last: a proof that is refused for another reason is not used up.
-        self.replay.admit(&[bound, id], until, self.clock.now())
+        self.replay.admit(bound, id, until, self.clock.now())
     }
 
     /// The thumbprint of the key in the header, which signed the proof.

@@ -1,10 +1,12 @@
 //! Opaque tokens: their issuer is asked (RFC 7662).
 
+mod askers;
 mod compile;
 mod signed;
 mod spec;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +15,8 @@ use ahash::RandomState;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use ztag_backend::Client;
 use ztag_types::View;
 
@@ -27,6 +30,7 @@ use crate::fetch::send;
 use crate::refusal::Refusal;
 use crate::verify::Places;
 
+use askers::Askers;
 pub use compile::IntrospectionDeps;
 use signed::SignedAnswers;
 pub use spec::IntrospectionSpec;
@@ -39,6 +43,9 @@ const MAX_ANSWER: usize = 64 * 1024;
 const SIGNED_ANSWER: &str = "application/token-introspection+jwt";
 /// Most tokens remembered as not active.
 const MAX_INACTIVE: usize = 4_096;
+/// Most questions under way at a time, and most tokens that wait for an answer.
+const MAX_QUESTIONS: usize = 64;
+const MAX_WAITING: usize = 4_096;
 /// How long the difference between clocks may be.
 const SKEW: i64 = 10;
 
@@ -75,10 +82,15 @@ pub struct Introspector {
     /// Tokens that are not active, apart from the accepted ones: a flood of them displaces only
     /// its like. With the monotonic time until which that is believed.
     inactive: Cache<Box<str>, Duration>,
-    flights: Mutex<HashMap<Box<str>, watch::Receiver<Option<Answer>>, RandomState>>,
+    flights: Mutex<HashMap<Box<str>, Flight, RandomState>>,
+    questions: Semaphore,
+    askers: Askers,
 }
 
 type Answer = Result<Arc<AcceptedToken>, Refusal>;
+
+/// Tells what a question came to.
+type Flight = watch::Receiver<Option<Answer>>;
 
 impl Introspector {
     /// An introspector that asks through `client`.
@@ -102,6 +114,8 @@ impl Introspector {
             id: INTROSPECTORS.fetch_sub(1, Ordering::Relaxed),
             inactive: Cache::new(MAX_INACTIVE),
             flights: Mutex::default(),
+            questions: Semaphore::new(MAX_QUESTIONS),
+            askers: Askers::new(),
         })
     }
 
@@ -116,6 +130,19 @@ impl Introspector {
     /// Why the token is not accepted; [`Refusal::IssuerUnavailable`] when the issuer gave no
     /// answer, which nobody remembers.
     pub async fn verify(self: &Arc<Self>, token: &str) -> Answer {
+        self.verify_of(token, None).await
+    }
+
+    /// Judges `token` as [`Self::verify`] does, for the client at `asker`.
+    ///
+    /// # Errors
+    /// [`Refusal::Throttled`] when the issuer is not asked, because this client showed too many
+    /// tokens lately that are not active.
+    pub async fn verify_for(self: &Arc<Self>, token: &str, asker: IpAddr) -> Answer {
+        self.verify_of(token, Some(asker)).await
+    }
+
+    async fn verify_of(self: &Arc<Self>, token: &str, asker: Option<IpAddr>) -> Answer {
         if token.len() > MAX_TOKEN {
             return Err(Refusal::TooLarge);
         }
@@ -127,7 +154,7 @@ impl Introspector {
         let accepted = match found {
             Some(accepted) => accepted,
             None if self.is_inactive(token, now) => return Err(Refusal::Inactive),
-            None => self.ask_together(token).await?,
+            None => self.ask_together(token, asker).await?,
         };
         if self.places.revocations.covers(&accepted, now.wall) {
             return Err(Refusal::Revoked);
@@ -141,20 +168,33 @@ impl Introspector {
             .is_some_and(|until| until > now.monotonic)
     }
 
-    async fn ask_together(self: &Arc<Self>, token: &str) -> Answer {
-        let mut flight = self.board(token);
+    async fn ask_together(self: &Arc<Self>, token: &str, asker: Option<IpAddr>) -> Answer {
+        self.check_asker(asker)?;
+        let mut flight = self.board(token, asker)?;
         let landed = flight.wait_for(Option::is_some).await;
         // An error means that the question was dropped with its runtime.
         let answer = landed.ok().and_then(|answer| answer.clone());
         answer.unwrap_or(Err(Refusal::IssuerUnavailable))
     }
 
+    fn check_asker(&self, asker: Option<IpAddr>) -> Result<(), Refusal> {
+        let now = self.places.clock.monotonic();
+        if asker.is_none_or(|asker| self.askers.may_ask(asker, now)) {
+            Ok(())
+        } else {
+            Err(Refusal::Throttled)
+        }
+    }
+
     /// The question about `token` under way, or a new one. It goes on when whoever asked first
     /// goes away.
-    fn board(self: &Arc<Self>, token: &str) -> watch::Receiver<Option<Answer>> {
+    fn board(self: &Arc<Self>, token: &str, asker: Option<IpAddr>) -> Result<Flight, Refusal> {
         let mut flights = self.flights.lock();
         if let Some(flight) = flights.get(token) {
-            return flight.clone();
+            return Ok(flight.clone());
+        }
+        if flights.len() >= MAX_WAITING {
+            return Err(Refusal::IssuerUnavailable);
         }
         let (answer, flight) = watch::channel(None);
         flights.insert(token.into(), flight.clone());
@@ -164,13 +204,19 @@ impl Introspector {
             token: token.into(),
         };
         tokio::spawn(async move {
-            let judged = seat.introspector.ask(&seat.token).await;
+            let judged = seat.introspector.ask(&seat.token, asker).await;
             answer.send_replace(Some(judged));
         });
-        flight
+        Ok(flight)
     }
 
-    async fn ask(&self, token: &str) -> Answer {
+    async fn ask(&self, token: &str, asker: Option<IpAddr>) -> Answer {
+        let turn = timeout(self.policy.timeout, self.questions.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Refusal::IssuerUnavailable);
+        };
+        // Those before it in the queue may have been too many.
+        self.check_asker(asker)?;
         let answer = self.question(token).await?;
         let now = Moment::of(&*self.places.clock);
         let judged = self.judge(token, answer, now);
@@ -181,6 +227,9 @@ impl Introspector {
         } else {
             let until = now.monotonic + self.policy.max_age_inactive;
             self.inactive.insert(token.into(), until);
+            if let Some(asker) = asker {
+                self.askers.note_miss(asker, now.monotonic);
+            }
         }
         judged
     }

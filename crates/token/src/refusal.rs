@@ -88,6 +88,8 @@ refusals! {
     CertificateInvalid = "certificate_invalid",
     /// No further proof can be remembered for the moment.
     ReplayStoreFull = "replay_store_full",
+    /// The issuer is not asked: whoever shows the token showed too many that are not active.
+    Throttled = "throttled",
 }
 
 impl Refusal {
@@ -96,7 +98,10 @@ impl Refusal {
     pub const fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::KeysUnavailable | Self::IssuerUnavailable | Self::ReplayStoreFull
+            Self::KeysUnavailable
+                | Self::IssuerUnavailable
+                | Self::ReplayStoreFull
+                | Self::Throttled
         )
     }
 

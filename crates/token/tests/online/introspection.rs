@@ -171,3 +171,51 @@ async fn attack_inactive_tokens_are_asked_about_once_in_a_while() {
     );
     assert_eq!(idp.asked().len(), 2);
 }
+
+#[tokio::test]
+async fn attack_29_tokens_made_up_do_not_flood_the_issuer() {
+    let idp = Idp::start(|asked| {
+        let known = asked.field("token").is_some_and(|token| token == "known");
+        let answer = json!({"active": known, "aud": AUDIENCE, "sub": "ada"});
+        (200, answer.to_string())
+    })
+    .await;
+    let introspector = introspector(&idp, &Gate::new());
+    let [attacker, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+    let mut throttled = 0;
+    for number in 0..300 {
+        match introspector
+            .verify_for(&format!("made-up-{number}"), attacker)
+            .await
+        {
+            Err(Refusal::Throttled) => throttled += 1,
+            judged => assert_eq!(judged.err(), Some(Refusal::Inactive)),
+        }
+    }
+    assert_eq!((idp.asked().len(), throttled), (100, 200));
+    // Others are asked about, and what is known is told to everybody.
+    assert!(introspector.verify_for("known", other).await.is_ok());
+    assert!(introspector.verify_for("known", attacker).await.is_ok());
+    assert_eq!(idp.asked().len(), 101);
+}
+
+#[tokio::test]
+async fn attack_29_questions_at_a_time_are_few() {
+    let idp = idp(json!({"active": true, "aud": AUDIENCE})).await;
+    let introspector = introspector(&idp, &Gate::new());
+    idp.hold();
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let introspector = Arc::clone(&introspector);
+            let token = format!("token-{number}");
+            tokio::spawn(async move { introspector.verify(&token).await.is_ok() })
+        })
+        .collect();
+    idp.until_asked(64).await;
+    assert_eq!(idp.asked().len(), 64);
+    idp.release();
+    for task in tasks {
+        assert!(task.await.unwrap(), "whoever waited is answered");
+    }
+    assert_eq!(idp.asked().len(), 200);
+}
