@@ -30,6 +30,8 @@ macro_rules! codes {
 codes! {
     /// A transaction lost against another one, or an ignored duplicate differs from what is stored.
     Aborted = 10, "Aborted",
+    /// The call cannot be carried out now, because what it needs is out of order. It may be repeated.
+    Unavailable = 14, "Unavailable",
     /// A part of the request breaks a rule of the model or of the protocol.
     Validation = 2000, "validation_error",
     /// No model has this id.
@@ -77,6 +79,7 @@ impl ErrorCode {
     pub const fn http_status(self) -> u16 {
         match self.number() {
             10 => 409,
+            14 => 503,
             4000..=4999 => 500,
             5000.. => 404,
             _ => 400,

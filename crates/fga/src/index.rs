@@ -2,6 +2,7 @@
 //! written since. A snapshot of both is what one question sees.
 
 mod base;
+mod build;
 mod edge;
 mod entities;
 mod overlay;
@@ -11,6 +12,7 @@ mod snapshot;
 mod spelling;
 mod trie;
 
+pub(crate) use build::{Contradiction, Logged, build};
 pub(crate) use edge::Edge;
 pub(crate) use entities::{Entities, LOCAL};
 pub(crate) use overlay::Overlay;

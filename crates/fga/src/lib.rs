@@ -34,7 +34,9 @@ pub use list_users::{ListUsersRequest, ListedUser, UserFilter};
 pub use model::{Model, ModelId};
 pub use names::is_plain_object_id;
 pub use store::{
-    Assertion, ChangesPage, ChangesRequest, OnDuplicate, OnMissing, ReadPage, ReadRequest,
-    Revision, Size, Store, StoredTuple, TupleChange, TupleFilter, WriteRequest,
+    Assertion, ChangesPage, ChangesRequest, DeleteRequest, Edit, Edited, ExpireRequest, Fold,
+    NumberedChange, OnDuplicate, OnMissing, ReadPage, ReadRequest, RelatedUser, ReplaceRequest,
+    Restore, Revision, Size, StagedModel, Staging, Store, StoredTuple, TupleChange, TupleFilter,
+    WriteRequest, Writer,
 };
 pub use tuple::{Fields, Tuple, TupleCondition};

@@ -17,6 +17,8 @@ pub struct Limits {
     pub condition_bytes: usize,
     /// Writes and deletes of one call.
     pub tuples_per_write: usize,
+    /// Changes of one edit that is none of `OpenFGA`'s: a deletion by filter, a relation replaced.
+    pub changes_per_edit: usize,
     /// Contextual tuples of one request.
     pub contextual_tuples: usize,
     /// Checks of one batch.
@@ -52,6 +54,7 @@ impl Default for Limits {
             parameters_per_condition: 25,
             condition_bytes: 512,
             tuples_per_write: 100,
+            changes_per_edit: 1000,
             contextual_tuples: 100,
             checks_per_batch: 50,
             tuple_context_bytes: 32 * 1024,

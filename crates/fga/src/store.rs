@@ -1,19 +1,28 @@
 //! One store: models, tuples, the log of their changes, assertions.
 
 mod assertions;
+mod batch;
+mod bulk;
 mod changes;
+mod edit;
+mod fold;
+mod image;
 mod log;
 mod models;
 mod read;
 mod resolve;
+mod restore;
+mod select;
+mod staging;
 mod token;
 mod validate;
 mod write;
+mod writer;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use ztag_types::{Clock, SystemClock};
 
 use crate::index::{Entities, Snapshot};
@@ -25,9 +34,16 @@ use models::Models;
 
 pub use assertions::Assertion;
 pub use changes::{ChangesPage, ChangesRequest, TupleChange};
+pub use edit::{
+    DeleteRequest, Edit, Edited, ExpireRequest, NumberedChange, RelatedUser, ReplaceRequest,
+};
+pub use fold::Fold;
 pub use read::{ReadPage, ReadRequest, StoredTuple, TupleFilter};
 pub(crate) use resolve::{Asked, Call, Subject};
+pub use restore::Restore;
+pub use staging::Staging;
 pub use write::{OnDuplicate, OnMissing, Revision, WriteRequest};
+pub use writer::{StagedModel, Writer};
 
 /// A store of models and tuples, in memory.
 ///
@@ -42,9 +58,12 @@ pub struct Store {
     entities: RwLock<Entities>,
     models: RwLock<Models>,
     assertions: RwLock<Assertions>,
-    /// Locked for writing by the one write at a time.
+    /// Held by the one write at a time.
+    turn: Mutex<()>,
     log: RwLock<Log>,
     snapshot: ArcSwap<Snapshot>,
+    /// Whether only its [`Writer`] may change it.
+    is_journaled: bool,
 }
 
 /// How large a store is.
@@ -78,8 +97,10 @@ impl Store {
             entities: RwLock::default(),
             models: RwLock::default(),
             assertions: RwLock::default(),
+            turn: Mutex::default(),
             log: RwLock::default(),
             snapshot: ArcSwap::default(),
+            is_journaled: false,
         }
     }
 
@@ -103,7 +124,7 @@ impl Store {
 
     /// Rebuilds the index as one piece, which happens by itself now and then.
     pub fn compact(&self) {
-        let _one_at_a_time = self.log.write();
+        let _turn = self.turn.lock();
         let bound = {
             let mut entities = self.entities.write();
             entities.shrink();

@@ -44,6 +44,16 @@ impl Symbols {
         self.relations.ids.get(name).map(|id| RelationId(id + 1))
     }
 
+    /// The names of types in the order of their numbers.
+    pub(crate) fn types(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.types.texts.iter().map(|text| &**text)
+    }
+
+    /// The names of relations in the order of their numbers.
+    pub(crate) fn relations(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.relations.texts.iter().map(|text| &**text)
+    }
+
     pub(crate) fn type_name(&self, id: TypeId) -> &str {
         self.types.text(id.0)
     }

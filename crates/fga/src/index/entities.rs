@@ -141,6 +141,11 @@ impl Entities {
         Ok(number)
     }
 
+    /// The type of an object.
+    pub(crate) fn kind(&self, entity: EntityId) -> Option<TypeId> {
+        self.kinds.of(entity)
+    }
+
     /// The id of an object.
     pub(crate) fn id(&self, entity: EntityId) -> Id<'_> {
         let (mark, bytes) = kept(&self.arena, &self.starts, entity);

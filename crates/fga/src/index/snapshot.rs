@@ -121,14 +121,13 @@ impl Snapshot {
             .find_stored(change.forward().key())
     }
 
-    /// The snapshot after `changes`, which name `kinds` of objects at the most.
-    pub(crate) fn after(&self, changes: &[Change], kinds: Kinds) -> Self {
-        let mut next = self.clone();
-        next.kinds = kinds;
+    /// Goes on by `changes`, which name `kinds` of objects at the most. Snapshots that share its
+    /// parts do not see them.
+    pub(crate) fn extend(&mut self, changes: &[Change], kinds: Kinds) {
+        self.kinds = kinds;
         for change in changes {
-            next.apply(change);
+            self.apply(change);
         }
-        next
     }
 
     fn apply(&mut self, change: &Change) {
@@ -169,6 +168,17 @@ impl Snapshot {
             });
         }
         self.row_delta = self.row_delta.max(patch.len());
+    }
+
+    /// All of these tuples in a base.
+    pub(crate) fn of(base: Base, kinds: Kinds, revision: u32) -> Self {
+        Self {
+            tuples: base.by_object.len(),
+            base: Arc::new(base),
+            kinds,
+            revision,
+            ..Self::default()
+        }
     }
 
     /// Whether so much was written that a new base pays.

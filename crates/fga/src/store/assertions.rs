@@ -40,8 +40,20 @@ impl Store {
     ///
     /// # Errors
     /// `authorization_model_not_found`, `assertions_too_many_items`, `exceeded_entity_limit`, or
-    /// `validation_error` where the model does not allow a tuple.
+    /// `validation_error` where the model does not allow a tuple. `internal_error` where only a
+    /// [`Writer`](crate::Writer) may write.
     pub fn write_assertions(&self, id: &ModelId, assertions: Vec<Assertion>) -> Result<(), Error> {
+        self.refuse_if_journaled()?;
+        self.judge_assertions(id, &assertions)?;
+        self.show_assertions(id, assertions);
+        Ok(())
+    }
+
+    pub(super) fn judge_assertions(
+        &self,
+        id: &ModelId,
+        assertions: &[Assertion],
+    ) -> Result<(), Error> {
         let model = self.model(Some(id))?;
         let limits = &self.limits;
         if assertions.len() > limits.assertions {
@@ -51,17 +63,20 @@ impl Store {
             );
             return Err(Error::new(ErrorCode::TooManyAssertions, message));
         }
-        let size = serde_json::to_string(&assertions).map_or(usize::MAX, |text| text.len());
+        let size = serde_json::to_string(assertions).map_or(usize::MAX, |text| text.len());
         if size > limits.assertion_bytes {
             let limit = limits.assertion_bytes;
             let message = format!("the number of bytes exceeds the allowed limit of {limit}");
             return Err(Error::new(ErrorCode::ExceededEntityLimit, message));
         }
-        for assertion in &assertions {
+        for assertion in assertions {
             self.check_assertion(&model, assertion)?;
         }
-        self.assertions.write().0.insert(id.clone(), assertions);
         Ok(())
+    }
+
+    pub(super) fn show_assertions(&self, id: &ModelId, assertions: Vec<Assertion>) {
+        self.assertions.write().0.insert(id.clone(), assertions);
     }
 
     /// The assertions of a model; none if there are none.

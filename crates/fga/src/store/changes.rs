@@ -5,7 +5,7 @@ use ztag_types::Timestamp;
 use crate::error::Error;
 use crate::store::Store;
 use crate::store::read::{Reader, timestamp, type_mismatch};
-use crate::store::token::{Token, page_size};
+use crate::store::token::{Token, broken, page_size};
 use crate::tuple::Tuple;
 use crate::ulid;
 
@@ -43,7 +43,8 @@ pub struct ChangesPage {
 }
 
 impl Store {
-    /// Reads what was written and deleted, in order.
+    /// Reads what was written and deleted, in order. Changes that were folded are gone: who begins
+    /// there reads what was left of them, and who had come so far and no further must begin again.
     ///
     /// # Errors
     /// `page_size_invalid`, `invalid_continuation_token` or
@@ -59,6 +60,12 @@ impl Store {
         }
         let log = self.log.read();
         let start = request.start_time.map_or(0, ulid::milliseconds);
+        if let Some(token) = &token
+            && token.revision < log.floor()
+            && token.floor != Some(log.floor())
+        {
+            return Err(broken("the changes after this token are not kept any more"));
+        }
         let after = token.map_or_else(|| log.before(start), |token| token.revision);
         let horizon = u64::try_from(self.limits.changes_horizon.as_millis()).unwrap_or(u64::MAX);
         let latest = ulid::milliseconds(self.clock.now()).saturating_sub(horizon);
@@ -80,6 +87,7 @@ impl Store {
         let page: Vec<_> = matching.take(size).collect();
         let last = page.last().map(|entry| Token {
             revision: entry.revision,
+            floor: Some(log.floor()).filter(|floor| entry.revision < *floor),
             kind: request.type_name.clone(),
         });
         let changes = page.iter().map(|entry| TupleChange {

@@ -8,16 +8,21 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use crate::ids::EntityId;
-use crate::index::{Change, Edge, LOCAL};
+use crate::index::{Change, Edge, LOCAL, Logged};
 use crate::tuple::TupleCondition;
 
 /// Marks the object of a deletion: the numbers of a store's objects are smaller.
 const DELETED: u32 = 1 << 31;
 const _: () = assert!(LOCAL <= DELETED, "numbers leave room for the mark");
 
-/// All changes. The place of one is its revision less one.
+/// All changes. The older ones may have been folded: of those, only the writes of tuples are left
+/// that nothing took away before the fold.
 #[derive(Debug, Default)]
 pub(super) struct Log {
+    /// Changes up to here were folded.
+    floor: u32,
+    /// The revisions of what is left of them. Behind them every change has its place.
+    folded: Vec<u32>,
     objects: Vec<u32>,
     edges: Vec<Edge>,
     /// One for each millisecond in which something changed.
@@ -74,6 +79,16 @@ impl<'a> Entry<'a> {
         self.log.conditions.get(&self.revision)
     }
 
+    /// The change as the index is built from.
+    pub(super) const fn logged(&self) -> Logged {
+        Logged {
+            object: self.object(),
+            edge: self.edge,
+            revision: self.revision,
+            is_delete: self.is_delete(),
+        }
+    }
+
     /// When, in milliseconds since the epoch.
     pub(super) fn millis(&self) -> u64 {
         let moments = &self.log.moments;
@@ -84,9 +99,93 @@ impl<'a> Entry<'a> {
 }
 
 impl Log {
+    /// An empty log whose changes up to `floor` were folded.
+    pub(super) fn folded(floor: u32) -> Self {
+        Self {
+            floor,
+            ..Self::default()
+        }
+    }
+
+    /// Changes up to here were folded.
+    pub(super) const fn floor(&self) -> u32 {
+        self.floor
+    }
+
+    /// The revision of the last change, or up to where all were folded away.
+    pub(super) fn last(&self) -> u32 {
+        let behind = self.objects.len() - self.folded.len();
+        self.floor
+            .saturating_add(u32::try_from(behind).unwrap_or(u32::MAX))
+    }
+
+    /// When the last change was, in milliseconds since the epoch.
+    pub(super) fn latest(&self) -> u64 {
+        self.moments.last().map_or(0, |moment| moment.millis())
+    }
+
+    /// Whether a change of this revision may be appended.
+    pub(super) fn takes(&self, revision: u32) -> bool {
+        if revision <= self.floor {
+            let is_first = self.folded.len() == self.objects.len();
+            return is_first && self.folded.last().is_none_or(|last| *last < revision);
+        }
+        self.last().checked_add(1) == Some(revision)
+    }
+
+    /// The place of the first change after `revision`.
+    fn place_after(&self, revision: u32) -> usize {
+        match revision.checked_sub(self.floor) {
+            Some(behind) => self.folded.len() + behind as usize,
+            None => self.folded.partition_point(|own| *own <= revision),
+        }
+    }
+
+    /// The revision of the change at a place.
+    fn revision(&self, place: usize) -> u32 {
+        match place.checked_sub(self.folded.len()) {
+            None => self.folded.get(place).copied().unwrap_or_default(),
+            Some(behind) => {
+                let behind = u32::try_from(behind).unwrap_or(u32::MAX);
+                self.floor.saturating_add(behind).saturating_add(1)
+            }
+        }
+    }
+
+    /// The conditions of tuples by the revisions of their writes.
+    pub(super) const fn conditions(&self) -> &AHashMap<u32, Arc<TupleCondition>> {
+        &self.conditions
+    }
+
+    /// Sets the condition of a write that is marked to have one.
+    pub(super) fn set_condition(&mut self, revision: u32, condition: Arc<TupleCondition>) {
+        self.conditions.insert(revision, condition);
+    }
+
     /// Appends a change of this millisecond. Time does not go back here when the clock does.
     pub(super) fn push(&mut self, change: &Change, millis: u64) {
-        let revision = change.revision;
+        if let Some(condition) = &change.condition {
+            self.set_condition(change.revision, Arc::clone(condition));
+        }
+        self.push_marked(change, millis, change.condition.is_some());
+    }
+
+    /// Appends a change of another log.
+    pub(super) fn keep(&mut self, entry: &Entry<'_>) {
+        if let Some(condition) = entry.condition() {
+            self.set_condition(entry.revision, Arc::clone(condition));
+        }
+        self.append(entry.revision, entry.object, entry.edge, entry.millis());
+    }
+
+    /// Appends a change whose condition, if it has one, follows.
+    pub(super) fn push_marked(&mut self, change: &Change, millis: u64, is_conditioned: bool) {
+        let mark = if change.is_delete { DELETED } else { 0 };
+        let edge = change.forward().conditioned(is_conditioned);
+        self.append(change.revision, change.object.0 | mark, edge, millis);
+    }
+
+    fn append(&mut self, revision: u32, object: u32, edge: Edge, millis: u64) {
         if self
             .moments
             .last()
@@ -95,39 +194,35 @@ impl Log {
             make_room(&mut self.moments);
             self.moments.push(Moment::new(revision, millis));
         }
-        if let Some(condition) = &change.condition {
-            self.conditions.insert(revision, Arc::clone(condition));
+        if revision <= self.floor {
+            self.folded.push(revision);
         }
-        let mark = if change.is_delete { DELETED } else { 0 };
         make_room(&mut self.objects);
-        self.objects.push(change.object.0 | mark);
+        self.objects.push(object);
         make_room(&mut self.edges);
-        self.edges.push(change.forward());
+        self.edges.push(edge);
     }
 
     /// The change of this revision.
     pub(super) fn at(&self, revision: u32) -> Option<Entry<'_>> {
-        let at = revision.checked_sub(1)? as usize;
+        let place = self.place_after(revision.checked_sub(1)?);
+        self.at_place(place)
+            .filter(|entry| entry.revision == revision)
+    }
+
+    fn at_place(&self, place: usize) -> Option<Entry<'_>> {
         Some(Entry {
             log: self,
-            object: *self.objects.get(at)?,
-            edge: *self.edges.get(at)?,
-            revision,
+            object: *self.objects.get(place)?,
+            edge: *self.edges.get(place)?,
+            revision: self.revision(place),
         })
     }
 
     /// Changes after `revision`.
-    pub(super) fn after(&self, revision: u32) -> impl Iterator<Item = Entry<'_>> {
-        let start = revision as usize;
-        let objects = self.objects.get(start..).unwrap_or_default();
-        let edges = self.edges.get(start..).unwrap_or_default();
-        let later = (revision + 1..).zip(objects.iter().zip(edges));
-        later.map(|(revision, (object, edge))| Entry {
-            log: self,
-            object: *object,
-            edge: *edge,
-            revision,
-        })
+    pub(super) fn after(&self, revision: u32) -> impl Iterator<Item = Entry<'_>> + Clone {
+        let start = self.place_after(revision);
+        (start..self.objects.len()).filter_map(|place| self.at_place(place))
     }
 
     /// The revision before the first change at `millis` or later.
@@ -136,13 +231,13 @@ impl Log {
             .moments
             .partition_point(|moment| moment.millis() < millis);
         let first = self.moments.get(place).map(|moment| moment.revision);
-        let all = u32::try_from(self.objects.len()).unwrap_or(u32::MAX);
-        first.map_or(all, |first| first.saturating_sub(1))
+        first.map_or(self.last(), |first| first.saturating_sub(1))
     }
 
     /// Bytes held, without the conditions themselves.
     pub(super) fn bytes(&self) -> usize {
         4 * self.objects.capacity()
+            + 4 * self.folded.capacity()
             + size_of::<Edge>() * self.edges.capacity()
             + size_of::<Moment>() * self.moments.capacity()
             + 17 * self.conditions.capacity()
@@ -195,6 +290,32 @@ mod tests {
         assert!(log.at(0).is_none() && log.at(6).is_none());
         let before = [0, 5, 6, 9, 10, 1 << 34].map(|millis| log.before(millis));
         assert_eq!(before, [0, 0, 2, 2, 3, 5]);
+    }
+
+    #[test]
+    fn folded_changes_keep_their_numbers() {
+        let mut log = Log::folded(10);
+        for revision in [3, 7, 11, 12] {
+            assert!(log.takes(revision) && !log.takes(13));
+            log.push(&change(revision, false), u64::from(revision));
+        }
+        assert!(!log.takes(8) && !log.takes(12) && log.takes(13));
+        let after = |from| {
+            log.after(from)
+                .map(|entry| entry.revision)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(after(0), [3, 7, 11, 12]);
+        assert_eq!(after(3), [7, 11, 12]);
+        assert_eq!(after(9), [11, 12]);
+        assert_eq!(after(11), [12]);
+        assert_eq!(after(99), [0; 0]);
+        let found = |at| log.at(at).map(|entry| (entry.revision, entry.millis()));
+        assert_eq!(
+            [3, 4, 10, 11].map(found),
+            [Some((3, 3)), None, None, Some((11, 11))]
+        );
+        assert_eq!((log.last(), log.before(8), log.before(99)), (12, 10, 12));
     }
 
     #[test]

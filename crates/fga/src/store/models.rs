@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use crate::error::{Error, ErrorCode};
+use crate::limits::Limits;
 use crate::model::{Model, ModelId};
 use crate::spec::ModelSpec;
 use crate::store::Store;
@@ -23,22 +24,48 @@ impl Store {
     /// Writes a model; it is the latest from now on.
     ///
     /// # Errors
-    /// `invalid_authorization_model` or `exceeded_entity_limit`.
-    pub fn write_model(&self, mut spec: ModelSpec) -> Result<ModelId, Error> {
-        let mut models = self.models.write();
-        models.written += 1;
-        let id = ModelId::generated(ulid::generate(self.clock.now(), models.written));
-        spec.id = Some(id.as_str().to_owned());
-        let model = Model::compile(spec, id.clone(), &mut self.symbols.write(), &self.limits)?;
-        models.by_id.insert(id.clone(), Arc::new(model));
-        models.order.push_back(id.clone());
-        if models.order.len() > self.limits.models
-            && let Some(oldest) = models.order.pop_front()
-        {
-            models.by_id.remove(&oldest);
-            self.assertions.write().forget(&oldest);
-        }
+    /// `invalid_authorization_model` or `exceeded_entity_limit`. `internal_error` where only a
+    /// [`Writer`](crate::Writer) may write.
+    pub fn write_model(&self, spec: ModelSpec) -> Result<ModelId, Error> {
+        self.refuse_if_journaled()?;
+        let model = self.compile_model(spec)?;
+        let id = model.id().clone();
+        self.show_model(model);
         Ok(id)
+    }
+
+    /// Judges a model and gives it an id.
+    pub(super) fn compile_model(&self, mut spec: ModelSpec) -> Result<Arc<Model>, Error> {
+        let written = {
+            let mut models = self.models.write();
+            models.written += 1;
+            models.written
+        };
+        let id = ModelId::generated(ulid::generate(self.clock.now(), written));
+        spec.id = Some(id.as_str().to_owned());
+        Model::compile(spec, id, &mut self.symbols.write(), &self.limits).map(Arc::new)
+    }
+
+    /// Makes a model the latest; the ids of those that had to make room for it.
+    pub(super) fn show_model(&self, model: Arc<Model>) -> Vec<ModelId> {
+        let outdated = self.outdated_models();
+        let mut models = self.models.write();
+        let id = model.id().clone();
+        models.by_id.insert(id.clone(), model);
+        models.order.push_back(id);
+        for id in &outdated {
+            models.order.retain(|own| own != id);
+            models.by_id.remove(id);
+            self.assertions.write().forget(id);
+        }
+        outdated
+    }
+
+    /// The models that must make room when one more is written.
+    pub(super) fn outdated_models(&self) -> Vec<ModelId> {
+        let models = self.models.read();
+        let count = (models.order.len() + 1).saturating_sub(self.limits.models);
+        models.order.iter().take(count).cloned().collect()
     }
 
     /// The model of this id, or the latest.
@@ -69,5 +96,17 @@ impl Store {
             .take(limit)
             .cloned()
             .collect()
+    }
+}
+
+/// Limits that no model breaks.
+pub(super) fn unlimited() -> Limits {
+    Limits {
+        types_per_model: usize::MAX,
+        model_bytes: usize::MAX,
+        conditions_per_model: usize::MAX,
+        parameters_per_condition: usize::MAX,
+        condition_bytes: usize::MAX,
+        ..Limits::default()
     }
 }

@@ -3,9 +3,8 @@
 use ztag_types::Timestamp;
 
 use crate::error::{Error, ErrorCode};
-use crate::ids::{EntityId, RelationId, TypeId};
+use crate::ids::{EntityId, RelationId};
 use crate::index::{Edge, Entities, Snapshot};
-use crate::names::{ObjectName, UserName};
 use crate::store::Store;
 use crate::store::log::{Entry, Log};
 use crate::store::token::{Token, page_size};
@@ -72,13 +71,7 @@ impl Store {
         let has_more = revisions.len() > size;
         revisions.truncate(size);
         let last = revisions.last().copied().filter(|_| has_more);
-        let token = last.map(|revision| {
-            Token {
-                revision,
-                kind: String::new(),
-            }
-            .write()
-        });
+        let token = last.map(|revision| Token::at(revision).write());
         Ok(ReadPage {
             tuples: revisions
                 .iter()
@@ -97,112 +90,6 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The revisions of up to `limit` matching tuples written after `after`, in order.
-    fn select(
-        &self,
-        filter: Option<&TupleFilter>,
-        after: u32,
-        limit: usize,
-    ) -> Result<Vec<u32>, Error> {
-        let Some(filter) = filter else {
-            let live = self.log.after(after).filter(|entry| self.is_live(entry));
-            return Ok(live.map(|entry| entry.revision).take(limit).collect());
-        };
-        let mut revisions = self.filtered(filter)?;
-        revisions.retain(|revision| *revision > after);
-        revisions.sort_unstable();
-        revisions.truncate(limit);
-        Ok(revisions)
-    }
-
-    fn is_live(&self, entry: &Entry<'_>) -> bool {
-        let row = self.snapshot.by_object(entry.object());
-        let stored = row.find_stored(entry.edge.key());
-        stored.is_some_and(|found| found.revision() == entry.revision)
-    }
-
-    fn filtered(&self, filter: &TupleFilter) -> Result<Vec<u32>, Error> {
-        let (kind, id) = filter.object.split_once(':').unwrap_or_default();
-        if kind.is_empty() || (id.is_empty() && filter.user.is_empty()) {
-            let message = "the 'tuple_key' field was provided but the object type field is \
-                           required and both the object id and user cannot be empty";
-            return Err(Error::validation(message));
-        }
-        let user = match filter.user.as_str() {
-            "" => None,
-            name => Some(self.user(name)?),
-        };
-        if !id.is_empty() {
-            ObjectName::parse(&filter.object)?;
-        }
-        let relation = Some(filter.relation.as_str()).filter(|name| !name.is_empty());
-        let relation = relation.map(|name| self.symbols.find_relation(name));
-        let kind = self.symbols.find_type(kind);
-        // A name that the store has never seen matches nothing.
-        let (Some(kind), false, false) = (kind, relation == Some(None), user == Some(None)) else {
-            return Ok(Vec::new());
-        };
-        let (relation, user) = (relation.flatten(), user.flatten());
-        Ok(match user.filter(|_| id.is_empty()) {
-            Some(user) => self.of_user(kind, relation, user),
-            None => self.of_object(kind, id, relation, user),
-        })
-    }
-
-    /// Tuples of a user on objects of a type.
-    fn of_user(
-        &self,
-        kind: TypeId,
-        relation: Option<RelationId>,
-        (user, user_relation): (EntityId, RelationId),
-    ) -> Vec<u32> {
-        let row = self.snapshot.by_user(user);
-        let edges = row.relation(user_relation).map(|found| found.edge);
-        let objects = edges.filter(|edge| {
-            self.snapshot.kinds().of(edge.far()) == Some(kind)
-                && relation.is_none_or(|relation| relation == edge.second())
-        });
-        let forward = |edge: Edge| {
-            let key = Edge::new(edge.second(), user_relation, user).key();
-            self.snapshot.by_object(edge.far()).find_stored(key)
-        };
-        objects
-            .filter_map(forward)
-            .map(|found| found.revision())
-            .collect()
-    }
-
-    /// Tuples of one object.
-    fn of_object(
-        &self,
-        kind: TypeId,
-        id: &str,
-        relation: Option<RelationId>,
-        user: Option<(EntityId, RelationId)>,
-    ) -> Vec<u32> {
-        let Some(object) = self.entities.find(kind, id) else {
-            return Vec::new();
-        };
-        let row = self.snapshot.by_object(object);
-        let matching = row.all().filter(|found| {
-            let edge = found.edge;
-            relation.is_none_or(|relation| relation == edge.first())
-                && user.is_none_or(|user| user == (edge.far(), edge.second()))
-        });
-        matching.map(|found| found.revision()).collect()
-    }
-
-    fn user(&self, name: &str) -> Result<Option<(EntityId, RelationId)>, Error> {
-        let user = UserName::parse(name)?;
-        let kind = self.symbols.find_type(user.object.kind);
-        let entity = kind.and_then(|kind| self.entities.find(kind, user.object.id));
-        let relation = match user.relation {
-            Some(name) => self.symbols.find_relation(name),
-            None => Some(RelationId::NONE),
-        };
-        Ok(entity.zip(relation))
-    }
-
     fn stored(&self, revision: u32) -> Option<StoredTuple> {
         let entry = self.log.at(revision)?;
         Some(StoredTuple {
@@ -214,25 +101,30 @@ impl Reader<'_> {
     /// The tuple of a change, without the condition if it is a deletion.
     pub(super) fn tuple(&self, entry: &Entry<'_>) -> Tuple {
         let edge = entry.edge;
-        let object = self.object(entry.object());
-        let mut user = self.object(edge.far());
-        if edge.second() != RelationId::NONE {
-            user.push('#');
-            user.push_str(self.symbols.relation_name(edge.second()));
-        }
         Tuple {
-            user,
+            user: user_name(self.symbols, self.entities, edge),
             relation: self.symbols.relation_name(edge.first()).to_owned(),
-            object,
+            object: object_name(self.symbols, self.entities, entry.object()),
             condition: entry.condition().map(|condition| (**condition).clone()),
         }
     }
+}
 
-    fn object(&self, entity: EntityId) -> String {
-        let kind = self.entities.kinds().of(entity);
-        let kind = kind.map_or("", |kind| self.symbols.type_name(kind));
-        format!("{kind}:{}", self.entities.id(entity))
+/// `type:id` of an object.
+pub(super) fn object_name(symbols: &Symbols, entities: &Entities, entity: EntityId) -> String {
+    let kind = entities.kind(entity);
+    let kind = kind.map_or("", |kind| symbols.type_name(kind));
+    format!("{kind}:{}", entities.id(entity))
+}
+
+/// The user of an edge as seen from its object.
+pub(super) fn user_name(symbols: &Symbols, entities: &Entities, edge: Edge) -> String {
+    let mut user = object_name(symbols, entities, edge.far());
+    if edge.second() != RelationId::NONE {
+        user.push('#');
+        user.push_str(symbols.relation_name(edge.second()));
     }
+    user
 }
 
 pub(super) fn timestamp(millis: u64) -> Timestamp {

@@ -11,15 +11,29 @@ const DEFAULT_PAGE: usize = 50;
 const MAX_PAGE: usize = 100;
 
 /// Where a page ended, and what it was filtered by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) revision: u32,
+    /// Up to where the log was folded when the page was read, if the page is of that part.
+    pub(super) floor: Option<u32>,
     pub(super) kind: String,
 }
 
 impl Token {
+    /// A token of a page that was not filtered.
+    pub(super) fn at(revision: u32) -> Self {
+        Self {
+            revision,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn write(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{}|{}", self.revision, self.kind))
+        let (revision, kind) = (self.revision, &self.kind);
+        URL_SAFE_NO_PAD.encode(match self.floor {
+            Some(floor) => format!("{revision}.{floor}|{kind}"),
+            None => format!("{revision}|{kind}"),
+        })
     }
 
     /// Reads a token; the empty one is the beginning.
@@ -30,20 +44,26 @@ impl Token {
         let parse = || {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
             let text = String::from_utf8(bytes).ok()?;
-            let (revision, kind) = text.split_once('|')?;
+            let (place, kind) = text.split_once('|')?;
+            let (revision, floor) = match place.split_once('.') {
+                Some((revision, floor)) => (revision, Some(floor.parse().ok()?)),
+                None => (place, None),
+            };
             Some(Self {
                 revision: revision.parse().ok()?,
+                floor,
                 kind: kind.to_owned(),
             })
         };
-        let wrong = || {
-            Error::new(
-                ErrorCode::InvalidContinuationToken,
-                "Invalid continuation token",
-            )
-        };
-        parse().map(Some).ok_or_else(wrong)
+        parse()
+            .map(Some)
+            .ok_or_else(|| broken("Invalid continuation token"))
     }
+}
+
+/// A token that cannot be gone on with.
+pub(super) fn broken(why: &str) -> Error {
+    Error::new(ErrorCode::InvalidContinuationToken, why)
 }
 
 /// The size of a page.
