@@ -5,6 +5,7 @@ mod floods;
 mod flow;
 mod requests;
 mod table;
+mod websocket;
 
 use ztag_test_support::h2::{Ending, Http2};
 use ztag_test_support::{Connection, Failure, MockServer};

@@ -3,10 +3,13 @@
 #![cfg(test)]
 
 mod announced;
+mod broken_bodies;
 mod credentials;
 mod crowd;
 mod drain;
 mod encrypted;
+mod expiry;
+mod explain;
 mod house;
 mod http2;
 mod restart;

@@ -24,7 +24,7 @@ fn before(upstream: &RawServer) -> Result<House, Failure> {
 }
 
 /// Reads up to the empty line that ends a head.
-fn read_head(stream: &mut impl Read) -> Vec<u8> {
+pub(crate) fn read_head(stream: &mut impl Read) -> Vec<u8> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
@@ -145,6 +145,51 @@ fn attack_21_an_upstream_cannot_open_what_nobody_asked_for() -> Result<(), Failu
     connection.write(head("/open", "").as_bytes())?;
     let reply = connection.reply("GET")?;
     assert_eq!(reply.status, 502);
+    Ok(())
+}
+
+#[test]
+fn attack_21_an_upstream_answers_the_handshake_that_it_was_asked() -> Result<(), Failure> {
+    for (answer, what) in [
+        (
+            ACCEPTED.replace("s3pPLMBi", "AAAAAAAA"),
+            "an answer to another key",
+        ),
+        (
+            ACCEPTED.replace("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", ""),
+            "no answer to the key",
+        ),
+        (
+            ACCEPTED.replace("websocket", "smuggle/1"),
+            "another protocol",
+        ),
+        (
+            ACCEPTED.replace("Connection: Upgrade\r\n", ""),
+            "no switch of the connection",
+        ),
+    ] {
+        let (told, ended) = channel();
+        let upstream = RawServer::start(move |_, mut stream| {
+            read_head(&mut stream);
+            stream.write_all(answer.as_bytes()).ok();
+            // Nothing that the client sends arrives: the connection ends.
+            told.send(read_head(&mut stream)).ok();
+        })?;
+        let house = before(&upstream)?;
+        let mut socket = Connection::open(house.address())?;
+        let hidden = head("/hidden", "X-User: root\r\n");
+        socket.write((head("/open", UPGRADE) + &hidden).as_bytes())?;
+        let reply = socket.reply("GET")?;
+        assert_eq!(
+            (reply.status, &*reply.text()),
+            (502, "upstream failed"),
+            "{what}"
+        );
+        let behind = ended
+            .recv()
+            .map_err(|error| Failure::new(error.to_string()))?;
+        assert!(behind.is_empty(), "{what}");
+    }
     Ok(())
 }
 

@@ -114,6 +114,13 @@ impl Admission {
         &self.names
     }
 
+    /// Whether tokens are accepted that an issuer vouches for: signed ones, or such as it is asked
+    /// about.
+    pub fn verifies_tokens(&self) -> bool {
+        let tokens = self.sources.tokens.as_ref();
+        tokens.is_some_and(|own| own.verifier.is_some() || !own.introspectors.is_empty())
+    }
+
     /// Whether a request without credentials is turned away.
     pub const fn required(&self) -> bool {
         self.required

@@ -204,7 +204,7 @@ fn forwarded_client(hop: &Hop, policy: &CapturePolicy) -> Result<Client, Fault> 
 fn passed_on(hop: &Hop, policy: &CapturePolicy) -> Result<Option<Arc<ClientCertificate>>, Fault> {
     match policy.certificate_header() {
         None => Ok(None),
-        Some(header) => Ok(header.read(&hop.headers)?.map(Arc::new)),
+        Some(header) => header.read(&hop.headers),
     }
 }
 

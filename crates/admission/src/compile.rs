@@ -173,12 +173,22 @@ pub(crate) fn answer(
     })
 }
 
-/// Challenges in the realm of the configured one, else in one of the endpoint's name.
+impl AuthenticationSpec {
+    /// The realm of the challenges of `endpoint`, as a quoted string (RFC 9110 section 5.6.4): the
+    /// configured one, else the name of the endpoint.
+    pub fn quoted_realm(&self, endpoint: &str) -> String {
+        let configured = self.challenge.as_ref().map(|own| own.realm.as_str());
+        let mut realm = String::new();
+        push_quoted(&mut realm, configured.unwrap_or(endpoint));
+        realm
+    }
+}
+
 fn challenges(spec: &AuthenticationSpec, endpoint: &EndpointName, tokens: &Tokens) -> Challenges {
-    let configured = spec.challenge.as_ref().map(|own| own.realm.as_str());
-    let mut realm = String::new();
-    push_quoted(&mut realm, configured.unwrap_or(endpoint.as_str()));
-    Challenges::new(realm, tokens.proofs.as_deref())
+    Challenges::new(
+        spec.quoted_realm(endpoint.as_str()),
+        tokens.proofs.as_deref(),
+    )
 }
 
 /// Whether the configuration sends a challenge of its own making.

@@ -6,6 +6,7 @@ mod chain;
 pub(crate) mod direct;
 mod envoy;
 mod haproxy;
+mod known_certificates;
 mod nginx;
 mod rfc7239;
 mod traefik;

@@ -35,15 +35,18 @@ pub(crate) fn socket(socket: SocketAddr) -> SmolStr {
 
 /// 32 hexadecimal digits.
 pub(crate) fn hex(number: u128) -> SmolStr {
-    let nibbles = number.to_be_bytes().into_iter();
-    let text: Buffer = nibbles
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| match digit {
-            0..=9 => b'0' + digit,
-            _ => b'a' + (digit - 10),
-        })
-        .collect();
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
     finish(&text)
+}
+
+const fn digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' + (value - 10),
+    }
 }
 
 fn push_v4(text: &mut Buffer, address: Ipv4Addr) {
@@ -56,11 +59,21 @@ fn push_v4(text: &mut Buffer, address: Ipv4Addr) {
 }
 
 fn push_decimal(text: &mut Buffer, number: u16) {
-    const UNITS: [u16; 5] = [10_000, 1_000, 100, 10, 1];
-    let leading = |unit: &u16| *unit > number && *unit > 1;
-    for unit in UNITS.into_iter().skip_while(leading) {
-        text.push(b'0' + u8::try_from(number / unit % 10).unwrap_or_default());
+    let digit = |number: u16| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    // Dividing by a number that is known is multiplying.
+    if number >= 10_000 {
+        text.push(digit(number / 10_000));
     }
+    if number >= 1_000 {
+        text.push(digit(number / 1_000));
+    }
+    if number >= 100 {
+        text.push(digit(number / 100));
+    }
+    if number >= 10 {
+        text.push(digit(number / 10));
+    }
+    text.push(digit(number));
 }
 
 /// The buffers hold ASCII only.

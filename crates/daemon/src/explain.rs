@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ztag_config::{Sources, describe_request, load};
-use ztag_pipeline::{AdminService, Pipeline, PlanHandle, RequestSpec};
+use tokio::runtime::Runtime;
+use ztag_config::{Program, Report, Routing, Sources, Stores, describe_request, load};
+use ztag_pipeline::{AdminService, Pipeline, Plan, PlanHandle, RequestSpec};
+use ztag_proxy::EdgeHandle;
 use ztag_telemetry::{LoggingSpec, Telemetry};
 use ztag_types::SystemClock;
 
@@ -25,30 +27,17 @@ pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode
         }
     };
     let loaded = load(sources);
-    let (report, plan) = match offline(&loaded) {
-        Err(report) => (report, None),
-        Ok((stores, compiled)) => (compiled.report, compiled.plan.map(|plan| (stores, plan))),
+    let (stores, compiled) = match offline(&loaded) {
+        Ok(compiled) => compiled,
+        Err(report) => return refused(&report),
     };
-    let Some((stores, plan)) = plan else {
-        complain(&report.to_human());
-        return ExitCode::from(REFUSED);
+    let (Some(plan), Some(routing)) = (compiled.plan, compiled.routing) else {
+        return refused(&compiled.report);
     };
-    let quiet = Telemetry::new(&LoggingSpec::default(), std::io::sink());
-    let Ok((telemetry, runtime)) = quiet.map_err(drop).and_then(|telemetry| {
-        control_runtime()
-            .map(|runtime| (telemetry, runtime))
-            .map_err(drop)
-    }) else {
+    let Some((admin, runtime)) = administer(sources.program, &stores, plan, routing) else {
         complain("cannot start");
         return ExitCode::from(UNUSABLE);
     };
-    let pipeline = Pipeline::new(
-        PlanHandle::new(plan),
-        telemetry,
-        Arc::new(SystemClock::new()),
-    );
-    let revocations = Arc::clone(&stores.tokens.judged.revocations);
-    let admin = AdminService::new(pipeline, stores.cache, revocations);
     match runtime.block_on(admin.dry_run(&described)) {
         Ok(record) => {
             match format {
@@ -62,6 +51,32 @@ pub(crate) fn run(sources: &Sources, request: &Path, format: Format) -> ExitCode
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+fn refused(report: &Report) -> ExitCode {
+    complain(&report.to_human());
+    ExitCode::from(REFUSED)
+}
+
+/// Who explains, and the runtime to do it in; none where the system does not let us.
+fn administer(
+    program: Program,
+    stores: &Stores,
+    plan: Plan,
+    routing: Routing,
+) -> Option<(AdminService, Runtime)> {
+    let telemetry = Telemetry::new(&LoggingSpec::default(), std::io::sink()).ok()?;
+    let runtime = control_runtime().ok()?;
+    let plans = PlanHandle::new(plan);
+    let edges = EdgeHandle::new(plans.load_full(), routing.table);
+    let pipeline = Pipeline::new(plans, telemetry, Arc::new(SystemClock::new()));
+    let revocations = Arc::clone(&stores.tokens.judged.revocations);
+    let admin = AdminService::new(pipeline, Arc::clone(&stores.cache), revocations);
+    let admin = match program {
+        Program::Gateway => admin.with_routes(Arc::new(edges)),
+        Program::ForwardAuth => admin,
+    };
+    Some((admin, runtime))
 }
 
 fn read(path: &Path) -> Result<RequestSpec, String> {

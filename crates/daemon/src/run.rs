@@ -10,6 +10,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
 use ztag_config::{Program, compile, load};
+use ztag_fga_api::FgaService;
 use ztag_pipeline::{AdminService, Pipeline, PlanHandle};
 use ztag_proxy::EdgeHandle;
 use ztag_result_cache::ResultCache;
@@ -18,6 +19,7 @@ use ztag_telemetry::{FetchGauges, Telemetry, TokenGauges};
 use ztag_token::Refusal;
 use ztag_types::{Clock, SystemClock};
 
+use crate::admin::{AdminDoor, serve_stores};
 use crate::edge::Edges;
 use crate::output::{REFUSED, ask_for_a_file, complain};
 
@@ -54,7 +56,7 @@ impl Serving {
 }
 
 /// Why nothing is served.
-enum Stop {
+pub(crate) enum Stop {
     /// The configuration.
     Refused(Report),
     /// The system.
@@ -83,7 +85,7 @@ pub(crate) fn control_runtime() -> io::Result<Runtime> {
 }
 
 fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
-    let loaded = load(&sources);
+    let (loaded, program) = (load(&sources), sources.program);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let runtime = control_runtime().map_err(failed("cannot start a runtime"))?;
     let _inside = runtime.enter();
@@ -110,7 +112,9 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     // Before anybody can see us listen: until then a signal would end the process.
     let signals = Signals::install()?;
     let shutdown = Shutdown::new();
-    let admin = administer(&server, &pipeline, &stores, &shutdown)?;
+    let routes = (program == Program::Gateway).then(|| edges.handle());
+    let (api, on_admin) = serve_stores(&server, &stores, &shutdown)?;
+    let admin = administer(&server, &stores, &shutdown, (&pipeline, routes, on_admin))?;
     // Last, so that whoever reaches it finds everything else in place.
     let public = listen(
         Serving {
@@ -134,8 +138,8 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
         shutdown.begin();
     }
     public.join();
-    if let Some(admin) = admin {
-        admin.join();
+    for listener in [admin, api].into_iter().flatten() {
+        listener.join();
     }
     tracing::info!("stopped");
     telemetry.flush();
@@ -176,9 +180,9 @@ fn listen(serving: Serving, stores: &Stores, door: impl Door) -> Result<Server, 
 
 fn administer(
     server: &ServerSpec,
-    pipeline: &Pipeline,
     stores: &Stores,
     shutdown: &Shutdown,
+    (pipeline, routes, on_admin): (&Pipeline, Option<EdgeHandle>, Option<FgaService>),
 ) -> Result<Option<Server>, Stop> {
     if !server.admin.enabled {
         return Ok(None);
@@ -191,11 +195,16 @@ fn administer(
     let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
     let revocations = Arc::clone(&stores.tokens.judged.revocations);
     let answer = move || {
-        AdminService::new(
-            pipeline.clone(),
-            Arc::clone(&cache),
-            Arc::clone(&revocations),
-        )
+        let revocations = Arc::clone(&revocations);
+        let own = AdminService::new(pipeline.clone(), Arc::clone(&cache), revocations);
+        let admin = match &routes {
+            Some(routes) => own.with_routes(Arc::new(routes.clone())),
+            None => own,
+        };
+        AdminDoor {
+            admin,
+            stores: on_admin.clone(),
+        }
     };
     Server::start(&Listen::plain(address, limits), shutdown, answer)
         .map(Some)
@@ -301,6 +310,6 @@ fn note(outcome: &ReloadOutcome, plans: &PlanHandle, telemetry: &Telemetry) {
     plans.load().publish_to(telemetry);
 }
 
-fn failed<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Stop + use<'_, E> {
+pub(crate) fn failed<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Stop + use<'_, E> {
     move |error| Stop::Failed(format!("{what}: {error}"))
 }

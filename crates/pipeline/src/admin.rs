@@ -17,9 +17,9 @@ use ztag_types::Reply;
 use crate::decide::Pipeline;
 use crate::describe::RequestSpec;
 use crate::explain;
-use crate::plan::{EndpointState, Plan, Selection};
-use crate::scrub::Scrub;
+use crate::plan::{EndpointState, Selection};
 use crate::service::{plain, readiness, respond};
+use crate::signpost::Signpost;
 
 /// Bytes of a described request.
 const MAX_DESCRIPTION: usize = 256 * 1024;
@@ -34,23 +34,7 @@ pub struct AdminService {
     pipeline: Pipeline,
     cache: Arc<ResultCache>,
     revocations: Arc<Revocations>,
-}
-
-/// Why a dry run could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DryRunError {
-    /// The description is not that of a request.
-    #[error(transparent)]
-    Description(#[from] crate::describe::DescriptionError),
-    /// The endpoint does not exist.
-    #[error("no endpoint has this name; there are {0}")]
-    UnknownEndpoint(String),
-    /// There are several endpoints and the description names none.
-    #[error("`endpoint` is needed: there are {0}")]
-    UnnamedEndpoint(String),
-    /// The endpoint is broken.
-    #[error("the endpoint is quarantined: {0}")]
-    Quarantined(String),
+    routes: Option<Arc<dyn Signpost>>,
 }
 
 impl AdminService {
@@ -64,37 +48,25 @@ impl AdminService {
             pipeline,
             cache,
             revocations,
+            routes: None,
         }
     }
 
-    /// Evaluates a described request for real, backend calls included, and returns the full
-    /// decision record with every secret taken out. Nothing is counted.
-    pub async fn dry_run(&self, spec: &RequestSpec) -> Result<Json, DryRunError> {
-        let plan = self.pipeline.plans().load_full();
-        let endpoint = match plan.select(spec.endpoint.as_deref()) {
-            Selection::Endpoint(EndpointState::Ready(endpoint)) => endpoint,
-            Selection::Endpoint(EndpointState::Quarantined(quarantine)) => {
-                return Err(DryRunError::Quarantined(quarantine.reasons.join("; ")));
-            }
-            Selection::Unnamed => return Err(DryRunError::UnnamedEndpoint(names(&plan))),
-            Selection::Unknown => return Err(DryRunError::UnknownEndpoint(names(&plan))),
-        };
-        let hop = spec.to_hop(self.pipeline.clock().now())?;
-        let decided = self
-            .pipeline
-            .dry_run(endpoint, plan.generation(), hop)
-            .await;
-        let shown = explain::record(&decided.record, decided.decision.reply());
-        Ok(match &decided.request {
-            Ok(request) => {
-                let presented = decided
-                    .admitted
-                    .as_ref()
-                    .map(|admitted| &*admitted.credentials);
-                Scrub::new(&endpoint.globals, request, presented.unwrap_or_default()).apply(shown)
-            }
-            Err(_) => shown,
-        })
+    /// The same service, which explains requests that name no endpoint by the route they take.
+    #[must_use]
+    pub fn with_routes(self, routes: Arc<dyn Signpost>) -> Self {
+        Self {
+            routes: Some(routes),
+            ..self
+        }
+    }
+
+    pub(crate) const fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) const fn routes(&self) -> Option<&Arc<dyn Signpost>> {
+        self.routes.as_ref()
     }
 
     fn health(&self) -> Json {
@@ -168,11 +140,8 @@ impl Answer for AdminService {
     type Body = Full<Bytes>;
 
     async fn answer(&self, request: Request<Incoming>, _: Peer) -> Response<Self::Body> {
-        if !is_addressed_directly(request.headers()) {
-            return respond(plain(StatusCode::FORBIDDEN, "host not allowed"));
-        }
-        if is_sent_by_a_page(request.headers()) {
-            return respond(plain(StatusCode::FORBIDDEN, "not for web pages"));
+        if let Some(refusal) = Self::refuse(request.headers()) {
+            return refusal;
         }
         let method = request.method().clone();
         let path = request.uri().path().trim_matches('/').to_ascii_lowercase();
@@ -194,6 +163,19 @@ impl Answer for AdminService {
 }
 
 impl AdminService {
+    /// The answer to a request that nobody answers on an admin listener: one that a web page sends,
+    /// or that asks for a host by name.
+    pub fn refuse(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        let why = if !is_addressed_directly(headers) {
+            "host not allowed"
+        } else if is_sent_by_a_page(headers) {
+            "not for web pages"
+        } else {
+            return None;
+        };
+        Some(respond(plain(StatusCode::FORBIDDEN, why)))
+    }
+
     fn metrics(&self) -> Reply {
         let stats = self.cache.stats();
         self.pipeline.telemetry().cache(&CacheGauges {
@@ -209,13 +191,6 @@ impl AdminService {
             body: Bytes::from(self.pipeline.telemetry().render()),
         }
     }
-}
-
-/// The endpoints of `plan`, for people.
-fn names(plan: &Plan) -> String {
-    let names = plan.endpoints().map(EndpointState::name);
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }
 
 /// Whether the `Host` is an address or a local name. A web page that rebinds its own name to

@@ -149,6 +149,7 @@ impl DecisionCache {
                         cache: stages.cache.clone(),
                         latency: Duration::ZERO,
                         backend: None,
+                        fga: None,
                         conditions: Vec::new(),
                         variables: Vec::new(),
                     }));
@@ -225,6 +226,7 @@ fn is_input(path: &ReadPath, root: Root) -> bool {
             .any(|tier| path.starts_with(&[Root::Variables.as_str(), tier])),
         Root::Auth
         | Root::Backend
+        | Root::Fga
         | Root::Response
         | Root::Rule
         | Root::Chain

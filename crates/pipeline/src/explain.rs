@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 use ztag_admission::Admission;
-use ztag_types::{BackendReport, CacheReport, Record, Reply, RuleReport, StageReport};
+use ztag_types::{BackendReport, CacheReport, FgaReport, Record, Reply, RuleReport, StageReport};
 
 use crate::plan::{EndpointState, Plan, ReloadReport};
 
-/// The whole decision record.
-pub(crate) fn record(record: &Record, reply: &Reply) -> Json {
+/// The whole decision record; `reply` is what the client gets, where it is answered here.
+pub(crate) fn record(record: &Record, reply: Option<&Reply>) -> Json {
     json!({
         "endpoint": record.endpoint,
         "generation": record.generation,
@@ -30,7 +30,7 @@ pub(crate) fn record(record: &Record, reply: &Reply) -> Json {
         "stages": record.trace.stages.iter().map(stage).collect::<Vec<_>>(),
         "rules": record.trace.rules.iter().map(rule).collect::<Vec<_>>(),
         "cache": cache(&record.cache),
-        "response": response(reply),
+        "response": reply.map(response),
     })
 }
 
@@ -52,6 +52,7 @@ fn rule(report: &RuleReport) -> Json {
         "latencyMs": millis(report.latency),
         "cache": cache(&report.cache),
         "backend": report.backend.as_deref().map(backend),
+        "fga": report.fga.as_deref().map(fga),
         "conditions": report.conditions.iter().map(condition).collect::<Vec<_>>(),
         "variables": pairs(&report.variables),
     })
@@ -80,6 +81,25 @@ fn backend(report: &BackendReport) -> Json {
         "attempts": report.attempts,
         "latencyMs": millis(report.latency),
         "error": report.error,
+    })
+}
+
+fn fga(report: &FgaReport) -> Json {
+    let asked = report.asked.iter().map(|asked| match &asked.allowed {
+        Ok(allowed) => json!({ "check": asked.check, "allowed": allowed }),
+        Err(error) => json!({ "check": asked.check, "error": error }),
+    });
+    json!({
+        "store": report.store,
+        "source": report.source,
+        "revision": report.revision,
+        "checks": report.checks,
+        "remembered": report.remembered,
+        "listed": report.listed,
+        "ageMs": millis(report.age),
+        "latencyMs": millis(report.latency),
+        "error": report.error,
+        "asked": asked.collect::<Vec<_>>(),
     })
 }
 

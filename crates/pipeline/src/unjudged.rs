@@ -37,13 +37,20 @@ impl Pipeline {
     /// Answers a request that nothing can decide: 400, 404, 405 or 503, by its reason. It is
     /// observed.
     pub fn turn_away(&self, request: &Unjudged<'_>) -> Reply {
+        let (record, reply) = self.answer_unjudged(request);
+        self.telemetry().observe(&record);
+        reply
+    }
+
+    /// The same answer with its record, which is not observed.
+    pub(crate) fn answer_unjudged(&self, request: &Unjudged<'_>) -> (Record, Reply) {
         let (status, text) = answer(request.reason.code());
         let correlation = correlation(request.headers, request.correlation);
         let mut reply = plain(status, text);
         if let Some(header) = request.correlation {
             echo(&mut reply, header, &correlation);
         }
-        self.telemetry().observe(&Record {
+        let record = Record {
             endpoint: request.endpoint.cloned(),
             generation: request.generation,
             correlation,
@@ -63,8 +70,8 @@ impl Pipeline {
             forwarded: request
                 .route
                 .map(|route| Box::new(ForwardReport::turned_away(route))),
-        });
-        reply
+        };
+        (record, reply)
     }
 }
 

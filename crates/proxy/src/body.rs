@@ -1,5 +1,7 @@
 //! A request body on its way to an upstream.
 
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 use ztag_server::Incoming;
 
 use crate::patience::Patience;
@@ -32,6 +35,8 @@ pub enum Outgoing {
 pub struct Streamed {
     body: Incoming,
     patience: Patience,
+    /// When what the client was admitted by ends.
+    until: Option<Instant>,
 }
 
 /// A streamed body of which no more than so many bytes are let through.
@@ -52,6 +57,12 @@ pub enum BodyError {
     /// The client broke off.
     #[error("the body of the request broke off")]
     Broken(#[source] hyper::Error),
+    /// What the client sent is no body: its chunks are malformed (RFC 9112 section 7.1).
+    #[error("the body of the request is malformed")]
+    Malformed(#[source] hyper::Error),
+    /// It lasts longer than what the client was admitted by.
+    #[error("the body of the request outlasts its permission")]
+    Expired,
     /// The client let wait for too long.
     #[error("the body of the request came too slowly")]
     Slow,
@@ -70,7 +81,17 @@ impl Outgoing {
         Self::Stream(Streamed {
             body,
             patience: Patience::new(patience),
+            until: None,
         })
+    }
+
+    /// The same body, no piece of which is taken behind `end`, where it is streamed.
+    pub(crate) fn until(mut self, end: Option<Instant>) -> Self {
+        match &mut self {
+            Self::Stream(body) | Self::Limited(Limited { body, .. }) => body.until = end,
+            Self::Empty | Self::Full(_) => {}
+        }
+        self
     }
 
     /// The same body once more, where it can be sent again.
@@ -101,6 +122,20 @@ impl Outgoing {
     }
 }
 
+impl BodyError {
+    /// What went wrong while a body was read.
+    fn of(error: hyper::Error) -> Self {
+        let io = error.source().and_then(|own| own.downcast_ref());
+        let is_unreadable =
+            |io: &io::Error| matches!(io.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData);
+        if io.is_some_and(is_unreadable) {
+            Self::Malformed(error)
+        } else {
+            Self::Broken(error)
+        }
+    }
+}
+
 impl Exceeded {
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -115,10 +150,14 @@ impl Streamed {
                 let Ok(data) = frame.into_data() else {
                     return Poll::Ready(None);
                 };
+                // Silence has its own end.
+                if self.until.is_some_and(|end| end <= Instant::now()) {
+                    return Poll::Ready(Some(Err(BodyError::Expired)));
+                }
                 self.patience.restore(data.len());
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::of(error)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending if self.patience.is_over(cx) => Poll::Ready(Some(Err(BodyError::Slow))),
             Poll::Pending => Poll::Pending,

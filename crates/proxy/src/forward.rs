@@ -2,15 +2,14 @@
 
 mod failed;
 mod reply;
+mod switching;
 mod tunnel;
 mod websocket;
 
 use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use ztag_pipeline::{Permitted, VerifiedToken};
 use ztag_token::client::{OutboundCredential, TokenError};
@@ -24,9 +23,13 @@ use crate::upstream::{HostOfTarget, Relayed};
 pub use failed::Failed;
 pub use reply::ReplyBody;
 pub use tunnel::ClientUpgrade;
-use tunnel::Patience;
 
 use failed::Why;
+use switching::{Agreed, Switching};
+
+/// How long bodies may go on in any case. A token is good to its last second, and for as long as
+/// clocks may differ: what it admits then is answered like any other request.
+const LEAST: Duration = Duration::from_secs(10);
 
 /// Forwards a permitted request along `route` and returns the head of the response; the body
 /// follows as the upstream sends it.
@@ -54,7 +57,8 @@ use failed::Why;
 /// The upstream gets method, target and body byte for byte as they were judged, and the header
 /// fields without those that a client has no business setting; the credential that the route sends
 /// takes the place of the client's. Where a connection is to be switched, nothing that follows the
-/// handshake is sent before the upstream agreed. All of `report` is filled in.
+/// handshake is sent before the upstream agreed. No body goes on for longer than what the client was
+/// admitted by stays valid, ten seconds in any case. All of `report` is filled in.
 ///
 /// # Errors
 /// When there is no response: see [`Failed`].
@@ -105,12 +109,14 @@ fn correlation<'r>(route: &'r Route, id: &str) -> Option<(&'r HeaderName, Header
 /// A request in the form in which the upstream gets it.
 struct Dispatch {
     request: Request<Outgoing>,
-    /// The client's connection, where both are to be switched.
-    upgrade: Option<ClientUpgrade>,
+    /// What both connections are switched by, where they are to be.
+    switching: Option<Switching>,
     exceeded: Option<Exceeded>,
     /// The token that the client showed.
     verified: Option<VerifiedToken>,
-    /// How long what the client was admitted by stays valid.
+    /// When what the client was admitted by ends.
+    until: Option<tokio::time::Instant>,
+    /// How long that is.
     valid_for: Option<Duration>,
 }
 
@@ -128,14 +134,12 @@ impl Dispatch {
         if headers::is_loop(&judged.headers) {
             return Err(Why::Loop);
         }
-        let (body, exceeded) = within(route.max_body, body)?;
-        let upgrade = switching(
-            route,
-            &judged.method,
-            &judged.headers,
-            &body,
-            arrival.upgrade,
-        )?;
+        let until = judged
+            .valid_for
+            .map(|left| tokio::time::Instant::now() + left.max(LEAST));
+        let (body, exceeded) = within(route.max_body, body.until(until))?;
+        let asked = (&judged.method, &judged.headers, &body);
+        let switching = Switching::asked(route, asked, arrival.upgrade)?;
         let mut fields = judged.headers;
         departing(
             &mut fields,
@@ -150,7 +154,10 @@ impl Dispatch {
                 correlation,
             },
         );
-        finish(&mut fields, arrival.version, upgrade.is_some());
+        finish(&mut fields, arrival.version);
+        if let Some(switching) = &switching {
+            switching.ask(&mut fields);
+        }
         let mut request = Request::new(body);
         if route.host == HostHeader::Upstream {
             request.extensions_mut().insert(HostOfTarget);
@@ -160,9 +167,10 @@ impl Dispatch {
         *request.headers_mut() = fields;
         Ok(Self {
             request,
-            upgrade,
+            switching,
             exceeded,
             verified: judged.verified,
+            until,
             valid_for: judged.valid_for,
         })
     }
@@ -177,16 +185,17 @@ impl Dispatch {
             report.error = Some("credential");
             return Err(Why::Credential(error));
         }
-        let upstream = &route.upstream;
-        match upstream.send(self.request, route.timeout, report).await {
-            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let patience = Patience {
-                    idle: route.tunnel_idle,
-                    valid_for: self.valid_for,
-                };
-                switch(response, self.upgrade, patience)
-            }
-            Ok(response) => Ok(answer(response)),
+        let (until, valid_for) = (self.until, self.valid_for);
+        let switching = self.switching;
+        let sent = route.upstream.send(self.request, route.timeout, report);
+        match sent.await {
+            Ok(response) => match switching {
+                Some(switching) => match switching.agree(response, route.tunnel_idle, valid_for)? {
+                    Agreed::Switched(response) => Ok(response),
+                    Agreed::Answered(response) => Ok(answer(response, until)),
+                },
+                None => Ok(answer(response, until)),
+            },
             // The body broke off because it was too large: the upstream is not to blame.
             Err(_) if self.exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
             Err(failure) => Err(Why::Upstream(failure)),
@@ -214,36 +223,13 @@ fn within(most: Option<u64>, body: Outgoing) -> Result<(Outgoing, Option<Exceede
     }
 }
 
-/// The client's connection, when the request is a handshake that the route offers. What else a
-/// client would like to switch to is ignored (RFC 9110 section 7.8).
-fn switching(
-    route: &Route,
-    method: &Method,
-    headers: &HeaderMap,
-    body: &Outgoing,
-    upgrade: Option<ClientUpgrade>,
-) -> Result<Option<ClientUpgrade>, Why> {
-    if !websocket::is_asked(headers) {
-        return Ok(None);
-    }
-    if !route.websocket {
-        return Err(Why::NoWebsocket);
-    }
-    websocket::check(method, headers, body)?;
-    let upgrade = upgrade.ok_or(Why::Handshake("the connection cannot be switched"))?;
-    Ok(Some(upgrade))
-}
-
 /// The fields that depend on the connection to the upstream.
-fn finish(fields: &mut HeaderMap, version: Version, switching: bool) {
+fn finish(fields: &mut HeaderMap, version: Version) {
     headers::sign(fields, version);
     let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
     if lengths.nth(1).is_some() {
         // Equal ones, or the request would not be here; the body knows its length.
         fields.remove(CONTENT_LENGTH);
-    }
-    if switching {
-        websocket::ask(fields);
     }
 }
 
@@ -259,35 +245,12 @@ fn origin_form(target: Uri) -> Uri {
         .unwrap_or_default()
 }
 
-/// The response as the client sees it.
-fn answer(response: Response<Relayed>) -> Response<ReplyBody> {
+/// The response as the client sees it, as long as what it was admitted by stays valid.
+fn answer(response: Response<Relayed>, until: Option<tokio::time::Instant>) -> Response<ReplyBody> {
     let (mut head, body) = response.into_parts();
     returning(&mut head.headers);
     // What the client is spoken to in is between us and the client.
     head.version = Version::HTTP_11;
     head.extensions.clear();
-    Response::from_parts(head, ReplyBody::from(body))
-}
-
-/// Joins both connections behind a 101, or refuses it.
-fn switch(
-    mut response: Response<Relayed>,
-    upgrade: Option<ClientUpgrade>,
-    patience: Patience,
-) -> Result<Response<ReplyBody>, Why> {
-    let upgrade = upgrade.ok_or(Why::Switched)?;
-    if !websocket::is_granted(response.headers()) {
-        return Err(Why::Switched);
-    }
-    let upstream = hyper::upgrade::on(&mut response);
-    let (mut head, exchange) = response.into_parts();
-    returning(&mut head.headers);
-    websocket::ask(&mut head.headers);
-    head.headers.remove(CONTENT_LENGTH);
-    head.extensions.clear();
-    upgrade.join(upstream, exchange, patience);
-    Ok(Response::from_parts(
-        head,
-        ReplyBody::from(bytes::Bytes::new()),
-    ))
+    Response::from_parts(head, ReplyBody::from(body.until(until)))
 }

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use ztag_admission::{Hop, Refused, RouteTarget};
 use ztag_pipeline::{
     Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
     certificate_of, plain, readiness, respond,
 };
-use ztag_server::{Answer, Incoming, Peer, Shutdown};
+use ztag_server::{Answer, Incoming, OpenStream, Peer, Shutdown};
 use ztag_types::{ForwardReport, Reason, ReasonCode, Reply};
 
 use crate::body::Outgoing;
@@ -73,6 +74,10 @@ impl GatewayService {
                     ..Unserved::for_no_route(ReasonCode::RouteMethod)
                 },
                 Found::Ambiguous => Unserved::for_no_route(ReasonCode::RequestAmbiguous),
+                // Success would switch a stream.
+                Found::Unknown if request.extensions().get::<OpenStream>().is_some() => {
+                    Unserved::for_no_route(ReasonCode::RouteUnknown)
+                }
                 Found::Unknown => match self.liveness(&target.path, method) {
                     Some(reply) => return Err(reply),
                     None => Unserved::for_no_route(ReasonCode::RouteUnknown),
@@ -217,7 +222,10 @@ enum Ask<'a> {
 impl Answer for GatewayService {
     type Body = ReplyBody;
 
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+    const EXTENDED_CONNECT: bool = true;
+
+    async fn answer(&self, mut request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+        ask_like_http1(&mut request);
         let begun = self.pipeline.clock().monotonic();
         // Loaded once: routed and decided by the same configuration.
         let edge = self.edges.load();
@@ -227,9 +235,13 @@ impl Answer for GatewayService {
         };
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
         let arrival = Arrival {
             version: parts.version,
-            upgrade: upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone())),
+            upgrade: match parts.extensions.remove::<OpenStream>() {
+                Some(stream) => upgrade.map(|client| client.of_stream(stream)),
+                None => upgrade,
+            },
         };
         let judged = self.judge(&edge, ask, (parts, body), &peer).await;
         let mut record = judged.record;
@@ -255,6 +267,16 @@ impl Answer for GatewayService {
         };
         self.pipeline.telemetry().observe(&record);
         response
+    }
+}
+
+/// Makes a GET of a request that asks to switch its stream of HTTP/2 to WebSocket (RFC 8441), which
+/// is what it would be over HTTP/1.1: it is routed and judged like any other. Other protocols stay
+/// what they are, a `CONNECT`, which nobody serves.
+fn ask_like_http1(request: &mut Request<Incoming>) {
+    let protocol = request.extensions().get::<Protocol>();
+    if protocol.is_some_and(|protocol| protocol.as_str() == "websocket") {
+        *request.method_mut() = Method::GET;
     }
 }
 

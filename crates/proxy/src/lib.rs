@@ -7,6 +7,7 @@ mod gateway;
 mod headers;
 mod patience;
 mod route;
+mod signpost;
 mod upstream;
 
 pub use body::{BodyError, Limited, Outgoing, Streamed};

@@ -8,6 +8,7 @@ mod parts;
 mod pattern;
 mod places;
 mod policy;
+mod siblings;
 mod spec;
 mod table;
 #[cfg(test)]

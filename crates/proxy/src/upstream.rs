@@ -3,7 +3,7 @@
 //! A request takes a turn in its group (`admission`, `breaker`), a target (`choose`), a seat and a
 //! connection there (`reach`, `pool`, `line`), and comes back as the head of a response whose body
 //! (`relayed`) gives all of it back at its end. What fails on the way is tried again where that
-//! cannot have a second effect (`attempt`, `send`, `budget`). What is remembered between requests
+//! cannot have a second effect (`attempt`, `send`, `kept`, `budget`). What is remembered between requests
 //! stands in places that outlive the configuration (`place`).
 
 mod admission;
@@ -15,6 +15,7 @@ mod compile;
 mod ejection;
 mod failure;
 mod health;
+mod kept;
 mod line;
 mod message;
 mod place;

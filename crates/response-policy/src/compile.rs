@@ -29,6 +29,8 @@ pub struct ReplyDeps<'a> {
     pub templates: &'a TemplateFiles,
     /// The header that echoes the correlation id.
     pub correlation: Option<&'a HeaderName>,
+    /// The realm of challenges, as a quoted string (RFC 9110 section 5.6.4).
+    pub realm: &'a str,
 }
 
 /// What one rule exports, all outcomes together.
@@ -74,6 +76,7 @@ impl ResponsePolicy {
             fail,
             error,
             correlation: deps.correlation.cloned(),
+            realm: deps.realm.into(),
             reads,
         })
     }

@@ -13,6 +13,8 @@ pub struct ResponsePolicy {
     pub(crate) fail: ReplyPlan,
     pub(crate) error: ReplyPlan,
     pub(crate) correlation: Option<HeaderName>,
+    /// The realm of challenges, quoted.
+    pub(crate) realm: Box<str>,
     pub(crate) reads: Reads,
 }
 

@@ -48,10 +48,28 @@ impl ResponsePolicy {
             Err(fault) => return Err(self.broken(fault, input.snapshot)),
         };
         if let Some(challenge) = &input.verdict.challenge {
-            add_challenge(&mut reply, challenge);
+            self.add_challenge(&mut reply, challenge);
         }
         self.sign(&mut reply, outcome, input.snapshot);
         Ok(reply)
+    }
+
+    /// Says what would let the client pass, unless the policy sends a challenge of its own making.
+    fn add_challenge(&self, reply: &mut Reply, challenge: &Challenge) {
+        let is_challenge = |(name, _): &(HeaderName, _)| *name == WWW_AUTHENTICATE;
+        if reply.headers.iter().any(is_challenge) {
+            return;
+        }
+        reply.status = challenge.status.unwrap_or(reply.status);
+        let value = self.in_realm(challenge);
+        let value = value.unwrap_or_else(|| challenge.value.clone());
+        reply.headers.push((WWW_AUTHENTICATE, value));
+    }
+
+    /// The challenge, in the realm of the endpoint (RFC 6750 section 3).
+    fn in_realm(&self, challenge: &Challenge) -> Option<HeaderValue> {
+        let (scheme, parameters) = challenge.value.to_str().ok()?.split_once(' ')?;
+        HeaderValue::try_from(format!("{scheme} realm={}, {parameters}", self.realm)).ok()
     }
 
     fn broken(&self, fault: ReplyFault, snapshot: &Snapshot) -> Halt {
@@ -75,20 +93,6 @@ impl ResponsePolicy {
             reply.headers.retain(|(own, _)| own != name);
             reply.headers.push((name.clone(), value));
         }
-    }
-}
-
-/// Says what would let the client pass, unless the policy sends a challenge of its own making.
-fn add_challenge(reply: &mut Reply, challenge: &Challenge) {
-    if reply
-        .headers
-        .iter()
-        .all(|(name, _)| *name != WWW_AUTHENTICATE)
-    {
-        reply.status = challenge.status.unwrap_or(reply.status);
-        reply
-            .headers
-            .push((WWW_AUTHENTICATE, challenge.value.clone()));
     }
 }
 

@@ -38,6 +38,7 @@ fn compile(spec: Json) -> (Option<ResponsePolicy>, Vec<(Severity, Code, String)>
         exports: &exports,
         templates: &templates,
         correlation: Some(&CORRELATION),
+        realm: "\"api\"",
     };
     let mut findings = Findings::new();
     let at = ConfigPath::root().key("responsePolicy");
@@ -397,7 +398,7 @@ fn a_denial_that_can_be_mended_says_how() {
         let header = header.map(|(_, value)| value.to_str().unwrap().to_owned());
         (reply.status.as_u16(), header.unwrap())
     };
-    let own = || "Bearer error=\"x\"".to_owned();
+    let own = || "Bearer realm=\"api\", error=\"x\"".to_owned();
     assert_eq!(challenged(None, json!({})), (403, own()));
     assert_eq!(challenged(Some(401), json!({})), (401, own()));
     let hidden = || json!({ "fail": { "status": 404 } });

@@ -42,7 +42,7 @@ pub(crate) struct Protocols {
 }
 
 impl Protocols {
-    pub(crate) fn new(listen: &Listen) -> Self {
+    pub(crate) fn new<A: Answer>(listen: &Listen) -> Self {
         let Listen { limits, http2, .. } = listen;
         let mut http1 = conn::http1::Builder::new();
         http1
@@ -51,7 +51,7 @@ impl Protocols {
         let enabled = http2.enabled;
         Self {
             http1,
-            http2: enabled.then(|| http2::builder(http2, limits)),
+            http2: enabled.then(|| http2::builder(http2, limits, A::EXTENDED_CONNECT)),
             tls: listen.tls.clone(),
             proxy_protocol: listen.proxy_protocol.clone(),
             max_headers: limits.max_headers,

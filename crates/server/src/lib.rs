@@ -3,6 +3,7 @@
 mod connection;
 mod handover;
 mod listen;
+mod open_stream;
 mod peer;
 mod progress;
 mod proxy_protocol;
@@ -16,6 +17,7 @@ mod worker;
 
 pub use hyper::body::Incoming;
 pub use listen::{Listen, Tls};
+pub use open_stream::OpenStream;
 pub use peer::{Peer, TlsSession};
 pub use proxy_protocol::ProxyProtocol;
 pub use serve::{Answer, Connections, Server};

@@ -31,6 +31,13 @@ pub trait Answer: Send + Sync + 'static {
         + Unpin
         + 'static;
 
+    /// Whether clients may ask to switch streams of HTTP/2 to another protocol (RFC 8441). Such a
+    /// request is a `CONNECT` with [`hyper::ext::Protocol`], an upgrade, and an [`OpenStream`] among
+    /// its extensions; a successful answer switches the stream.
+    ///
+    /// [`OpenStream`]: crate::OpenStream
+    const EXTENDED_CONNECT: bool = false;
+
     /// Answers one request. A panic closes the connection without a reply.
     fn answer(
         &self,
@@ -174,7 +181,7 @@ where
     F: Fn() -> A + Send + Sync + 'static,
 {
     let answer = Arc::new(answer);
-    let plan = Arc::new(Plan::new(listen, listeners.len()));
+    let plan = Arc::new(Plan::new::<A>(listen, listeners.len()));
     let start = |(index, listener)| {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()

@@ -32,11 +32,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// That of `count` workers of `listen`.
-    pub(crate) fn new(listen: &Listen, count: usize) -> Self {
+    pub(crate) fn new<A: Answer>(listen: &Listen, count: usize) -> Self {
         let limits = listen.limits.clone();
         let each = limits.max_connections.div_ceil(count.max(1)).max(1);
         Self {
-            protocols: Arc::new(Protocols::new(listen)),
+            protocols: Arc::new(Protocols::new::<A>(listen)),
             greeting_timeout: listen.greeting_timeout(),
             capacity: each.min(Semaphore::MAX_PERMITS),
             limits,

@@ -453,7 +453,8 @@ pub struct Verdict {
 pub struct Challenge {
     /// The status without which no client understands it, if there is one.
     pub status: Option<StatusCode>,
-    /// The value of `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    /// The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), without the realm: that of the
+    /// endpoint is added by its reply.
     pub value: HeaderValue,
 }
 

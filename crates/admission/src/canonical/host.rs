@@ -18,6 +18,8 @@ pub struct Host {
 
 const MAX_NAME: usize = 253;
 
+const EMPTY_LABEL: Fault = Fault::ambiguous("host has an empty label");
+
 /// Reads a `Host` value (RFC 9110, section 7.2): a name or address, and perhaps a port.
 ///
 /// Refused are user information, lists, quotes, spaces, percent-encoding, empty labels, zone
@@ -64,21 +66,31 @@ impl Host {
 
 fn domain(text: &str) -> Result<Cow<'_, str>, Fault> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
+    if name.is_empty() || name.len() > MAX_NAME {
         return Err(Fault::ambiguous("host is malformed"));
     }
-    if name.as_bytes().split(|b| *b == b'.').any(<[u8]>::is_empty) {
-        return Err(Fault::ambiguous("host has an empty label"));
+    let (mut upper, mut before) = (false, b'.');
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+            b'A'..=b'Z' => upper = true,
+            b'.' if before == b'.' => return Err(EMPTY_LABEL),
+            b'.' => {}
+            _ => return Err(Fault::ambiguous("host is malformed")),
+        }
+        before = byte;
+    }
+    if before == b'.' {
+        return Err(EMPTY_LABEL);
     }
     if looks_like_address(name) && name.parse::<Ipv4Addr>().is_err() {
         return Err(Fault::ambiguous("host is an address in an unusual form"));
     }
-    if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Ok(Cow::Owned(name.to_ascii_lowercase()))
+    Ok(if upper {
+        Cow::Owned(name.to_ascii_lowercase())
     } else {
-        Ok(Cow::Borrowed(name))
-    }
+        Cow::Borrowed(name)
+    })
 }
 
 /// Whether some reader takes the name for an IPv4 address: its last label is a number.

@@ -4,6 +4,7 @@
 //! name (RFC 8705 section 6.5, RFC 9440 section 2.4).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use ztag_token::certificate;
 use ztag_types::{ClientCertificate, Code, ConfigPath, Diagnostic};
 
+use super::known_certificates::KnownCertificates;
 use super::optional;
 use crate::error::Fault;
 use crate::spec::CertificateHeaderSpec;
@@ -44,6 +46,7 @@ pub enum CertificateFormat {
 pub(crate) struct CertificateHeader {
     name: HeaderName,
     format: CertificateFormat,
+    known: Arc<KnownCertificates>,
 }
 
 impl CertificateHeader {
@@ -76,6 +79,7 @@ impl CertificateHeader {
         Some(Self {
             name: name?,
             format: spec.format,
+            known: Arc::default(),
         })
     }
 
@@ -85,7 +89,10 @@ impl CertificateHeader {
     }
 
     /// The certificate, where one is passed on; an empty value is none.
-    pub(crate) fn read(&self, headers: &HeaderMap) -> Result<Option<ClientCertificate>, Fault> {
+    pub(crate) fn read(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<ClientCertificate>>, Fault> {
         let value = optional(headers, &self.name)?.unwrap_or_default().trim();
         if value.is_empty() {
             return Ok(None);
@@ -93,13 +100,21 @@ impl CertificateHeader {
         if value.len() > MAX_VALUE {
             return Err(MALFORMED);
         }
+        if let Some(known) = self.known.find(value) {
+            return Ok(Some(known));
+        }
+        let read = Arc::new(self.parse(value)?);
+        self.known.remember(value, &read);
+        Ok(Some(read))
+    }
+
+    fn parse(&self, value: &str) -> Result<ClientCertificate, Fault> {
         let der = match self.format {
             CertificateFormat::ClientCert => byte_sequence(value),
             CertificateFormat::PemUrlencoded => pem(value),
             CertificateFormat::Xfcc => pem(cert_of(value).ok_or(MALFORMED)?),
         };
-        let read = certificate::read(&der.ok_or(MALFORMED)?);
-        read.map(Some).map_err(|_| MALFORMED)
+        certificate::read(&der.ok_or(MALFORMED)?).map_err(|_| MALFORMED)
     }
 }
 
@@ -177,7 +192,14 @@ mod tests {
             headers.append("client-cert", HeaderValue::from_str(value).unwrap());
         }
         let name = HeaderName::from_static("client-cert");
-        let read = CertificateHeader { name, format }.read(&headers)?;
+        let header = CertificateHeader {
+            name,
+            format,
+            known: Arc::default(),
+        };
+        // What is remembered is what was read.
+        let read = header.read(&headers)?;
+        assert_eq!(header.read(&headers)?, read);
         Ok(read.map(|own| own.fingerprint.to_string()))
     }
 

@@ -53,6 +53,7 @@ impl Workshop<'_> {
             exports: &exports,
             templates,
             correlation: self.correlation.as_ref(),
+            realm: &spec.authentication.quoted_realm(bench.name),
         };
         let response = ResponsePolicy::compile(
             &spec.response_policy,

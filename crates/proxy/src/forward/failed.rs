@@ -39,8 +39,8 @@ pub(super) enum Why {
     Handshake(&'static str),
     /// A version of WebSocket other than 13 (RFC 6455 section 4.4).
     WebsocketVersion,
-    /// The upstream switched to something that was not asked for.
-    Switched,
+    /// The upstream agreed to something else than it was asked: what exactly.
+    Switched(&'static str),
 }
 
 impl Failed {
@@ -58,7 +58,7 @@ impl Failed {
             Why::Method => StatusCode::NOT_IMPLEMENTED,
             Why::NoWebsocket | Why::Handshake(_) => StatusCode::BAD_REQUEST,
             Why::WebsocketVersion => StatusCode::UPGRADE_REQUIRED,
-            Why::Switched => StatusCode::BAD_GATEWAY,
+            Why::Switched(_) => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -88,10 +88,7 @@ impl Failed {
             }
             Why::Handshake(detail) => Reason::with_detail(malformed, *detail),
             Why::WebsocketVersion => Reason::with_detail(malformed, "websocket version is not 13"),
-            Why::Switched => {
-                let detail = "the upstream switched to another protocol";
-                Reason::with_detail(ReasonCode::UpstreamFailed, detail)
-            }
+            Why::Switched(detail) => Reason::with_detail(ReasonCode::UpstreamFailed, *detail),
         }
     }
 
@@ -99,8 +96,13 @@ impl Failed {
     pub fn into_response(self) -> Response<ReplyBody> {
         let text = match &self.why {
             Why::Upstream(UpstreamFailure::Timeout) => "upstream timeout",
-            Why::Upstream(UpstreamFailure::Broken(Breach::Slow)) => "request body too slow",
-            Why::Upstream(UpstreamFailure::Broken(_)) | Why::Switched => "upstream failed",
+            Why::Upstream(UpstreamFailure::Broken(Breach::Slow | Breach::Expired)) => {
+                "request body too slow"
+            }
+            Why::Upstream(UpstreamFailure::Broken(Breach::Request | Breach::Malformed)) => {
+                "malformed request body"
+            }
+            Why::Upstream(UpstreamFailure::Broken(_)) | Why::Switched(_) => "upstream failed",
             Why::Upstream(_) | Why::Credential(_) => "upstream unavailable",
             Why::TooLarge => "request body too large",
             Why::Loop => "loop detected",

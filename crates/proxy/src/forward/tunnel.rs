@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use ztag_server::Shutdown;
+use ztag_server::{OpenStream, Shutdown};
 
 use crate::upstream::Relayed;
 
@@ -29,6 +29,8 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub struct ClientUpgrade {
     client: OnUpgrade,
     shutdown: Shutdown,
+    /// Keeps the connection of a stream from being taken for idle; whole connections need none.
+    stream: Option<OpenStream>,
 }
 
 /// How long a switched connection may last.
@@ -54,13 +56,36 @@ impl ClientUpgrade {
     /// The connection of the request that `client` was taken from. A switched connection ends
     /// when `shutdown` begins.
     pub const fn new(client: OnUpgrade, shutdown: Shutdown) -> Self {
-        Self { client, shutdown }
+        Self {
+            client,
+            shutdown,
+            stream: None,
+        }
+    }
+
+    /// The stream of a request over HTTP/2 that asks to be switched (RFC 8441), kept open by
+    /// `stream`.
+    #[must_use]
+    pub fn of_stream(self, stream: OpenStream) -> Self {
+        Self {
+            stream: Some(stream),
+            ..self
+        }
+    }
+
+    /// Whether it is a stream of HTTP/2, not a connection.
+    pub(super) const fn is_stream(&self) -> bool {
+        self.stream.is_some()
     }
 
     /// Joins the client's connection to the upstream's, once both have switched. `exchange` is
     /// kept to the end: it counts the upstream's connection.
     pub(super) fn join(self, upstream: OnUpgrade, exchange: Relayed, patience: Patience) {
-        let Self { client, shutdown } = self;
+        let Self {
+            client,
+            shutdown,
+            stream,
+        } = self;
         tokio::spawn(async move {
             let both = async { tokio::try_join!(client, upstream) };
             if let Ok(Ok((client, upstream))) = timeout(SWITCHING, both).await {
@@ -72,7 +97,7 @@ impl ClientUpgrade {
                 )
                 .await;
             }
-            drop(exchange);
+            drop((exchange, stream));
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use http::header::{CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use ztag_types::Client;
@@ -44,8 +44,11 @@ pub(crate) struct Departure<'r> {
 /// not set is not there. Whoever comes later wins: the route, then the identity, then the facts
 /// about the connection.
 pub(crate) fn departing(headers: &mut HeaderMap, departure: &Departure<'_>) {
-    let trailers = accepts_trailers(headers);
-    strip(headers, departure.withheld);
+    let ending = ending(headers, departure.withheld);
+    let trailers = ending.contains(&TE) && accepts_trailers(headers);
+    for name in &ending {
+        headers.remove(name);
+    }
     departure.policy.apply(headers);
     identify(headers, departure.identity);
     if trailers {
@@ -57,30 +60,31 @@ pub(crate) fn departing(headers: &mut HeaderMap, departure: &Departure<'_>) {
     }
 }
 
-/// Removes all that concerns the client's connection, speaks for a proxy, passes for another name
-/// or is withheld.
-fn strip(headers: &mut HeaderMap, withheld: &[HeaderName]) {
-    let ends_here = |name: &&HeaderName| {
-        let name = name.as_str();
-        match name.as_bytes().first() {
-            Some(b'c' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x')
-                if is_hop_by_hop(name) || speaks_for_a_proxy(name) =>
-            {
-                true
-            }
-            _ => !is_plain(name),
-        }
-    };
-    // RFC 9112 section 6.3: the length of a message with a transfer coding is a lie.
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.remove(CONTENT_LENGTH);
+/// The fields that go no further: all that concerns the client's connection, speaks for a proxy,
+/// passes for another name or is withheld.
+fn ending(headers: &HeaderMap, withheld: &[HeaderName]) -> SmallVec<[HeaderName; 8]> {
+    let ends = |name: &&HeaderName| ends_here(name.as_str()) || withheld.contains(name);
+    let mut ending: SmallVec<[HeaderName; 8]> = headers.keys().filter(ends).cloned().collect();
+    if ending.contains(&CONNECTION) {
+        ending.extend(named_by_connection(headers));
     }
-    let mut ending: SmallVec<[HeaderName; 8]> = named_by_connection(headers).collect();
-    ending.extend(headers.keys().filter(ends_here).cloned());
-    // Expectations are answered here, when the body is first read (RFC 9110 section 10.1.1);
-    // trailers, which nobody judged, are not forwarded.
-    for name in ending.iter().chain(withheld).chain([&EXPECT, &TRAILER]) {
-        headers.remove(name);
+    // RFC 9112 section 6.3: the length of a message with a transfer coding is a lie.
+    if ending.contains(&TRANSFER_ENCODING) {
+        ending.push(CONTENT_LENGTH);
+    }
+    ending
+}
+
+/// Expectations end here, too: they are answered when the body is first read (RFC 9110 section
+/// 10.1.1). So do the names of trailers, which nobody judged and which are not forwarded.
+fn ends_here(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'c' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x')
+            if is_hop_by_hop(name) || speaks_for_a_proxy(name) =>
+        {
+            true
+        }
+        _ => matches!(name, "expect" | "trailer") || !is_plain(name),
     }
 }
 
@@ -138,25 +142,26 @@ fn address(headers: &mut HeaderMap, departure: &Departure<'_>) {
         HeaderValue::from_static(departure.scheme),
     );
     headers.insert(&X_FORWARDED_PORT, port(departure));
-    let host = host(headers, departure);
     if !client.forwarded.is_empty() {
         set(headers, &FORWARDED, text(&forwarded(departure, peer)));
     }
-    if let Some(host) = host {
+    let said = headers.get(HOST);
+    let own = said.filter(|said| departure.port.is_none() && *said == departure.host);
+    if let Some(own) = own.cloned() {
+        headers.insert(&X_FORWARDED_HOST, own);
+    } else if let Some(host) = host(departure) {
         headers.insert(&X_FORWARDED_HOST, host.clone());
         headers.insert(HOST, host);
     }
 }
 
-/// The host asked as everybody must read it: the client's own words where they are that already.
-fn host(headers: &HeaderMap, departure: &Departure<'_>) -> Option<HeaderValue> {
+/// The host asked as everybody must read it.
+fn host(departure: &Departure<'_>) -> Option<HeaderValue> {
     let Departure { host, port, .. } = *departure;
-    let Some(port) = port else {
-        let said = headers.get(HOST).filter(|said| *said == host);
-        return said.cloned().or_else(|| text(host));
-    };
-    let authority = format!("{host}:{port}");
-    text(&authority)
+    match port {
+        None => text(host),
+        Some(port) => text(&format!("{host}:{port}")),
+    }
 }
 
 fn port(departure: &Departure<'_>) -> HeaderValue {

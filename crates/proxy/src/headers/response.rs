@@ -1,6 +1,6 @@
 //! Header fields of a response on its way to the client.
 
-use http::header::ALT_SVC;
+use http::header::{ALT_SVC, CONNECTION};
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
@@ -17,8 +17,10 @@ pub(crate) fn returning(headers: &mut HeaderMap) {
             _ => **name == ALT_SVC,
         }
     };
-    let mut ending: SmallVec<[HeaderName; 4]> = named_by_connection(headers).collect();
-    ending.extend(headers.keys().filter(ends_here).cloned());
+    let mut ending: SmallVec<[HeaderName; 4]> = headers.keys().filter(ends_here).cloned().collect();
+    if ending.contains(&CONNECTION) {
+        ending.extend(named_by_connection(headers));
+    }
     for name in &ending {
         headers.remove(name);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, Method};
 use ztag_token::client::OutboundCredential;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, SmolStr};
 
@@ -11,6 +11,7 @@ use super::condition::Conditions;
 use super::parts::Parts;
 use super::pattern::{HostPattern, PathPattern};
 use super::policy::{ClosedRoute, RouteEndpoint, RouteState};
+use super::siblings::{self, ExactPath};
 use super::spec::RouteSpec;
 use super::table::RouteTable;
 use crate::upstream::Upstream;
@@ -64,10 +65,12 @@ impl RouteTable {
         };
         let mut drafts: Vec<Draft> = routes.into_iter().map(read).collect();
         close_equals(&mut drafts, at, findings);
+        let exact: Vec<ExactPath> = drafts.iter().flat_map(Draft::exact_paths).collect();
         let mut table = Self::default();
         for draft in drafts {
             draft.place(&mut table);
         }
+        siblings::check(&table, &exact, at, findings);
         table
     }
 }
@@ -170,6 +173,24 @@ impl Draft {
     fn places(&self) -> impl Iterator<Item = (&HostPattern, &PathPattern)> {
         let hosts = self.hosts.iter();
         hosts.flat_map(|host| self.paths.iter().map(move |path| (host, path)))
+    }
+
+    /// Its exact paths, where an endpoint judges.
+    fn exact_paths(&self) -> Vec<ExactPath> {
+        let Some(endpoint) = self.state.as_ref().ok().and_then(Parts::endpoint) else {
+            return Vec::new();
+        };
+        let methods = self.conditions.as_ref().map(|own| &*own.methods);
+        let method = methods.and_then(<[_]>::first).unwrap_or(&Method::GET);
+        let exact = self.places().filter(|(_, path)| !path.below);
+        let exact = exact.map(|(host, path)| ExactPath {
+            route: self.name.clone(),
+            endpoint: endpoint.clone(),
+            host: host.clone(),
+            path: path.clone(),
+            method: method.clone(),
+        });
+        exact.collect()
     }
 
     fn place(self, table: &mut RouteTable) {

@@ -62,4 +62,11 @@ pub(super) fn check(
         let hint = "name an `endpoint`, or use `clientCredentials`";
         clash(&own, message, hint);
     }
+    let verifies = decider.endpoint.is_none_or(|endpoint| endpoint.verifies);
+    if credential.needs_subject() && !verifies {
+        let message = "the endpoint verifies no token that could be exchanged";
+        let hint = "every request is answered with 503: accept `jwt` or `introspection` in its \
+                    `authentication.allow`, or use `clientCredentials`";
+        findings.push(Diagnostic::warning(Code::Conflict, &own, message).hint(hint));
+    }
 }

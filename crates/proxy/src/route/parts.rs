@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
-use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, Findings, SmolStr};
+use ztag_types::{Code, ConfigPath, Diagnostic, DurationSpec, EndpointName, Findings, SmolStr};
 
 use super::access::{Decider, access};
 use super::compile::RouteDeps;
 use super::credential::{self, credential};
-use super::policy::Route;
+use super::policy::{Access, Route};
 use super::spec::{RouteSpec, Upgrade};
 use crate::headers::{Direction, HeaderPolicy, speaks_of_the_client};
 use crate::upstream::Upstream;
@@ -88,6 +88,14 @@ impl Parts {
             max_body: spec.max_body_bytes,
             correlation: deps.correlation.cloned(),
         }))
+    }
+
+    /// The endpoint that decides, where one does.
+    pub(super) const fn endpoint(&self) -> Option<&EndpointName> {
+        match &self.0.access {
+            Access::Endpoint(name) => Some(name),
+            Access::Public(_) => None,
+        }
     }
 
     pub(super) fn into_route(self) -> Route {

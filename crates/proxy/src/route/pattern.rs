@@ -1,6 +1,7 @@
 //! Hosts and paths as routes name them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use ztag_admission::canonical::{self, PathRules};
 
@@ -65,6 +66,17 @@ impl HostPattern {
         } else {
             Self::Exact(name)
         })
+    }
+}
+
+impl fmt::Display for HostPattern {
+    /// As routes write it; `*` for every host.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Below(name) => write!(f, "*.{name}"),
+            Self::Any => f.write_str("*"),
+        }
     }
 }
 
@@ -149,6 +161,16 @@ impl PathPattern {
     }
 }
 
+impl fmt::Display for PathPattern {
+    /// As routes write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for segment in &self.segments {
+            write!(f, "/{segment}")?;
+        }
+        f.write_str(if self.below { "/*" } else { "" })
+    }
+}
+
 /// The segments of an absolute path; `/` has one, which is empty.
 pub(super) fn segments(path: &str) -> std::str::Split<'_, char> {
     path.strip_prefix('/').unwrap_or(path).split('/')
@@ -230,6 +252,16 @@ mod tests {
             assert_eq!(path(text), Ok((stem.to_owned(), below)), "{text}");
         }
         assert_ne!(PathPattern::parse("/a"), PathPattern::parse("/a/"));
+    }
+
+    #[test]
+    fn patterns_are_told_as_they_are_written() {
+        for text in ["/", "/*", "/a", "/a/", "/a/b%20c/*"] {
+            assert_eq!(PathPattern::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["a.example", "*.a.example", "[::1]"] {
+            assert_eq!(HostPattern::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

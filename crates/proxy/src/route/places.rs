@@ -3,6 +3,8 @@
 //! Hosts first, then paths below the host found, then conditions. Nothing is ever looked for at a
 //! broader place, so that a narrow route protects what it names also where it turns a request away.
 
+mod locate;
+
 use std::collections::{BTreeMap, HashMap};
 
 use http::{HeaderMap, HeaderValue, Method};

@@ -86,6 +86,8 @@ pub struct RouteEndpoint {
     pub(super) ready: bool,
     /// Whether it judges requests as they arrive, and nobody's words about them.
     pub(super) direct: bool,
+    /// Whether it verifies tokens: only such can be exchanged.
+    pub(super) verifies: bool,
     /// What its reply to a pass sets.
     pub(super) identity: Vec<HeaderName>,
     /// The fields in which it accepts credentials.
@@ -103,6 +105,7 @@ impl RouteEndpoint {
                     name: endpoint.name.clone(),
                     ready: true,
                     direct: is_direct(&endpoint.capture),
+                    verifies: endpoint.admission.verifies_tokens(),
                     identity: endpoint.response.pass_headers().cloned().collect(),
                     credentials: credentials.filter_map(|name| name.parse().ok()).collect(),
                 }
@@ -111,6 +114,7 @@ impl RouteEndpoint {
                 name: quarantine.name.clone(),
                 ready: false,
                 direct: true,
+                verifies: true,
                 identity: Vec::new(),
                 credentials: Vec::new(),
             },

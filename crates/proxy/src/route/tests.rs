@@ -138,6 +138,16 @@ proptest! {
                 Placed::Ambiguous => Err("ambiguous".into()),
                 Placed::Nothing => Err("nothing".into()),
             };
+            let located = places.locate(host, &path, &method, &headers);
+            // What is told is where it was found; a closed place has no pattern of its own.
+            match found.as_ref().ok().and_then(|value| entries.get(*value)) {
+                Some(Entry::Put(host, path, conditions)) => {
+                    let (own_host, own_path, fitting) = located.unwrap();
+                    prop_assert_eq!((&own_host, &own_path), (host, path));
+                    prop_assert_eq!(fitting.rank(), conditions.rank());
+                }
+                _ => prop_assert!(located.is_none()),
+            }
             prop_assert_eq!(found, model.find(host, &path, &method, &headers), "{} {}", host, path);
         }
     }

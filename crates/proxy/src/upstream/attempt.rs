@@ -1,6 +1,7 @@
 //! One attempt at one target.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::admission::Turn;
 use super::failure::{Absence, Breach, UpstreamFailure};
+use super::kept::{Again, Kept};
 use super::line::{Channel, Unanswered};
-use super::message::{asks_upgrade, copy, fit, vet};
+use super::message::{asks_upgrade, fit, vet};
 use super::place::{Seat, TargetPlace};
 use super::reach::Reached;
 use super::relayed::{After, Passage, Relayed};
@@ -44,51 +46,46 @@ pub(super) struct Miss {
     /// What a retry would follow; none when there must be none.
     pub(super) after: Option<RetryOn>,
     /// The request, where it can be sent again.
-    pub(super) again: Again,
+    pub(super) again: Option<Again>,
     /// Whether the connection was used before, and so may have been closed in the meantime.
     stale: bool,
 }
-
-/// A request, where it can be sent again.
-pub(super) type Again = Option<Box<Request<Upload>>>;
 
 impl Attempt<'_> {
     /// Sends `request`, and counts how often into `sent`.
     pub(super) async fn run(
         &self,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
         sent: &mut u32,
-    ) -> Result<(Answer, Again), Miss> {
+    ) -> Result<(Answer, Option<Again>), Miss> {
         let mut seat = self.target.seat(self.max_pending).await?;
         let mut fresh = false;
         loop {
-            match self.exchange(request, seat, fresh, sent).await {
+            let mut miss = match self.exchange(request, seat, fresh, sent).await {
                 Ok(answered) => return Ok(answered),
-                // A target may close an idle connection at any time: that is no failure of its
-                // own, and the next connection is none that it can have closed.
-                Err(Miss {
-                    stale: true,
-                    again: Some(next),
-                    ..
-                }) if !fresh => {
-                    request = *next;
-                    fresh = true;
-                    seat = self.target.seat(self.max_pending).await?;
-                }
-                Err(miss) => return Err(miss),
-            }
+                Err(miss) => miss,
+            };
+            // A target may close an idle connection at any time: that is no failure of its own,
+            // and the next connection is none that it can have closed.
+            let next = if fresh { None } else { miss.repeatable() };
+            let Some(next) = next else {
+                return Err(miss);
+            };
+            request = next;
+            fresh = true;
+            seat = self.target.seat(self.max_pending).await?;
         }
     }
 
     async fn exchange(
         &self,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
         seat: Seat,
         fresh: bool,
         sent: &mut u32,
-    ) -> Result<(Answer, Again), Miss> {
+    ) -> Result<(Answer, Option<Again>), Miss> {
         let wiring = &self.target.wiring;
-        let reached = self.in_time(self.target.reach(fresh)).await;
+        let reached = self.in_time(pin!(self.target.reach(fresh))).await;
         let Reached { mut channel, used } = match reached.unwrap_or(Err(UpstreamFailure::Timeout)) {
             Ok(reached) => reached,
             Err(failure) => return Err(Miss::unsent(failure, request)),
@@ -96,12 +93,16 @@ impl Attempt<'_> {
         fit(&mut request, wiring.protocol, &self.target.url)?;
         let upgrading = asks_upgrade(&request);
         let again = if self.copies || used {
-            copy(&request)
+            Kept::of(&request).map(Again::Kept)
         } else {
             None
         };
         *sent = sent.saturating_add(1);
-        match self.in_time(channel.exchange(request)).await {
+        let exchanged = {
+            let exchange = pin!(channel.exchange(request));
+            self.in_time(exchange).await
+        };
+        match exchanged {
             Some(Ok(mut response)) => {
                 let after = vet(&mut response, wiring.protocol, upgrading)?;
                 let answer = Answer {
@@ -118,7 +119,8 @@ impl Attempt<'_> {
     }
 
     /// The outcome of `work`, or none when it comes too late.
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    // By reference: whoever is handed a future keeps it once for every way it goes.
+    async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         match self.deadline {
             None => Some(work.await),
             Some(deadline) => timeout_at(deadline, work).await.ok(),
@@ -145,12 +147,17 @@ impl Answer {
 }
 
 impl Miss {
+    /// The request, where it failed by nothing but the age of its connection.
+    fn repeatable(&mut self) -> Option<Box<Request<Upload>>> {
+        self.again.take_if(|_| self.stale)?.into_request()
+    }
+
     /// Nothing was sent.
-    fn unsent(failure: UpstreamFailure, request: Request<Upload>) -> Self {
+    fn unsent(failure: UpstreamFailure, request: Box<Request<Upload>>) -> Self {
         Self {
             failure,
             after: Some(RetryOn::Connect),
-            again: Some(Box::new(request)),
+            again: Some(Again::Itself(request)),
             stale: false,
         }
     }
@@ -158,7 +165,7 @@ impl Miss {
     /// Something was sent.
     ///
     /// INVARIANT: after a byte of response there is no second request.
-    fn sent(failure: UpstreamFailure, channel: &Channel, again: Again) -> Self {
+    fn sent(failure: UpstreamFailure, channel: &Channel, again: Option<Again>) -> Self {
         let unanswered = !channel.answered();
         Self {
             failure,
@@ -168,10 +175,15 @@ impl Miss {
         }
     }
 
-    fn unanswered(unanswered: Unanswered, channel: &Channel, again: Again, used: bool) -> Self {
+    fn unanswered(
+        unanswered: Unanswered,
+        channel: &Channel,
+        again: Option<Again>,
+        used: bool,
+    ) -> Self {
         let missed = if let Some(request) = unanswered.request {
             // Even if something came: it answers no request, such as a parting 408.
-            Self::unsent(UpstreamFailure::Unavailable(Absence::Lost), *request)
+            Self::unsent(UpstreamFailure::Unavailable(Absence::Lost), request)
         } else {
             let failure = UpstreamFailure::Broken(Breach::Connection(unanswered.error));
             Self::sent(failure, channel, again)

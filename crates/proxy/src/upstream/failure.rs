@@ -56,6 +56,12 @@ pub enum Breach {
     /// The client was too slow to send the body of its request.
     #[error("the body of the request came too slowly")]
     Slow,
+    /// What the client sent as the body of its request is none.
+    #[error("the body of the request is malformed")]
+    Malformed,
+    /// The body of the request lasts longer than what the client was admitted by.
+    #[error("the body of the request outlasts its permission")]
+    Expired,
     /// The request cannot be written in the protocol of the group.
     #[error("the request has no form in this protocol")]
     Form,
@@ -67,7 +73,8 @@ impl UpstreamFailure {
         match self {
             Self::Unavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Broken(Breach::Slow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(Breach::Slow | Breach::Expired) => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(Breach::Request | Breach::Malformed) => StatusCode::BAD_REQUEST,
             Self::Broken(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -77,7 +84,9 @@ impl UpstreamFailure {
         match self {
             Self::Unavailable(_) | Self::Overloaded => ReasonCode::UpstreamUnavailable,
             Self::Timeout => ReasonCode::UpstreamTimeout,
-            Self::Broken(Breach::Slow) => ReasonCode::RequestMalformed,
+            Self::Broken(Breach::Request | Breach::Malformed | Breach::Slow | Breach::Expired) => {
+                ReasonCode::RequestMalformed
+            }
             Self::Broken(_) => ReasonCode::UpstreamFailed,
         }
     }
@@ -90,7 +99,9 @@ impl UpstreamFailure {
             Self::Unavailable(Absence::Connect(_) | Absence::Lost) => "connect",
             Self::Timeout => "timeout",
             Self::Broken(Breach::Request) => "request_broken",
+            Self::Broken(Breach::Malformed) => "request_malformed",
             Self::Broken(Breach::Slow) => "request_slow",
+            Self::Broken(Breach::Expired) => "request_expired",
             Self::Broken(_) => "broken",
             Self::Overloaded => "overloaded",
         }
@@ -106,4 +117,7 @@ pub enum RelayError {
     /// Nothing came for too long.
     #[error("the upstream fell silent in the middle of its response")]
     Silent,
+    /// It lasts longer than what the client was admitted by.
+    #[error("the response outlasts its permission")]
+    Expired,
 }

@@ -127,13 +127,13 @@ impl Channel {
     /// Sends `request` and waits for the head of the response.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
     ) -> Result<Response<Incoming>, Unanswered> {
         let outcome = match self {
-            Self::Http1(Lent(Some(line))) => line.sender.try_send_request(request).await,
+            Self::Http1(Lent(Some(line))) => line.sender.try_send_request(*request).await,
             // Let go already: nobody does that before the exchange.
             Self::Http1(Lent(None)) => std::future::pending().await,
-            Self::Http2(stream) => stream.0.sender.try_send_request(request).await,
+            Self::Http2(stream) => stream.0.sender.try_send_request(*request).await,
         };
         outcome.map_err(|mut error| Unanswered {
             request: error.take_message().map(Box::new),

@@ -64,23 +64,6 @@ fn name_authority(request: &mut Request<Upload>, scheme: &str) -> Option<()> {
     Some(())
 }
 
-/// A copy of `request`, where sending it twice has the effect of sending it once (RFC 9110 section
-/// 9.2.2) and its body is not streamed.
-pub(super) fn copy(request: &Request<Upload>) -> Option<Box<Request<Upload>>> {
-    if !request.method().is_idempotent() {
-        return None;
-    }
-    let mut copy = Request::new(request.body().again()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    *copy.version_mut() = request.version();
-    if let Some(mark) = request.extensions().get::<HostOfTarget>() {
-        copy.extensions_mut().insert(*mark);
-    }
-    Some(Box::new(copy))
-}
-
 /// Whether a request asks for another protocol.
 pub(super) fn asks_upgrade(request: &Request<Upload>) -> bool {
     request.headers().contains_key(UPGRADE)
@@ -143,9 +126,7 @@ fn is_only_chunked(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::Method;
-
+    use super::super::kept::{Again, Kept};
     use super::*;
     use crate::Outgoing;
 
@@ -210,23 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_no_second_effect_is_copied() {
-        for (method, repeatable) in [
-            (Method::GET, true),
-            (Method::HEAD, true),
-            (Method::PUT, true),
-            (Method::DELETE, true),
-            (Method::POST, false),
-            (Method::PATCH, false),
-        ] {
-            let body = Outgoing::Full(Bytes::from_static(b"x"));
-            let (mut request, _) = Upload::of(Request::new(body));
-            *request.method_mut() = method.clone();
-            assert_eq!(copy(&request).is_some(), repeatable, "{method}");
-        }
-    }
-
-    #[test]
     fn http2_names_the_authority_and_keeps_the_target() {
         let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
         *request.uri_mut() = Uri::from_static("/a%2Fb/../c?d=%41");
@@ -286,7 +250,9 @@ mod tests {
             fit(&mut request, UpstreamProtocol::Http1, &url).unwrap();
             let host = request.headers().get(HOST).unwrap();
             assert_eq!(format!("http://{}", host.to_str().unwrap()), target);
-            request = *copy(&request).unwrap();
+            request = *Again::Kept(Kept::of(&request).unwrap())
+                .into_request()
+                .unwrap();
         }
     }
 }

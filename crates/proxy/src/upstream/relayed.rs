@@ -25,7 +25,7 @@ use crate::patience::Alarm;
 pub struct Relayed {
     body: Incoming,
     passage: Option<Passage>,
-    silence: Silence,
+    patience: Patience,
 }
 
 /// What an exchange uses.
@@ -58,11 +58,17 @@ impl Relayed {
         let mut relayed = Self {
             body,
             passage: Some(passage),
-            silence: Silence::new(silence),
+            patience: Patience::new(silence),
         };
         // Nobody reads a body that is at its end.
         relayed.finish_at_end();
         relayed
+    }
+
+    /// The same body, of which nothing is passed on behind `end`.
+    pub(crate) fn until(mut self, end: Option<Instant>) -> Self {
+        self.patience.until = end;
+        self
     }
 
     fn finish_at_end(&mut self) {
@@ -102,8 +108,9 @@ impl Body for Relayed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(_))) if self.patience.is_over() => self.fail(RelayError::Expired),
             Poll::Ready(Some(Ok(frame))) => {
-                self.silence.end();
+                self.patience.restore();
                 self.finish_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -112,8 +119,10 @@ impl Body for Relayed {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => self.fail(RelayError::Broken(error)),
-            Poll::Pending if self.silence.is_too_long(cx) => self.fail(RelayError::Silent),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => match self.patience.ends(cx) {
+                Some(error) => self.fail(error),
+                None => Poll::Pending,
+            },
         }
     }
 
@@ -126,31 +135,104 @@ impl Body for Relayed {
     }
 }
 
-/// Measures how long nothing comes while somebody waits for it. A body that comes in one piece
-/// with its head costs no timer, and one in many pieces one for all.
+/// Measures how long nothing comes while somebody waits for it, and how long the whole may last. A
+/// body that comes in one piece with its head costs no look at a clock and no timer, and one in many
+/// pieces one timer for all.
 #[derive(Debug)]
-struct Silence {
+struct Patience {
     longest: Duration,
     since: Option<Instant>,
+    /// When what the client was admitted by ends.
+    until: Option<Instant>,
+    begun: bool,
     alarm: Alarm,
 }
 
-impl Silence {
+impl Patience {
     fn new(longest: Duration) -> Self {
         Self {
             longest,
             since: None,
+            until: None,
+            begun: false,
             alarm: Alarm::default(),
         }
     }
 
-    const fn end(&mut self) {
+    /// Whether the next piece comes behind the end; the first one never does.
+    fn is_over(&mut self) -> bool {
+        let goes_on = std::mem::replace(&mut self.begun, true);
+        goes_on && self.until.is_some_and(|end| end <= Instant::now())
+    }
+
+    /// A piece came.
+    const fn restore(&mut self) {
         self.since = None;
     }
 
-    /// Whether it has lasted too long; wakes `cx` when it will have.
-    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Why it is over, while nothing comes; wakes `cx` when it will be.
+    fn ends(&mut self, cx: &mut Context<'_>) -> Option<RelayError> {
         let since = *self.since.get_or_insert_with(Instant::now);
-        self.alarm.rings(since + self.longest, cx)
+        let silent = since + self.longest;
+        let (end, error) = match self.until {
+            Some(until) if until < silent => (until, RelayError::Expired),
+            _ => (silent, RelayError::Silent),
+        };
+        self.alarm.rings(end, cx).then_some(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(60);
+
+    fn patience(valid_for: Option<Duration>) -> Patience {
+        Patience {
+            until: valid_for.map(|left| Instant::now() + left),
+            ..Patience::new(SILENCE)
+        }
+    }
+
+    /// How long it lasts while nothing comes, and how it ends.
+    async fn waiting(patience: &mut Patience) -> (Duration, RelayError) {
+        let begun = Instant::now();
+        let ended = poll_fn(|cx| match patience.ends(cx) {
+            Some(error) => Poll::Ready(error),
+            None => Poll::Pending,
+        });
+        let ended = ended.await;
+        (begun.elapsed(), ended)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attack_42_a_silent_response_ends_with_its_permission() {
+        for (valid_for, expected) in [(None, 60), (Some(30), 30), (Some(90), 60)] {
+            let mut patience = patience(valid_for.map(Duration::from_secs));
+            let (lasted, error) = waiting(&mut patience).await;
+            assert_eq!(lasted.as_secs(), expected, "{valid_for:?}");
+            let expired = matches!(error, RelayError::Expired);
+            assert_eq!(expired, expected == 30, "{valid_for:?}: {error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attack_42_a_response_without_end_ends_with_its_permission() {
+        let mut patience = patience(Some(Duration::from_secs(30)));
+        let begun = Instant::now();
+        while !patience.is_over() {
+            patience.restore();
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+        let mut late = super::Patience {
+            until: Some(begun),
+            ..Patience::new(SILENCE)
+        };
+        assert!(!late.is_over(), "what came with the head is no stream");
+        assert!(late.is_over());
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use ztag_types::ForwardReport;
 
 use super::Upstream;
 use super::admission::Turn;
-use super::attempt::{Again, Answer, Attempt, Miss};
+use super::attempt::{Answer, Attempt, Miss};
 use super::choose::{Tried, random};
 use super::failure::{Absence, UpstreamFailure};
+use super::kept::Again;
 use super::place::TargetPlace;
 use super::relayed::Relayed;
 use super::spec::RetryOn;
@@ -57,9 +58,12 @@ impl Upstream {
         report: &mut ForwardReport,
     ) -> Result<Response<Relayed>, UpstreamFailure> {
         let breaker = self.policy.breaker;
-        let now = self.group.at(Instant::now());
+        let begun = Instant::now();
+        let now = self.group.at(begun);
         let mut turn = Turn::begin(&self.group, breaker, now)?;
         let (request, upload) = Upload::of(request);
+        // In memory of its own: it goes through many hands, and comes back where it is sent again.
+        let request = Box::new(request);
         let mut asking = Asking {
             upload,
             tried: Tried::new(),
@@ -70,7 +74,7 @@ impl Upstream {
             // Pinned where it stands: a future that moves is kept at every place it was at.
             let mut attempts = pin!(self.attempts(request, &mut asking, report));
             match &upload {
-                None => timeout(longest, attempts.as_mut()).await.ok(),
+                None => timeout_at(begun + longest, attempts.as_mut()).await.ok(),
                 Some(upload) => upload.within(longest, attempts.as_mut()).await,
             }
         };
@@ -87,7 +91,7 @@ impl Upstream {
     /// Asks one target after the other.
     async fn attempts(
         &self,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
         asking: &mut Asking,
         report: &mut ForwardReport,
     ) -> Result<Answer, UpstreamFailure> {
@@ -118,13 +122,13 @@ impl Upstream {
             }
             asking.now = self.group.at(Instant::now());
             let may = left > 0 && after.is_some_and(|what| retries.follows(what));
-            match again {
-                Some(next) if may && self.group.budget.spend(retries.percent, asking.now) => {
-                    request = *next;
-                    left -= 1;
-                }
-                _ => return outcome,
-            }
+            let again =
+                again.filter(|_| may && self.group.budget.spend(retries.percent, asking.now));
+            let Some(next) = again.and_then(Again::into_request) else {
+                return outcome;
+            };
+            request = next;
+            left -= 1;
         }
     }
 
@@ -171,11 +175,11 @@ struct Attempted {
     outcome: Result<Answer, UpstreamFailure>,
     /// What a retry would follow; none when there is nothing to retry.
     after: Option<RetryOn>,
-    again: Again,
+    again: Option<Again>,
 }
 
 impl Asking {
-    fn weigh(&self, attempted: Result<(Answer, Again), Miss>) -> Attempted {
+    fn weigh(&self, attempted: Result<(Answer, Option<Again>), Miss>) -> Attempted {
         match attempted {
             Ok((answer, again)) => Attempted {
                 after: is_gateway_error(answer.status()).then_some(RetryOn::Gateway),

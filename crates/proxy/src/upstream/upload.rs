@@ -90,8 +90,12 @@ enum State {
     Client,
     /// ... which will never happen,
     Never,
-    /// ... nor is it waited for any longer.
+    /// ... because what it sent is no body,
+    Malformed,
+    /// ... nor is it waited for any longer,
     TooSlow,
+    /// ... or may it.
+    Expired,
 }
 
 impl Progress {
@@ -107,6 +111,8 @@ impl Progress {
         let state = match polled {
             Poll::Pending => State::Client,
             Poll::Ready(Some(Err(BodyError::Slow))) => State::TooSlow,
+            Poll::Ready(Some(Err(BodyError::Malformed(_)))) => State::Malformed,
+            Poll::Ready(Some(Err(BodyError::Expired))) => State::Expired,
             Poll::Ready(Some(Err(_))) => State::Never,
             Poll::Ready(_) => {
                 let since = u64::try_from(self.born.elapsed().as_millis());
@@ -124,11 +130,16 @@ impl Progress {
 
     /// Why the body ended before its end, if it did.
     pub(super) fn breach(&self) -> Option<Breach> {
-        match self.state.load(Ordering::Relaxed) {
-            state if state == State::Never as u8 => Some(Breach::Request),
-            state if state == State::TooSlow as u8 => Some(Breach::Slow),
-            _ => None,
-        }
+        let state = self.state.load(Ordering::Relaxed);
+        let breaches = [
+            (State::Never, Breach::Request),
+            (State::Malformed, Breach::Malformed),
+            (State::TooSlow, Breach::Slow),
+            (State::Expired, Breach::Expired),
+        ];
+        let mut breaches = breaches.into_iter();
+        let found = breaches.find(|(own, _)| *own as u8 == state);
+        found.map(|(_, breach)| breach)
     }
 
     /// The outcome of `work`, unless it takes `longest` from the last piece of the body.

@@ -50,7 +50,18 @@ impl Gate {
                 (name, RouteSpec { upstream, ..spec })
             })
             .collect();
-        Self::start(origin, &specs)
+        Self::start(origin, &specs, &OutboundCredential::NONE)
+    }
+
+    /// One route for everything that is open to everybody, to the upstream at `origin`, which gets
+    /// `credential`.
+    pub(crate) fn with_credential(origin: SocketAddr, credential: &OutboundCredential) -> Self {
+        let spec = RouteSpec {
+            public: true,
+            upstream: "app".into(),
+            ..RouteSpec::default()
+        };
+        Self::start(origin, &[("all".to_owned(), spec)].into(), credential)
     }
 
     /// Begins to drain, and waits until every connection is over.
@@ -61,7 +72,11 @@ impl Gate {
         }
     }
 
-    fn start(origin: SocketAddr, specs: &BTreeMap<String, RouteSpec>) -> Self {
+    fn start(
+        origin: SocketAddr,
+        specs: &BTreeMap<String, RouteSpec>,
+        credential: &OutboundCredential,
+    ) -> Self {
         let endpoints = [
             endpoint("open", r#"{"authentication": {"allow": {"none": true}}}"#),
             endpoint(
@@ -70,7 +85,7 @@ impl Gate {
             ),
         ];
         let states = endpoints.map(|endpoint| EndpointState::Ready(Box::new(endpoint)));
-        let table = table(specs, &states, origin);
+        let table = table(specs, &states, upstream(origin, credential));
         let plan = Plan::new(Timestamp::default(), states).unwrap();
         let telemetry = Telemetry::new(&LoggingSpec::default(), std::io::sink()).unwrap();
         let plans = PlanHandle::new(plan);
@@ -107,7 +122,7 @@ impl Drop for Gate {
 fn table(
     specs: &BTreeMap<String, RouteSpec>,
     states: &[EndpointState],
-    origin: SocketAddr,
+    upstream: Arc<Upstream>,
 ) -> RouteTable {
     let known = states
         .iter()
@@ -115,7 +130,7 @@ fn table(
     let mut findings = Findings::new();
     let deps = RouteDeps {
         endpoints: &known.collect(),
-        upstreams: &[("app".to_owned(), Some(upstream(origin)))].into(),
+        upstreams: &[("app".to_owned(), Some(upstream))].into(),
         credentials: &BTreeMap::new(),
         identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
@@ -128,7 +143,7 @@ fn table(
     table
 }
 
-fn upstream(origin: SocketAddr) -> Arc<Upstream> {
+fn upstream(origin: SocketAddr, credential: &OutboundCredential) -> Arc<Upstream> {
     let spec = UpstreamSpec {
         targets: vec![TargetSpec {
             url: format!("http://{origin}"),
@@ -139,7 +154,7 @@ fn upstream(origin: SocketAddr) -> Arc<Upstream> {
     let deps = UpstreamDeps {
         places: &UpstreamPlaces::new(),
         material: &TlsMaterial::none(),
-        credential: &OutboundCredential::NONE,
+        credential,
     };
     Upstream::compile(
         &spec,
@@ -174,6 +189,7 @@ fn endpoint(name: &str, admission: &str) -> Endpoint {
         exports: &[],
         templates: &files,
         correlation: Some(&CORRELATION),
+        realm: "\"gate\"",
     };
     let response = ResponsePolicy::compile(&spec, &at, &deps, &mut findings).unwrap();
     let deps = VarsDeps {

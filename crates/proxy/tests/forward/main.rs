@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bodies;
+mod credentials;
 mod failures;
 mod fields;
 mod framing;

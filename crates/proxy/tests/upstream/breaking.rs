@@ -1,12 +1,13 @@
 //! Limits and the circuit breaker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::target::{Connection, Target, ok, status};
-use crate::{ask, at_rest, get, group, send, until};
+use crate::{ask, at_rest, get, group, send, send_within, until};
 
 /// A target that answers when `gate` lets it.
 async fn gated(gate: &Arc<Semaphore>) -> Target {
@@ -133,5 +134,32 @@ async fn a_group_that_fails_is_left_alone_until_one_request_finds_it_well() {
     until("half open", || !upstream.is_open()).await;
     assert_eq!(ask(&upstream, get()).await, "200 well");
     assert_eq!(ask(&upstream, get()).await, "200 well");
+    at_rest(&upstream).await;
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_its_route_allows_opens_the_breaker() {
+    let gate = Arc::new(Semaphore::new(0));
+    let target = gated(&gate).await;
+    let upstream = group(&[target.url()], |spec| {
+        spec.timeout = "1h".parse().unwrap();
+        spec.breaker.failure_percent = 50;
+        spec.breaker.min_requests = 4;
+        spec.breaker.open_for = "1h".parse().unwrap();
+        spec.ejection.consecutive_failures = 0;
+    });
+    let route = Some(Duration::from_millis(1));
+    // A window may end in between.
+    while !upstream.is_open() {
+        let sent = send_within(&upstream, get(), route).await;
+        assert_eq!(sent.report.error, Some("timeout"));
+    }
+    let sent = send_within(&upstream, get(), route).await;
+    assert_eq!(
+        (sent.report.attempts, sent.report.error),
+        (0, Some("breaker_open"))
+    );
+    // Requests of routes with more patience are kept away from it as well.
+    assert_eq!(ask(&upstream, get()).await, "breaker_open");
     at_rest(&upstream).await;
 }

@@ -7,8 +7,10 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 
 use super::reply::{Reply, refuse, refuse_and_close};
+use crate::open_stream::OpenStream;
 use crate::peer::Peer;
 use crate::progress::{Drain, Exchange, Progress};
 use crate::serve::Answer;
@@ -24,7 +26,7 @@ pub(super) struct Front<A> {
 }
 
 impl<A: Answer> Front<A> {
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply<A::Body>> {
+    pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Reply<A::Body>> {
         let exchange = Exchange::begin(&self.progress, request.body().is_end_stream());
         if self.is_last() {
             self.progress.ask_to_end();
@@ -36,6 +38,10 @@ impl<A: Answer> Front<A> {
         }
         if let Some(status) = self.objection(&request) {
             return refuse(status, exchange);
+        }
+        if A::EXTENDED_CONNECT && request.extensions().get::<Protocol>().is_some() {
+            let stream = OpenStream::begin(&self.progress);
+            request.extensions_mut().insert(stream);
         }
         let without_body = request.method() == Method::HEAD && self.progress.is_multiplexed();
         let response = self.answer.answer(request, self.peer.clone()).await;

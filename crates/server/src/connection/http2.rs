@@ -23,8 +23,13 @@ const MAX_RESET_UNSEEN: usize = 20;
 /// CVE-2025-8671), on one connection.
 const MAX_BROKEN: usize = 100;
 
-/// How connections are to be served.
-pub(super) fn builder(spec: &Http2Spec, limits: &LimitsSpec) -> Builder<TokioExecutor> {
+/// How connections are to be served; `extended_connect` is whether streams may be switched (RFC
+/// 8441).
+pub(super) fn builder(
+    spec: &Http2Spec,
+    limits: &LimitsSpec,
+    extended_connect: bool,
+) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .max_concurrent_streams(spec.max_concurrent_streams.max(1))
@@ -35,6 +40,9 @@ pub(super) fn builder(spec: &Http2Spec, limits: &LimitsSpec) -> Builder<TokioExe
         .max_send_buf_size(usize::try_from(spec.send_buffer_bytes).unwrap_or(usize::MAX))
         .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
         .max_local_error_reset_streams(MAX_BROKEN);
+    if extended_connect {
+        builder.enable_connect_protocol();
+    }
     let interval = spec.ping_interval.get();
     if !interval.is_zero() {
         builder

@@ -26,7 +26,8 @@ pub struct CredentialsRequest {
     pub audience: Option<String>,
 }
 
-/// A token of our own, kept fresh: renewed in the background when a fifth of its life is left.
+/// A token of our own, kept fresh: renewed in the background when a fifth of its life is left, or
+/// a tenth of the time for which it is handed out, whichever is earlier.
 /// While the server cannot be reached, the token at hand serves to its end.
 #[derive(Debug)]
 pub struct ClientCredentials {
@@ -132,10 +133,12 @@ impl ClientCredentials {
         self.check(&issued)?;
         // From when it was asked for: the answer may have taken its time.
         let life = issued.expires_in.unwrap_or(DEFAULT_LIFE);
+        let good = life.saturating_sub(MARGIN);
         let held = Held {
             issued: Arc::new(issued),
-            due: asked + life * 4 / 5,
-            end: asked + life.saturating_sub(MARGIN),
+            // Of a short life, the margin is the better part.
+            due: asked + (life * 4 / 5).min(good * 9 / 10),
+            end: asked + good,
         };
         self.place.held.store(Some(Arc::new(held)));
         Ok(())

@@ -33,6 +33,7 @@ fn endpoint(name: &str, ready: bool, direct: bool) -> (String, RouteEndpoint) {
         name: name.into(),
         ready,
         direct,
+        verifies: name != "basic",
         identity: vec![
             HeaderName::from_static("x-user"),
             HeaderName::from_static("content-type"),
@@ -58,6 +59,7 @@ fn compile_written<'a>(
         endpoint("api", true, true),
         endpoint("broken", false, true),
         endpoint("nginx", true, false),
+        endpoint("other", true, true),
     ];
     let upstreams = [
         ("app".to_owned(), Some(upstream())),
@@ -386,4 +388,36 @@ fn attack_17_a_field_that_tells_routes_apart_has_one_value() {
     assert_eq!(find(&["admin"]), "api");
     assert_eq!(find(&["user", "admin"]), "400");
     assert_eq!(find(&["admin", "user"]), "400");
+}
+
+#[test]
+fn attack_01_a_path_with_a_slash_more_is_not_weaker_unnoticed() {
+    let table = |admin: &str, more: &str| {
+        format!(
+            r#"{{"admin": {{{admin}, "endpoint": "api", "upstream": "app"}},
+                 "wide": {{"paths": ["/*"], {more}, "upstream": "app"}}}}"#
+        )
+    };
+    const OPEN: &str = r#""public": true"#;
+    let weaker: &[&str] = &["C040 routes.admin.paths"];
+    check(&table(r#""paths": ["/admin"]"#, OPEN), weaker);
+    check(&table(r#""paths": ["/admin/"]"#, OPEN), weaker);
+    check(
+        &table(r#""paths": ["/admin"]"#, r#""endpoint": "other""#),
+        weaker,
+    );
+    let hosts = r#""hosts": ["a.example", "b.example"], "paths": ["/admin"]"#;
+    // On hosts of their own, nothing else is there.
+    check(&table(hosts, OPEN), &[]);
+    check(&table(r#""paths": ["/admin", "/admin/"]"#, OPEN), &[]);
+    check(&table(r#""paths": ["/admin/*"]"#, OPEN), &[]);
+    check(&table(r#""paths": ["/"]"#, OPEN), &[]);
+    // Judged alike, or open itself.
+    check(
+        &table(r#""paths": ["/admin"]"#, r#""endpoint": "api""#),
+        &[],
+    );
+    let open = r#"{"a": {"paths": ["/a"], "public": true, "upstream": "app"},
+                   "wide": {"endpoint": "api", "upstream": "app"}}"#;
+    check(open, &[]);
 }

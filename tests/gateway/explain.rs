@@ -1,0 +1,152 @@
+//! Which route a request takes, and why: told without serving it, by the running gateway and by its
+//! verb.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use ztag_test_support::{Failure, MockServer, Request, gateway_binary, send};
+
+use crate::house::House;
+
+/// Routes of every kind; `{upstream}` is never asked.
+const POLICY: &str = r"
+endpoints:
+  api:
+    authentication: {allow: {authorization: [bearer]}}
+    rules: [{name: identify}]
+  other: {authentication: {allow: {none: true}}}
+rules:
+  identify: {auth: [{match: [{type: bearer, value: t-alice}]}]}
+routes:
+  orders: {hosts: ['*.example.com'], paths: [/orders/*], methods: [GET], endpoint: api, upstream: app}
+  open: {paths: [/open], public: true, upstream: app}
+  broken: {paths: [/broken], endpoint: nobody, upstream: app}
+upstreams:
+  app: {targets: [{url: 'http://{upstream}'}]}
+";
+
+/// A described request, and what of its record must be so, by JSON pointer.
+type Case = (Json, &'static [(&'static str, &'static str)]);
+
+fn cases() -> [Case; 7] {
+    let orders = "https://app.example.com/orders/7";
+    let alice = json!({"authorization": "Bearer t-alice"});
+    [
+        (
+            json!({"url": orders, "headers": alice}),
+            &[
+                ("/route/name", "orders"),
+                ("/route/matched/host", "*.example.com"),
+                ("/route/matched/path", "/orders/*"),
+                ("/route/matched/methods/0", "GET"),
+                ("/route/endpoint", "api"),
+                ("/route/upstream", "app"),
+                ("/endpoint", "api"),
+                ("/outcome", "pass"),
+            ],
+        ),
+        (
+            json!({"url": orders}),
+            &[("/route/name", "orders"), ("/outcome", "fail")],
+        ),
+        (
+            json!({"url": orders, "method": "PUT", "headers": alice}),
+            &[
+                ("/reason", "route_method"),
+                (
+                    "/route/why",
+                    "the routes at this place take other methods: GET",
+                ),
+            ],
+        ),
+        (
+            json!({"url": "http://a.example.com/open"}),
+            &[
+                ("/route/name", "open"),
+                ("/route/matched/host", "*"),
+                ("/reason", "public_route"),
+                ("/outcome", "pass"),
+            ],
+        ),
+        (
+            json!({"url": "/broken", "headers": {"host": "x.example"}}),
+            &[("/route/name", "broken"), ("/reason", "route_quarantined")],
+        ),
+        (
+            json!({"url": "http://a.example.com/nowhere"}),
+            &[
+                ("/reason", "route_unknown"),
+                ("/route/why", "no route is for this host and path"),
+            ],
+        ),
+        (
+            json!({"url": "http://a.example.com/open/../orders"}),
+            &[("/reason", "request_ambiguous"), ("/outcome", "error")],
+        ),
+    ]
+}
+
+fn check(request: &Json, expected: &[(&str, &str)], record: &Json) {
+    for (pointer, value) in expected {
+        let found = record.pointer(pointer).and_then(Json::as_str);
+        assert_eq!(found, Some(*value), "{pointer} of {request}: {record:#}");
+    }
+}
+
+#[test]
+fn a_request_is_explained_by_the_route_it_takes() -> Result<(), Failure> {
+    let upstream = MockServer::application()?;
+    let policy = POLICY.replace("{upstream}", &upstream.address().to_string());
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    for (request, expected) in cases() {
+        let asked = Request::new("POST", "/explain")
+            .header("Host: localhost")
+            .body(request.to_string());
+        let reply = send(house.admin, &asked)?;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(!reply.text().contains("t-alice"), "{}", reply.text());
+        let record = parse(&reply.text())?;
+        check(&request, expected, &record);
+        // Who names an endpoint asks about that, whatever the routes say.
+        let mut named = request.clone();
+        named["endpoint"] = "other".into();
+        let asked = Request::new("POST", "/explain")
+            .header("Host: localhost")
+            .body(named.to_string());
+        let record = parse(&send(house.admin, &asked)?.text())?;
+        assert_eq!(record["endpoint"], "other", "{named}");
+        assert_eq!(record.get("route"), None, "{named}");
+    }
+    assert!(upstream.take_recorded().is_empty(), "nothing is forwarded");
+    Ok(())
+}
+
+#[test]
+fn the_verb_explains_as_the_process_would() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("gateway.yaml");
+    fs::write(&config, POLICY.replace("{upstream}", "127.0.0.1:1"))?;
+    let file = folder.path().join("request.json");
+    for (request, expected) in cases() {
+        fs::write(&file, request.to_string())?;
+        let output = Command::new(gateway_binary()?)
+            .args(["explain", "--format", "json", "--config"])
+            .arg(&config)
+            .arg("--request")
+            .arg(&file)
+            .output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{request}: {errors}");
+        check(
+            &request,
+            expected,
+            &parse(&String::from_utf8_lossy(&output.stdout))?,
+        );
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Json, Failure> {
+    serde_json::from_str(text).map_err(|error| Failure::new(format!("{error}: {text}")))
+}
