@@ -22,6 +22,7 @@ fn every_key_is_explained() -> Result<(), Failure> {
         "introspection.<name>",
         "routes.<name>",
         "upstreams.<name>",
+        "fgaStores.<name>",
     ] {
         // Writing to a string cannot fail.
         let _ = write!(

@@ -1,6 +1,7 @@
 //! Compiling: from what was loaded to a plan, without any I/O.
 
 mod endpoint;
+mod fga;
 mod ledger;
 mod routes;
 mod rules;
@@ -49,8 +50,10 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     };
     server::check(server, &mut judged);
     let certificates = server::listener(loaded, server, &mut judged);
+    server::fga_api(server, &stores.tokens, &mut judged);
     let tokens = Tokens::compile(loaded, server, &stores.tokens, &mut judged);
-    let workshop = Workshop::new(loaded, server, stores, &tokens);
+    let directory = fga::stores(loaded, stores, &mut judged);
+    let workshop = Workshop::new(loaded, server, stores, (&tokens, &directory));
     let mut states = Vec::with_capacity(loaded.endpoints.len());
     for (name, definition) in &loaded.endpoints {
         states.push(workshop.endpoint(name, definition, &mut judged));

@@ -13,17 +13,22 @@ const MAX_LEVELS: usize = 16;
 
 /// Reads a file of at most [`MAX_BYTES`] bytes as UTF-8. The message names no content.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
+    read_at_most(path, MAX_BYTES)
+}
+
+/// Reads a file of at most `most` bytes as UTF-8. The message names no content.
+pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<String, String> {
     let file = File::open(path).map_err(|error| reason(&error))?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err(String::from("it is a folder"));
     }
     let mut bytes = Vec::new();
-    let limit = MAX_BYTES as u64 + 1;
+    let limit = most as u64 + 1;
     file.take(limit)
         .read_to_end(&mut bytes)
         .map_err(|error| reason(&error))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(format!("it is larger than {MAX_BYTES} bytes"));
+    if bytes.len() > most {
+        return Err(format!("it is larger than {most} bytes"));
     }
     let text = String::from_utf8(bytes).map_err(|_| String::from("it is not UTF-8 text"))?;
     // A byte order mark is no part of the text.

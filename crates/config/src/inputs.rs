@@ -10,6 +10,8 @@ use crate::load::Sources;
 
 /// Most files looked at.
 const MAX_FILES: usize = 4_096;
+/// Bytes looked at of a file: those of tuples may be as large.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Most levels of folders looked at.
 const MAX_LEVELS: usize = 16;
 
@@ -111,7 +113,7 @@ fn add(hasher: &mut blake3::Hasher, path: &Path) {
     hasher.update(name);
     let content = fs::File::open(path).and_then(|file| {
         let mut own = blake3::Hasher::new();
-        own.update_reader(io::Read::take(file, crate::document::MAX_BYTES as u64 + 1))?;
+        own.update_reader(io::Read::take(file, MAX_BYTES + 1))?;
         Ok(own.finalize())
     });
     match content {

@@ -11,6 +11,7 @@ pub(crate) enum Kind {
     Introspection,
     Route,
     Upstream,
+    FgaStore,
 }
 
 impl Kind {
@@ -22,6 +23,7 @@ impl Kind {
         Self::Introspection,
         Self::Route,
         Self::Upstream,
+        Self::FgaStore,
     ];
 
     /// The section of the document.
@@ -33,6 +35,7 @@ impl Kind {
             Self::Introspection => "introspection",
             Self::Route => "routes",
             Self::Upstream => "upstreams",
+            Self::FgaStore => "fgaStores",
         }
     }
 
@@ -45,6 +48,7 @@ impl Kind {
             Self::Introspection => "introspection",
             Self::Route => "route",
             Self::Upstream => "upstream",
+            Self::FgaStore => "store",
         }
     }
 
@@ -57,6 +61,7 @@ impl Kind {
             Self::Introspection => "an introspection",
             Self::Route => "a route",
             Self::Upstream => "an upstream",
+            Self::FgaStore => "a store",
         }
     }
 

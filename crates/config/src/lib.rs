@@ -7,6 +7,7 @@ mod diagnose;
 mod document;
 mod environment;
 mod excerpt;
+mod fga_spec;
 mod files;
 mod inputs;
 mod kind;
@@ -29,6 +30,9 @@ mod watch;
 
 pub use compile::{Compiled, Routing, compile};
 pub use describe::describe_request;
+pub use fga_spec::{
+    FgaApiSpec, FgaFixedConditionSpec, FgaFixedTupleSpec, FgaListenSpec, FgaStoreSpec,
+};
 pub use load::{Loaded, Program, Sources, load};
 pub use report::{Finding, Report};
 pub use schema::{rules_schema, schema};
@@ -36,5 +40,5 @@ pub use spec::{
     DocumentSpec, EndpointSpec, NoncesSpec, ProofsSpec, RuleReferenceSpec, RuleSourcesSpec,
     RulesDocumentSpec, ServerSpec, TemplatesSpec, TokensSpec, VariablesSpec,
 };
-pub use stores::{Stores, TokenPlaces};
+pub use stores::{FgaPlaces, Stores, TokenPlaces};
 pub use watch::{ReloadOutcome, Watcher};

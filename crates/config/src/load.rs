@@ -2,6 +2,7 @@
 
 mod definitions;
 mod documents;
+mod fga;
 mod outside;
 mod routes;
 mod sources;
@@ -20,6 +21,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic, Globals};
 
 use crate::document::{Content, Entry, Node};
 use crate::environment::{self, Short};
+use crate::fga_spec::FgaStoreSpec;
 use crate::inputs::{Inputs, State};
 use crate::kind::Kind;
 use crate::merge::Collection;
@@ -30,6 +32,7 @@ use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
 use self::definitions::Copies;
 pub(crate) use self::definitions::{Definition, Named};
+pub(crate) use self::fga::{FgaFiles, TextFile};
 use self::outside::KeyUsers;
 pub(crate) use self::routes::UnreadRoute;
 pub use self::sources::{Program, Sources};
@@ -47,6 +50,9 @@ pub struct Loaded {
     /// Where routes that cannot be read whole were meant for.
     pub(crate) unread_routes: Vec<UnreadRoute>,
     pub(crate) upstreams: Named<UpstreamSpec>,
+    pub(crate) fga_stores: Named<FgaStoreSpec>,
+    /// What the files of stores hold.
+    pub(crate) fga_files: BTreeMap<String, FgaFiles>,
     pub(crate) globals: Arc<Globals>,
     pub(crate) templates: TemplateFiles,
     /// Certificates and keys towards backends; none when they cannot be read.
@@ -223,13 +229,16 @@ impl<'s> Loading<'s> {
         let routes = self.definitions(&mut tree, Kind::Route, &twice);
         let unread_routes = self.unread_routes(&tree, &routes, &twice);
         let upstreams = self.definitions(&mut tree, Kind::Upstream, &twice);
+        let fga_stores = self.definitions(&mut tree, Kind::FgaStore, &twice);
+        let fga_files = self.fga_files(&fga_stores);
         let keys = KeyUsers {
             server: server.as_ref(),
             introspection: &introspection,
             routes: &routes,
             upstreams: &upstreams,
         };
-        let named = self.files_named(server.as_ref(), &rules, &upstreams, keys);
+        let mut named = self.files_named(server.as_ref(), &rules, &upstreams, keys);
+        named.extend(fga::paths(&fga_stores, &fga_files).map(|path| self.sources.resolve(path)));
         let key_files = self.key_files(keys);
         let inputs = read.inputs.naming(named);
         let state = (read.documents, inputs.named());
@@ -247,6 +256,8 @@ impl<'s> Loading<'s> {
             routes,
             unread_routes,
             upstreams,
+            fga_stores,
+            fga_files,
             globals: read.globals,
             templates: read.templates,
             backend_tls,

@@ -19,6 +19,8 @@ use ztag_token::client::ClientIdentitySpec;
 use ztag_token::{IntrospectionSpec, IssuerSpec, TokenCacheSpec};
 use ztag_types::{DurationSpec, Secret};
 
+use crate::fga_spec::{FgaApiSpec, FgaStoreSpec};
+
 /// The main document: how the server runs, which endpoints decide, by which rules.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -38,6 +40,8 @@ pub struct DocumentSpec {
     pub routes: BTreeMap<String, RouteSpec>,
     /// The groups of servers that routes lead to, by name.
     pub upstreams: BTreeMap<String, UpstreamSpec>,
+    /// The stores of relationships that rules may ask, by name.
+    pub fga_stores: BTreeMap<String, FgaStoreSpec>,
 }
 
 /// A document of the rules folder: every section of the main document but `server`.
@@ -57,6 +61,8 @@ pub struct RulesDocumentSpec {
     pub routes: BTreeMap<String, RouteSpec>,
     /// The groups of servers that routes lead to, by name.
     pub upstreams: BTreeMap<String, UpstreamSpec>,
+    /// The stores of relationships that rules may ask, by name.
+    pub fga_stores: BTreeMap<String, FgaStoreSpec>,
 }
 
 /// How the server runs.
@@ -85,6 +91,9 @@ pub struct ServerSpec {
     pub tokens: TokensSpec,
     /// Who we are to authorization servers, where nothing else is said.
     pub client_auth: Option<ClientIdentitySpec>,
+    /// The HTTP API of `OpenFGA`, for the stores of `fgaStores` that are `writable`. Without it, it
+    /// is not served.
+    pub fga: Option<FgaApiSpec>,
 }
 
 /// Where endpoints and rules are read from, beside the main document. Relative paths start at

@@ -1,10 +1,12 @@
 //! The long-lived places that plans point to: they outlive every reload.
 
+mod fga;
 mod tokens;
 
 use std::sync::Arc;
 
 use ztag_backend::Client;
+use ztag_fga_api::{Access, FgaService};
 use ztag_proxy::UpstreamPlaces;
 use ztag_result_cache::ResultCache;
 use ztag_server::{CertificateStore, Certificates, Listen, ProxyProtocol, Tls};
@@ -15,6 +17,8 @@ use crate::load::Loaded;
 use crate::report::Report;
 use crate::spec::ServerSpec;
 
+pub use self::fga::FgaPlaces;
+pub(crate) use self::fga::store_id;
 pub(crate) use self::tokens::Fingerprint;
 pub use self::tokens::TokenPlaces;
 
@@ -29,6 +33,8 @@ pub struct Stores {
     pub tokens: Arc<TokenPlaces>,
     /// What is known of upstreams: connections, health, breakers.
     pub upstreams: Arc<UpstreamPlaces>,
+    /// Stores of relationships.
+    pub fga: Arc<FgaPlaces>,
     /// The certificates of the public listener, when it speaks TLS.
     pub certificates: Option<CertificateStore>,
     /// The time.
@@ -84,6 +90,14 @@ impl Stores {
         })
     }
 
+    /// The API of the stores that are written to, where it is served; a configuration that compiles
+    /// has one that can be.
+    pub fn fga_api(&self, server: &ServerSpec) -> Option<FgaService> {
+        let mut findings = Findings::new();
+        let access = fga_access(server, &self.tokens, &mut findings)?;
+        Some(FgaService::new(Arc::clone(self.fga.served()), access))
+    }
+
     fn build(
         loaded: &Loaded,
         clock: Arc<dyn Clock>,
@@ -103,6 +117,7 @@ impl Stores {
                 client,
                 tokens: Arc::new(tokens),
                 upstreams: Arc::default(),
+                fga: Arc::new(FgaPlaces::new(Arc::clone(&clock))),
                 // What is wrong with them is told when the rest is compiled.
                 certificates: certificates(loaded, &mut Findings::new()).map(CertificateStore::new),
                 clock,
@@ -116,6 +131,34 @@ fn client(loaded: &Loaded, findings: &mut Findings) -> Option<Client> {
     let at = ConfigPath::root().key("server").key("backend");
     let (server, tls) = (loaded.server.as_ref()?, loaded.backend_tls.clone()?);
     Client::compile(&server.backend, tls, &at, findings)
+}
+
+/// Who may call the API of stores of relationships. `None` where it is not served, or with findings.
+pub(crate) fn fga_access(
+    server: &ServerSpec,
+    tokens: &TokenPlaces,
+    findings: &mut Findings,
+) -> Option<Access> {
+    let spec = server.fga.as_ref()?;
+    let at = ConfigPath::root().key("server").key("fga");
+    match (&spec.access, spec.open) {
+        (None, true) => Some(Access::open()),
+        (Some(access), false) => {
+            let (keys, places) = (&tokens.keys, tokens.judged.clone());
+            Access::compile(access, keys, places, &at.key("access"), findings)
+        }
+        (None, false) => {
+            let message = "nobody could call the API";
+            let found = Diagnostic::error(Code::MissingKey, &at.key("access"), message);
+            findings.push(found.hint("list `keys` or `issuers`, or write `open: true`"));
+            None
+        }
+        (Some(_), true) => {
+            let message = "`open` lets everybody call, whatever `access` says";
+            findings.push(Diagnostic::error(Code::Conflict, &at.key("open"), message));
+            None
+        }
+    }
 }
 
 /// The certificates of the public listener. `None` without TLS, or when something is wrong, with

@@ -86,6 +86,7 @@ fn standard_shape(root: Root) -> Shape {
         Root::Forward => Shape::record([("headers", texts()), ("query", texts())]),
         Root::Auth | Root::Rule => Shape::Any,
         Root::Backend => backend(),
+        Root::Fga => fga(),
         Root::Variables => variables(),
         Root::Response => Shape::map(Shape::Any),
         Root::Chain => Shape::list(Shape::Any),
@@ -153,6 +154,16 @@ fn backend() -> Shape {
         ("pages", Shape::list(Shape::record(pages))),
     ];
     Shape::record(page.into_iter().chain(own))
+}
+
+fn fga() -> Shape {
+    Shape::record([
+        ("allowed", Shape::Bool),
+        ("results", Shape::list(Shape::Bool)),
+        ("objects", Shape::list(Shape::String)),
+        ("ids", Shape::list(Shape::String)),
+        ("truncated", Shape::Bool),
+    ])
 }
 
 fn variables() -> Shape {

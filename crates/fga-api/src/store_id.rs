@@ -20,6 +20,11 @@ impl StoreId {
         is_ulid(text).then(|| Self(text.into()))
     }
 
+    /// The id that stands for these bits, the same every time.
+    pub fn from_bits(bits: u128) -> Self {
+        Self(encode(bits).into())
+    }
+
     /// The text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,7 +54,10 @@ pub(crate) fn ulid(now: Timestamp) -> String {
     // A fresh state is keyed by the operating system's randomness.
     let random = |part: u8| u128::from(RandomState::new().hash_one(part));
     let random = (random(0) << 64 | random(1)) & ((1 << 80) - 1);
-    let value = u128::from(millis & 0xffff_ffff_ffff) << 80 | random;
+    encode(u128::from(millis & 0xffff_ffff_ffff) << 80 | random)
+}
+
+fn encode(value: u128) -> String {
     let digit = |place: u32| DIGITS.get((value >> (5 * place)) as usize & 31);
     (0..26)
         .rev()
@@ -76,5 +84,7 @@ mod tests {
             assert_eq!(StoreId::parse(bad), None, "{bad}");
         }
         assert!(is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        assert!(is_ulid(StoreId::from_bits(u128::MAX).as_str()));
+        assert_eq!(StoreId::from_bits(33).as_str(), "00000000000000000000000011");
     }
 }

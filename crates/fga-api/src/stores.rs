@@ -96,15 +96,27 @@ impl Stores {
             let message = format!("The number of stores exceeds the allowed limit of {limit}");
             return Err(Error::new(ErrorCode::ExceededEntityLimit, message));
         }
-        let created = self.clock.now();
-        let entry = Arc::new(NamedStore {
-            id: StoreId::generate(created),
-            name: name.to_owned(),
-            created,
-            engine: store,
-        });
+        let entry = self.entry(StoreId::generate(self.clock.now()), name, store);
         entries.insert(entry.id.clone(), Arc::clone(&entry));
         Ok(entry)
+    }
+
+    /// Takes in a store that exists already, under an id that its owner knows, in place of whatever
+    /// had that id. It does not count against the limit for those that callers make.
+    pub fn insert_as(&self, id: StoreId, name: &str, store: Arc<Store>) -> Arc<NamedStore> {
+        let entry = self.entry(id, name, store);
+        let mut entries = self.entries.write();
+        entries.insert(entry.id.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    fn entry(&self, id: StoreId, name: &str, store: Arc<Store>) -> Arc<NamedStore> {
+        Arc::new(NamedStore {
+            id,
+            name: name.to_owned(),
+            created: self.clock.now(),
+            engine: store,
+        })
     }
 
     /// The store of this id.

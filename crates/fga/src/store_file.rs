@@ -1,11 +1,11 @@
-//! Store test files (`store.fga.yaml`): a model, tuples, and what checks and lists should answer.
-//! Which text they are read from is the caller's business.
+//! Store test files (`store.fga.yaml`): a model, tuples, and what checks and lists should answer;
+//! and tuples as tables write them. Which text they are read from is the caller's business.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tuple::{Fields, Tuple};
+use crate::tuple::{Fields, Tuple, TupleCondition};
 
 /// A store test file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -111,6 +111,74 @@ pub struct UserFilterSpec {
 pub struct ExpectedUsers {
     /// As tuples write them.
     pub users: Vec<String>,
+}
+
+/// A tuple as a line of a table, under the headings that `OpenFGA`'s own tool uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TupleRow {
+    /// Type of the user.
+    pub user_type: String,
+    /// Id of the user.
+    pub user_id: String,
+    /// Relation of a userset; empty for anybody else.
+    pub user_relation: String,
+    /// The relation.
+    pub relation: String,
+    /// Type of the object.
+    pub object_type: String,
+    /// Id of the object.
+    pub object_id: String,
+    /// The condition; empty for none.
+    pub condition_name: String,
+    /// What the tuple fixes of it, as JSON; empty for nothing.
+    pub condition_context: String,
+}
+
+impl TryFrom<TupleRow> for Tuple {
+    type Error = serde_json::Error;
+
+    fn try_from(row: TupleRow) -> Result<Self, Self::Error> {
+        let set = match row.user_relation.as_str() {
+            "" => String::new(),
+            relation => format!("#{relation}"),
+        };
+        let context = match row.condition_context.as_str() {
+            "" => None,
+            text => Some(serde_json::from_str(text)?),
+        };
+        let condition = Some(row.condition_name).filter(|name| !name.is_empty());
+        Ok(Self {
+            user: format!("{}:{}{set}", row.user_type, row.user_id),
+            relation: row.relation,
+            object: format!("{}:{}", row.object_type, row.object_id),
+            condition: condition.map(|name| TupleCondition { name, context }),
+        })
+    }
+}
+
+impl From<&Tuple> for TupleRow {
+    fn from(tuple: &Tuple) -> Self {
+        let (user, set) = tuple.user.rsplit_once('#').unwrap_or((&tuple.user, ""));
+        let split = |name: &str| {
+            let (kind, id) = name.split_once(':').unwrap_or((name, ""));
+            (kind.to_owned(), id.to_owned())
+        };
+        let ((user_type, user_id), (object_type, object_id)) = (split(user), split(&tuple.object));
+        let condition = tuple.condition.clone().unwrap_or_default();
+        let context = condition.context.filter(|context| !context.is_empty());
+        let context = context.map(|context| serde_json::Value::Object(context).to_string());
+        Self {
+            user_type,
+            user_id,
+            user_relation: set.to_owned(),
+            relation: tuple.relation.clone(),
+            object_type,
+            object_id,
+            condition_name: condition.name,
+            condition_context: context.unwrap_or_default(),
+        }
+    }
 }
 
 impl StoreFile {

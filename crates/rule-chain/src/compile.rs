@@ -2,6 +2,7 @@
 
 mod auth;
 mod call;
+mod fga;
 mod forward;
 mod headers;
 mod logic;
@@ -17,6 +18,7 @@ use crate::caching::{Caching, KeyInput};
 use crate::conditions::Conditions;
 use crate::deps::RuleDeps;
 use crate::exports::Exporter;
+use crate::fga::FgaPlan;
 use crate::forward::Forwards;
 use crate::locals::Locals;
 use crate::redact::Redaction;
@@ -45,8 +47,9 @@ impl Rule {
         };
         let auth = compiler.auth();
         let logic = compiler.logic();
+        let fga = compiler.fga(&logic.locals).map(Box::new);
         let call = compiler.call(&auth);
-        let reads = all_reads(&auth, &logic);
+        let reads = all_reads(&auth, &logic, fga.as_deref());
         let backend = call.map(|(call, accepted)| {
             let caching = compiler.caching(&logic);
             let readers = [&reads, &deps.endpoint.response_reads];
@@ -68,6 +71,7 @@ impl Rule {
                 name: name.clone(),
                 description: spec.description.as_str().into(),
                 auth,
+                fga,
                 backend,
                 locals: logic.locals,
                 conditions: logic.conditions,
@@ -88,8 +92,11 @@ struct Logic {
     exporter: Exporter,
 }
 
-fn all_reads(auth: &Auth, logic: &Logic) -> Reads {
+fn all_reads(auth: &Auth, logic: &Logic, fga: Option<&FgaPlan>) -> Reads {
     let mut reads = Reads::nothing();
+    if let Some(plan) = fga {
+        plan.add_reads(&mut reads);
+    }
     for group in &auth.groups {
         if let Forwards::Instead(forwards) = &group.forwards {
             for forward in forwards {

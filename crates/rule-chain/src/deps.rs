@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ztag_backend::Client;
 use ztag_expr::TemplateFiles;
+use ztag_fga_remote::Directory;
 use ztag_result_cache::{Fingerprint, Namespace, ResultCache};
 use ztag_types::{Clock, Reads, RuleName};
 
@@ -75,6 +76,8 @@ pub struct RuleDeps<'a> {
     /// What calls the backend: the client of the server, or one of the rule's own where
     /// `backendApi.tls` is set.
     pub client: Arc<Client>,
+    /// The stores of relationships.
+    pub stores: &'a Directory,
     /// The cache; none where the endpoint admits anybody, since such verdicts are not remembered.
     pub cache: Option<CacheDeps>,
     /// The time.

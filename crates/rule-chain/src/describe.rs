@@ -7,6 +7,7 @@ use crate::asking::Asking;
 use crate::auth::Group;
 use crate::chain::RuleChain;
 use crate::exports::ExportPlan;
+use crate::fga::FgaPlan;
 use crate::forward::Forwards;
 use crate::reply::plain_url;
 use crate::rule::Rule;
@@ -38,6 +39,7 @@ impl Rule {
             "name": self.name,
             "description": self.description,
             "auth": self.auth.groups.iter().map(Group::describe).collect::<Vec<_>>(),
+            "fga": self.fga.as_deref().map(FgaPlan::describe),
             "backend": self.backend.as_deref().map(Asking::describe),
             "conditions": {
                 "error": conditions(Outcome::Error),
@@ -84,6 +86,18 @@ impl Asking {
             "maxPages": self.call.pagination.max_pages(),
             "acceptedStatuses": self.accepted.0,
             "cacheKey": self.caching.as_ref().map(crate::caching::Caching::input_names),
+        })
+    }
+}
+
+impl FgaPlan {
+    fn describe(&self) -> Json {
+        let places = self.checks.iter().map(|check| &*check.place);
+        json!({
+            "store": self.store,
+            "checks": places.collect::<Vec<_>>(),
+            "lists": self.list.is_some(),
+            "enforced": self.enforce,
         })
     }
 }

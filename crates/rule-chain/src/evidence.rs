@@ -8,7 +8,9 @@ use ztag_types::{
 use crate::auth::Won;
 use crate::auth_view::AuthView;
 use crate::chain::ChainInput;
+use crate::fga::FgaState;
 use crate::forward::Forwarded;
+use crate::locals::{LocalValues, Needs};
 
 /// The evidence of earlier stages and rules, and the credentials of the winning group.
 #[derive(Clone, Copy)]
@@ -19,6 +21,7 @@ pub(crate) struct Evidence<'a> {
     auth: AuthView<'a>,
     chain: ChainView<'a>,
     rule: Named<'a>,
+    fga: Option<&'a FgaState>,
 }
 
 /// The `rule` root while the rule is judged.
@@ -43,12 +46,20 @@ impl<'a> Evidence<'a> {
             auth: AuthView::new(won),
             chain: ChainView(judged),
             rule: Named(rule),
+            fga: None,
         }
     }
 
     pub(crate) fn forwarding(self, forwarded: &'a [Forwarded<'a>]) -> Self {
         Self {
             auth: self.auth.forwarding(forwarded),
+            ..self
+        }
+    }
+
+    pub(crate) fn knowing(self, fga: &'a FgaState) -> Self {
+        Self {
+            fga: Some(fga),
             ..self
         }
     }
@@ -70,6 +81,20 @@ impl<'a> Evidence<'a> {
         read(self.slots(&variables, &unasked).scope())
     }
 
+    /// The same with the rule's own variables, of which those that `needs` names are evaluated.
+    pub(crate) fn over_locals<T>(
+        &self,
+        locals: &LocalValues<'_>,
+        needs: &Needs,
+        read: impl FnOnce(Scope<'_>) -> T,
+    ) -> T {
+        let variables = self.variables(Some(locals));
+        let unasked = BackendState::default();
+        let slots = self.slots(&variables, &unasked);
+        locals.prepare(needs, slots.scope());
+        read(slots.scope())
+    }
+
     pub(crate) fn slots<'s>(
         &'s self,
         variables: &'s Variables<'s>,
@@ -83,6 +108,10 @@ impl<'a> Evidence<'a> {
             .with(Root::Forward, View::Object(self.input.curated))
             .with(Root::Auth, View::Object(&self.auth))
             .with(Root::Backend, View::Object(backend))
+            .with(
+                Root::Fga,
+                self.fga.map_or(View::Null, |fga| View::Object(fga)),
+            )
             .with(Root::Variables, View::Object(variables))
             .with(Root::Response, View::Map(&self.exports.merged))
             .with(Root::Rule, View::Object(&self.rule))

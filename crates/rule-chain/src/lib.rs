@@ -14,6 +14,8 @@ mod describe;
 mod error;
 mod evidence;
 mod exports;
+mod fga;
+mod fga_spec;
 mod forward;
 mod judged;
 mod locals;
@@ -27,6 +29,9 @@ mod words;
 pub use chain::{ChainInput, RuleChain};
 pub use claim_spec::{ClaimSpec, ClaimValueSpec};
 pub use deps::{AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, RuleDeps};
+pub use fga_spec::{
+    FgaCheckSpec, FgaConditionSpec, FgaConsistency, FgaListSpec, FgaSpec, FgaTupleSpec,
+};
 pub use rule::Rule;
 pub use spec::{
     AuthGroupSpec, BackendApiSpec, ConditionsSpec, ExportsSpec, ForwardSpec, MatchSpec,

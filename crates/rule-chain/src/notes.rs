@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 use ztag_expr::EvalError;
+use ztag_fga_remote::{Check, Undecided};
 use ztag_types::{
-    BackendReport, CacheReport, ConditionReport, Detail, Map, Object, Outcome, ReadPath, Root,
-    Scope, View,
+    BackendReport, CacheReport, ConditionReport, Detail, FgaCheckReport, FgaReport, Map, Object,
+    Outcome, ReadPath, Root, Scope, View,
 };
 
 use crate::chain::ChainInput;
@@ -18,6 +19,7 @@ pub(crate) struct Notes<'a> {
     redactor: Option<Redactor<'a>>,
     pub(crate) cache: CacheReport,
     pub(crate) backend: Option<Box<BackendReport>>,
+    pub(crate) fga: Option<Box<FgaReport>>,
     pub(crate) conditions: Vec<ConditionReport>,
     pub(crate) variables: Vec<(String, Json)>,
 }
@@ -54,6 +56,31 @@ impl<'a> Notes<'a> {
                 .filter_map(|path| Some((path.to_string(), show(redactor, path, scope)?)))
                 .collect(),
         });
+    }
+
+    /// The checks with their answers, as far as they may be seen.
+    pub(crate) fn fga_checks(
+        &self,
+        checks: &[Check],
+        results: &[Result<bool, Undecided>],
+    ) -> Vec<FgaCheckReport> {
+        let Some(redactor) = &self.redactor else {
+            return Vec::new();
+        };
+        let show = |name: &str, text: &str| redactor.show_view(&["fga", name], View::Str(text));
+        let asked = checks.iter().zip(results).map(|(check, result)| {
+            let check = serde_json::json!({
+                "user": show("user", &check.user),
+                "relation": show("relation", &check.relation),
+                "object": show("object", &check.object),
+            });
+            let allowed = result.as_ref().copied();
+            FgaCheckReport {
+                check,
+                allowed: allowed.map_err(ToString::to_string),
+            }
+        });
+        asked.collect()
     }
 
     /// Notes the local variables that were evaluated and what was exported.

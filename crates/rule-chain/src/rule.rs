@@ -1,4 +1,4 @@
-//! One rule: match credentials, ask the backend, judge, export.
+//! One rule: match credentials, ask about relationships, ask the backend, judge, export.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,8 +18,10 @@ use crate::conditions::{Conditions, Ruling};
 use crate::error::Fault;
 use crate::evidence::Evidence;
 use crate::exports::Exporter;
+use crate::fga::{Asked, FgaPlan};
+use crate::forward::Forwarded;
 use crate::judged::{Judged, implicit};
-use crate::locals::Locals;
+use crate::locals::{LocalValues, Locals};
 use crate::notes::Notes;
 use crate::redact::Redaction;
 use crate::reply::{plain_url, understand};
@@ -30,6 +32,7 @@ pub struct Rule {
     pub(crate) name: RuleName,
     pub(crate) description: Box<str>,
     pub(crate) auth: Auth,
+    pub(crate) fga: Option<Box<FgaPlan>>,
     pub(crate) backend: Option<Box<Asking>>,
     pub(crate) locals: Locals,
     pub(crate) conditions: Conditions,
@@ -67,7 +70,9 @@ impl Rule {
                 let won = Won::default();
                 let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
                 let ruling = Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched);
-                self.cut_short(ruling, &evidence, BackendState::default(), &mut notes)
+                let locals = self.locals.unset();
+                let known = Known(&evidence, &locals);
+                self.cut_short(ruling, known, BackendState::default(), &mut notes)
                     .challenging(lack.and_then(|lack| lack.challenge()))
             }
             Ok(won) => {
@@ -83,6 +88,7 @@ impl Rule {
             latency: self.clock.monotonic().saturating_sub(begun),
             cache: notes.cache,
             backend: notes.backend,
+            fga: notes.fga,
             conditions: notes.conditions,
             variables: notes.variables,
         };
@@ -96,19 +102,67 @@ impl Rule {
         evidence: &Evidence<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
+        let locals = self.locals.unset();
         let forwarded = match evidence.over(|scope| won.forward(scope)) {
             Ok(forwarded) => forwarded,
             Err(fault) => {
-                return self.cut_short(fault.into(), evidence, BackendState::default(), notes);
+                let known = Known(evidence, &locals);
+                return self.cut_short(fault.into(), known, BackendState::default(), notes);
             }
         };
         let evidence = evidence.forwarding(&forwarded);
-        let Some(asking) = &self.backend else {
-            return self.conclude(&evidence, BackendState::default(), notes);
+        match &self.fga {
+            None => {
+                let known = Known(&evidence, &locals);
+                self.judge_backend(won, &forwarded, known, notes).await
+            }
+            // Boxed: what asks nobody about relationships shall not pay for its size.
+            Some(plan) => {
+                let known = Known(&evidence, &locals);
+                Box::pin(self.judge_relations(plan, won, &forwarded, known, notes)).await
+            }
+        }
+    }
+
+    /// Judges by what a store of relationships says, and goes on where it lets the request pass.
+    async fn judge_relations(
+        &self,
+        plan: &FgaPlan,
+        won: &Won<'_>,
+        forwarded: &[Forwarded<'_>],
+        known: Known<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
+        let Known(evidence, locals) = known;
+        let question = evidence.over_locals(locals, &plan.needs, |scope| plan.render(scope));
+        let asked = match question {
+            Ok(question) => plan.ask(question, &*self.clock, notes).await,
+            Err(lost) => Asked::nothing(lost),
         };
-        match asking.render(&evidence, &forwarded) {
-            Ok(call) => self.judge_answer(asking, call, won, &evidence, notes).await,
-            Err(fault) => self.cut_short(fault.into(), &evidence, BackendState::default(), notes),
+        let evidence = evidence.knowing(&asked.state);
+        let known = Known(&evidence, locals);
+        let judged = match asked.ruling {
+            Some(ruling) => self.cut_short(ruling, known, BackendState::default(), notes),
+            None => self.judge_backend(won, forwarded, known, notes).await,
+        };
+        let bound = plan.fresh_for(judged.outcome, asked.fresh_for);
+        judged.bounded(Some(bound))
+    }
+
+    /// Judges by what the backend says, where there is one to ask.
+    async fn judge_backend(
+        &self,
+        won: &Won<'_>,
+        forwarded: &[Forwarded<'_>],
+        known: Known<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
+        let Some(asking) = &self.backend else {
+            return self.conclude(known, BackendState::default(), notes);
+        };
+        match asking.render(known.0, forwarded) {
+            Ok(call) => self.judge_answer(asking, call, won, known, notes).await,
+            Err(fault) => self.cut_short(fault.into(), known, BackendState::default(), notes),
         }
     }
 
@@ -118,19 +172,19 @@ impl Rule {
         asking: &Asking,
         call: Call,
         won: &Won<'_>,
-        evidence: &Evidence<'_>,
+        known: Known<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
         let Some(caching) = &asking.caching else {
-            return Box::pin(self.ask(asking, call, evidence, notes)).await;
+            return Box::pin(self.ask(asking, call, known, notes)).await;
         };
-        let key = caching.key(&self.name, &call, won, evidence);
+        let key = caching.key(&self.name, &call, won, known.0);
         let cache = &caching.deps.cache;
         let (decided, mut report) = if let Some((entry, report)) = cache.recall(&key) {
             (Decided::Remembered(entry), report)
         } else {
             let decide = || async {
-                let judged = self.ask(asking, call, evidence, notes).await;
+                let judged = self.ask(asking, call, known, notes).await;
                 let entry = caching.entry(&judged, won, self.clock.now());
                 (judged, entry)
             };
@@ -154,11 +208,11 @@ impl Rule {
         &self,
         asking: &Asking,
         mut call: Call,
-        evidence: &Evidence<'_>,
+        known: Known<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
         let begun = self.clock.monotonic();
-        asking.call.correlate(&mut call, evidence.input.snapshot);
+        asking.call.correlate(&mut call, known.0.input.snapshot);
         let mut report = Box::new(BackendReport {
             method: call.method.as_str().to_owned(),
             url: plain_url(&call.url),
@@ -173,7 +227,7 @@ impl Rule {
                 match understand(pages, &asking.accepted, asking.wanted) {
                     Ok(state) => {
                         notes.backend = Some(report);
-                        let judged = self.conclude(evidence, state, notes);
+                        let judged = self.conclude(known, state, notes);
                         return asking.date(judged, &controls);
                     }
                     Err(fault) => fault,
@@ -192,26 +246,25 @@ impl Rule {
             error: fault.class().into(),
             ..BackendState::default()
         };
-        self.cut_short(fault.into(), evidence, state, notes)
+        self.cut_short(fault.into(), known, state, notes)
     }
 
     /// The outcome by the conditions, else by the answer; then the exports.
     fn conclude(
         &self,
-        evidence: &Evidence<'_>,
+        Known(evidence, locals): Known<'_>,
         backend: BackendState,
         notes: &mut Notes<'_>,
     ) -> Judged {
-        let locals = self.locals.unset();
-        let variables = evidence.variables(Some(&locals));
+        let variables = evidence.variables(Some(locals));
         let slots = evidence.slots(&variables, &backend);
         let scope = slots.scope();
-        let ruled = self.conditions.rule(&locals, scope, notes);
+        let ruled = self.conditions.rule(locals, scope, notes);
         let ruling = ruled.map_or_else(Ruling::from, |ruling| {
             ruling.unwrap_or_else(|| implicit(&backend))
         });
-        let (ruling, exports) = self.exporter.settle(ruling, &locals, scope);
-        notes.variables(&locals, &exports);
+        let (ruling, exports) = self.exporter.settle(ruling, locals, scope);
+        notes.variables(locals, &exports);
         Judged::new(ruling, exports, backend)
     }
 
@@ -219,18 +272,22 @@ impl Rule {
     fn cut_short(
         &self,
         ruling: Ruling,
-        evidence: &Evidence<'_>,
+        Known(evidence, locals): Known<'_>,
         backend: BackendState,
         notes: &mut Notes<'_>,
     ) -> Judged {
-        let locals = self.locals.unset();
-        let variables = evidence.variables(Some(&locals));
+        let variables = evidence.variables(Some(locals));
         let slots = evidence.slots(&variables, &backend);
-        let (ruling, exports) = self.exporter.settle(ruling, &locals, slots.scope());
-        notes.variables(&locals, &exports);
+        let (ruling, exports) = self.exporter.settle(ruling, locals, slots.scope());
+        notes.variables(locals, &exports);
         Judged::new(ruling, exports, backend)
     }
 }
+
+/// What is known while a rule is judged: the evidence, and the rule's own variables, each evaluated
+/// once.
+#[derive(Clone, Copy)]
+struct Known<'a>(&'a Evidence<'a>, &'a LocalValues<'a>);
 
 impl fmt::Debug for Rule {
     /// Its name only: patterns and templates may hold secrets.

@@ -10,6 +10,7 @@ use ztag_result_cache::RuleCacheSpec;
 use ztag_types::{DurationSpec, OneOrMany, Outcome, Secret};
 
 use crate::claim_spec::ClaimSpec;
+use crate::fga_spec::FgaSpec;
 
 /// Most further attempts of one call.
 pub(crate) const MAX_RETRIES: u32 = 10;
@@ -26,6 +27,8 @@ pub struct RuleSpec {
     /// Match groups: the first one whose matchers all fit wins, none fitting is a `fail`. Without
     /// groups the rule is for everybody and forwards no credential.
     pub auth: Vec<AuthGroupSpec>,
+    /// What to ask a store of relationships, before the backend: whether somebody may do something.
+    pub fga: Option<FgaSpec>,
     /// The backend to ask. Without a URL the rule judges the request alone.
     pub backend_api: BackendApiSpec,
     /// When the rule passes, fails or errs.
@@ -35,7 +38,8 @@ pub struct RuleSpec {
     pub variables: BTreeMap<String, String>,
     /// What the rule exports, by outcome.
     pub responses: ResponsesSpec,
-    /// How long verdicts of this rule are remembered.
+    /// How long verdicts of this rule are remembered. Of a rule that asks a store of relationships
+    /// and no backend: how long its endpoint may remember them, which is not at all unless said here.
     pub cache: RuleCacheSpec,
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Words {
     pub(crate) forward: Vocabulary,
     /// Of the backend request: before there is a reply.
     pub(crate) request: Vocabulary,
+    /// Of what a store of relationships is asked: before there is an answer of anybody.
+    pub(crate) ask: Vocabulary,
     /// Of conditions, local variables and exports.
     pub(crate) judge: Vocabulary,
 }
@@ -33,13 +35,20 @@ impl Words {
         .with(Root::Rule, Shape::record([("name", Shape::String)]))
         .with(Root::Chain, Shape::list(judged));
         let request = base.clone().with(Root::Variables, variables(None, deps));
+        let own = variables(Some(spec), deps);
+        let judge = base
+            .clone()
+            .with(Root::Auth, auth(true))
+            .with(Root::Backend, standard(Root::Backend))
+            .with(Root::Variables, own.clone());
         Self {
+            ask: base.with(Root::Auth, auth(true)).with(Root::Variables, own),
             forward: request.clone().with(Root::Auth, auth(false)),
             request: request.with(Root::Auth, auth(true)),
-            judge: base
-                .with(Root::Auth, auth(true))
-                .with(Root::Backend, standard(Root::Backend))
-                .with(Root::Variables, variables(Some(spec), deps)),
+            judge: match spec.fga {
+                None => judge,
+                Some(_) => judge.with(Root::Fga, standard(Root::Fga)),
+            },
         }
     }
 }

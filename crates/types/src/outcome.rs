@@ -105,6 +105,13 @@ reason_codes! {
     BackendUnavailable = "backend_unavailable",
     /// The backend could not be reached, or answered out of bounds.
     BackendFailed = "backend_failed",
+    /// A store of relationships says no.
+    FgaDenied = "fga_denied",
+    /// A question to a store of relationships would not be one: an empty or malformed user, relation
+    /// or object.
+    FgaUnaskable = "fga_unaskable",
+    /// A store of relationships did not answer, or cannot.
+    FgaUndecided = "fga_undecided",
     /// The reply could not be rendered.
     ReplyFailed = "reply_failed",
     /// The endpoint's configuration is broken.

@@ -106,6 +106,43 @@ pub struct BackendReport {
     pub error: Option<Cow<'static, str>>,
 }
 
+/// One question to a store of relationships.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FgaReport {
+    /// The store.
+    pub store: String,
+    /// Who answered: `local`, `replica` or `remote`; empty when nobody was asked.
+    pub source: &'static str,
+    /// The change of the store as of which it was answered, at the least, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Checks asked.
+    pub checks: usize,
+    /// Checks answered from memory.
+    pub remembered: usize,
+    /// Objects listed, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<usize>,
+    /// Age of the oldest answer.
+    pub age: Duration,
+    /// How long it took.
+    pub latency: Duration,
+    /// Class of what went wrong, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The checks with their answers, secrets redacted. Kept at [`Detail::Full`] only.
+    pub asked: Vec<FgaCheckReport>,
+}
+
+/// One check of a question to a store of relationships.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FgaCheckReport {
+    /// User, relation and object.
+    pub check: serde_json::Value,
+    /// The answer, or the class of what went wrong.
+    pub allowed: Result<bool, String>,
+}
+
 /// What a gateway did with one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardReport {
@@ -167,6 +204,8 @@ pub struct RuleReport {
     pub cache: CacheReport,
     /// The backend call, if one was made.
     pub backend: Option<Box<BackendReport>>,
+    /// What a store of relationships was asked, if one was.
+    pub fga: Option<Box<FgaReport>>,
     /// The conditions. Kept at [`Detail::Full`] only.
     pub conditions: Vec<ConditionReport>,
     /// Local variables evaluated and exports made, secrets redacted. Kept at [`Detail::Full`] only.

@@ -42,6 +42,8 @@ roots! {
     Auth = "auth",
     /// The reply of the rule's backend.
     Backend = "backend",
+    /// What the rule's store of relationships answered.
+    Fga = "fga",
     /// Variables by tier: `endpoint`, `local`, `rule`, `environment`, `secrets`.
     Variables = "variables",
     /// Exports of the rules so far, the later winning.

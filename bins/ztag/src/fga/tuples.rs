@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use ztag_fga::{Tuple, TupleCondition};
+use ztag_fga::Tuple;
+use ztag_fga::store_file::TupleRow;
 
 use super::load;
 use super::progress::Progress;
@@ -59,64 +59,6 @@ pub(super) enum Format {
     Json,
 }
 
-/// A line of CSV, under the headings that `OpenFGA`'s own tool uses.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Row {
-    user_type: String,
-    user_id: String,
-    user_relation: String,
-    relation: String,
-    object_type: String,
-    object_id: String,
-    condition_name: String,
-    condition_context: String,
-}
-
-impl Row {
-    fn tuple(self) -> Result<Tuple, String> {
-        let set = match self.user_relation.as_str() {
-            "" => String::new(),
-            relation => format!("#{relation}"),
-        };
-        let context = match self.condition_context.as_str() {
-            "" => None,
-            text => Some(serde_json::from_str(text).map_err(|error| error.to_string())?),
-        };
-        let condition = Some(self.condition_name).filter(|name| !name.is_empty());
-        Ok(Tuple {
-            user: format!("{}:{}{set}", self.user_type, self.user_id),
-            relation: self.relation,
-            object: format!("{}:{}", self.object_type, self.object_id),
-            condition: condition.map(|name| TupleCondition { name, context }),
-        })
-    }
-}
-
-impl From<&Tuple> for Row {
-    fn from(tuple: &Tuple) -> Self {
-        let (user, set) = tuple.user.rsplit_once('#').unwrap_or((&tuple.user, ""));
-        let split = |name: &str| {
-            let (kind, id) = name.split_once(':').unwrap_or((name, ""));
-            (kind.to_owned(), id.to_owned())
-        };
-        let ((user_type, user_id), (object_type, object_id)) = (split(user), split(&tuple.object));
-        let condition = tuple.condition.clone().unwrap_or_default();
-        let context = condition.context.filter(|context| !context.is_empty());
-        Self {
-            user_type,
-            user_id,
-            user_relation: set.to_owned(),
-            relation: tuple.relation.clone(),
-            object_type,
-            object_id,
-            condition_name: condition.name,
-            condition_context: context
-                .map_or_else(String::new, |context| json!(context).to_string()),
-        }
-    }
-}
-
 impl Format {
     /// The format that the name of a file says.
     pub(super) fn of(path: &Path) -> Self {
@@ -134,9 +76,12 @@ impl Format {
             Self::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
             Self::Csv => {
                 let mut reader = csv::Reader::from_reader(text.as_bytes());
-                let rows = reader.deserialize::<Row>();
-                rows.map(|row| row.map_err(|error| error.to_string())?.tuple())
-                    .collect()
+                let rows = reader.deserialize::<TupleRow>();
+                let tuples = rows.map(|row| {
+                    let row = row.map_err(|error| error.to_string())?;
+                    Tuple::try_from(row).map_err(|error| error.to_string())
+                });
+                tuples.collect()
             }
         }
     }
@@ -157,7 +102,7 @@ impl Format {
             Self::Csv => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
                 for tuple in tuples {
-                    let row = Row::from(tuple);
+                    let row = TupleRow::from(tuple);
                     writer.serialize(row).map_err(|error| error.to_string())?;
                 }
                 writer.into_inner().map_err(|error| error.to_string())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::HeaderName;
+use ztag_fga_remote::Directory;
 use ztag_pipeline::{DecisionCache, Endpoint, EndpointState, Quarantine, Uncacheable};
 use ztag_result_cache::{Fingerprint, Namespace, ceiled};
 use ztag_rule_chain::RuleSpec;
@@ -25,6 +26,7 @@ pub(super) struct Workshop<'a> {
     pub(super) server: &'a ServerSpec,
     pub(super) stores: &'a Stores,
     pub(super) tokens: &'a Tokens<'a>,
+    pub(super) directory: &'a Directory,
     pub(super) environment: BTreeSet<String>,
     pub(super) secrets: BTreeSet<String>,
     pub(super) correlation: Option<HeaderName>,
@@ -44,7 +46,7 @@ impl<'a> Workshop<'a> {
         loaded: &'a Loaded,
         server: &'a ServerSpec,
         stores: &'a Stores,
-        tokens: &'a Tokens<'a>,
+        (tokens, directory): (&'a Tokens<'a>, &'a Directory),
     ) -> Self {
         let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Self {
@@ -52,6 +54,7 @@ impl<'a> Workshop<'a> {
             server,
             stores,
             tokens,
+            directory,
             environment: names(loaded.globals.environment.names()),
             secrets: names(loaded.globals.secrets.names()),
             correlation: server.logging.correlation_header.parse().ok(),
@@ -203,16 +206,19 @@ impl<'a> Workshop<'a> {
         let allow = &spec.authentication.allow;
 
         let own = [(Kind::Endpoint, endpoint)];
-        let rules = rules.iter().map(|(name, _)| (Kind::Rule, name.as_str()));
+        let rule_names = rules.iter().map(|(name, _)| (Kind::Rule, name.as_str()));
+        let asked = rules.iter().filter_map(|(_, spec)| spec.fga.as_ref());
+        let asked = asked.map(|fga| (Kind::FgaStore, fga.store.trim()));
         let issuers = allow.jwt.iter().map(|name| (Kind::Issuer, name.as_str()));
         let introspection = allow.introspection.iter();
         let introspection = introspection.map(|name| (Kind::Introspection, name.as_str()));
         let mut canon = Canon::new();
         for (kind, name) in own
             .into_iter()
-            .chain(rules)
+            .chain(rule_names)
             .chain(issuers)
             .chain(introspection)
+            .chain(asked)
         {
             canon.definition(kind, name, &self.loaded.tree);
         }

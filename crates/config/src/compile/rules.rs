@@ -117,6 +117,7 @@ impl<'a> Workshop<'a> {
             endpoint: spot.facts,
             earlier: spot.earlier,
             templates: &self.loaded.templates,
+            stores: self.directory,
             client,
             cache: spot.cache,
             clock: Arc::clone(&self.stores.clock),

@@ -1,5 +1,6 @@
 //! The server section: what its shape does not say.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 use super::ledger::Ledger;
 use crate::load::Loaded;
 use crate::spec::{ProofsSpec, ServerSpec};
-use crate::stores;
+use crate::stores::{self, TokenPlaces};
 
 /// How old a proof may be.
 const PROOF_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
@@ -48,6 +49,46 @@ pub(super) fn listener(
         judged.add(diagnostic, None);
     }
     certificates
+}
+
+/// What is wrong with the API of stores of relationships.
+pub(super) fn fga_api(server: &ServerSpec, tokens: &TokenPlaces, judged: &mut Ledger) {
+    let Some(spec) = &server.fga else {
+        return;
+    };
+    let mut findings = Findings::new();
+    stores::fga_access(server, tokens, &mut findings);
+    let at = ConfigPath::root().key("server").key("fga");
+    let listens_at = match &spec.listen {
+        Some(listen) => Some((listen.socket(), at.key("listen").key("port"))),
+        None if server.admin.enabled => None,
+        None => {
+            let message = "without a listener of its own, the API needs the admin listener";
+            findings.push(Diagnostic::error(Code::Conflict, &at, message));
+            None
+        }
+    };
+    let admin = server.admin.enabled.then(|| server.admin.socket());
+    if let Some((own, at)) = &listens_at {
+        let others = [Some(server.listen.socket()), admin];
+        let mut others = others.into_iter().flatten();
+        let clash = |other: SocketAddr| {
+            let covers = other.ip() == own.ip() || other.ip().is_unspecified();
+            own.port() != 0 && own.port() == other.port() && covers
+        };
+        if others.any(clash) {
+            let message = format!("port `{}` is that of another listener, too", own.port());
+            findings.push(Diagnostic::error(Code::Conflict, at, message));
+        }
+    }
+    let address = listens_at.map(|(own, _)| own).or(admin);
+    if spec.open && address.is_some_and(|own| !own.ip().is_loopback()) {
+        let message = "whoever reaches the listener may change who has which relation to what";
+        findings.push(Diagnostic::warning(Code::Unsafe, &at.key("open"), message));
+    }
+    for diagnostic in findings.into_vec() {
+        judged.add(diagnostic, None);
+    }
 }
 
 /// The admin listener shows the compiled policy to whoever reaches it.

@@ -244,7 +244,8 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
         let stores = Stores::offline(&loaded, Arc::new(ManualClock::new())).unwrap();
         let server = loaded.server().unwrap();
         let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut Ledger::default());
-        let workshop = Workshop::new(&loaded, server, &stores, &tokens);
+        let directory = ztag_fga_remote::Directory::default();
+        let workshop = Workshop::new(&loaded, server, &stores, (&tokens, &directory));
         let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {
             panic!("`r` is broken");
         };

@@ -8,6 +8,7 @@ mod compile;
 mod credentials;
 mod defects;
 mod explain;
+mod fga;
 mod model;
 mod outcomes;
 mod stub;

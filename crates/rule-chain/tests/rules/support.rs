@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 use ztag_backend::{ClientSpec, TlsMaterial};
 use ztag_expr::TemplateFiles;
+use ztag_fga_remote::Directory;
 use ztag_result_cache::{CacheSpec, Fingerprint, ResultCache};
 use ztag_rule_chain::{
     CacheDeps, ChainInput, EarlierRule, EndpointFacts, Rule, RuleChain, RuleDeps, RuleSpec,
@@ -31,6 +32,7 @@ pub(crate) struct Gate {
     pub(crate) cache: Option<Arc<ResultCache>>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) detail: Detail,
+    pub(crate) stores: Directory,
     rules: Vec<(RuleName, RuleSpec)>,
 }
 
@@ -61,6 +63,7 @@ impl Gate {
             cache: None,
             fingerprint: Fingerprint::of(b"test"),
             detail: Detail::Summary,
+            stores: Directory::default(),
             rules: rules.collect(),
         }
     }
@@ -87,6 +90,7 @@ impl Gate {
                 endpoint: &self.facts,
                 earlier: &earlier,
                 templates: &templates,
+                stores: &self.stores,
                 client: Arc::clone(&client),
                 cache: self.cache.clone().map(|cache| CacheDeps {
                     cache,

@@ -116,6 +116,7 @@ pub(crate) fn record() -> Record {
             latency: Duration::from_micros(800),
             error: None,
         })),
+        fga: None,
         conditions: vec![ConditionReport {
             list: Outcome::Fail,
             index: 0,

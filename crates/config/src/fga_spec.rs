@@ -1,0 +1,95 @@
+//! `fgaStores` as written.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use ztag_fga_api::AccessSpec;
+
+/// A store of relationships: who has which relation to what.
+///
+/// What files say is part of the configuration: a change of theirs takes effect as one, with a
+/// reload. A store that is `writable` begins with them and is changed through the API from then on.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaStoreSpec {
+    /// What the store is for, in your own words.
+    pub description: String,
+    /// The model, in the modelling language of `OpenFGA` or as JSON.
+    pub model: Option<String>,
+    /// File of the model, instead of `model`: the modelling language, JSON (`.json`), or modules
+    /// (`fga.mod`).
+    pub model_file: Option<PathBuf>,
+    /// Tuples.
+    pub tuples: Vec<FgaFixedTupleSpec>,
+    /// Files of more of them: YAML, JSON (`.json`) or CSV (`.csv`); each of 64 MiB at the most.
+    pub tuple_files: Vec<PathBuf>,
+    /// Whether the store is changed while running, through the API that `server.fga` serves. It is
+    /// kept in memory: what was written is gone with the process.
+    pub writable: bool,
+    /// Id of the store in the API, a ULID. Without it one that follows from the name.
+    pub id: Option<String>,
+}
+
+/// A tuple of a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaFixedTupleSpec {
+    /// Who: `type:id`, `type:*` or `type:id#relation`.
+    pub user: String,
+    /// The relation.
+    pub relation: String,
+    /// To what: `type:id`.
+    pub object: String,
+    /// When.
+    pub condition: Option<FgaFixedConditionSpec>,
+}
+
+/// A condition that a tuple of a store depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaFixedConditionSpec {
+    /// A condition of the model.
+    pub name: String,
+    /// Parameters that the tuple fixes, by name.
+    pub context: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The HTTP API of `OpenFGA` for the stores that are `writable`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaApiSpec {
+    /// A listener of its own. Without it the API is served by the admin listener.
+    pub listen: Option<FgaListenSpec>,
+    /// What callers must show.
+    pub access: Option<AccessSpec>,
+    /// Whether everybody who reaches the listener may call, instead of `access`.
+    pub open: bool,
+}
+
+/// A listener of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaListenSpec {
+    /// Address to bind.
+    pub address: IpAddr,
+    /// Port to bind; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl Default for FgaListenSpec {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8081,
+        }
+    }
+}
+
+impl FgaListenSpec {
+    /// Address and port.
+    pub const fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
