@@ -1,0 +1,316 @@
+//! The one who writes: a thread that takes what is asked for, writes it down, and then shows it.
+
+mod edits;
+mod load;
+mod models;
+mod tidy;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc as blocking};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::runtime;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval};
+use ztag_fga::{Error, ErrorCode, Revision, Writer};
+
+use crate::error::{JournalError, OpenError, unavailable};
+use crate::folder::Lock;
+use crate::journal::{Entry, Journal, StoreNumber, StoreRow};
+use crate::mailbox::{Command, Mailbox, QUEUE};
+use crate::settings::Settings;
+use crate::store_id::StoreId;
+use crate::stores::{NamedStore, Registry};
+use tidy::Imaging;
+
+/// Requests that are written down at once.
+const GROUP: usize = 64;
+/// How often a write is tried again because others got ahead.
+const ATTEMPTS: usize = 8;
+
+/// The thread of a scribe, and the way to it.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    sender: mpsc::Sender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the scribe knows and does.
+#[derive(Debug)]
+struct Scribe<J> {
+    journal: J,
+    registry: Arc<Registry>,
+    mailbox: Mailbox,
+    /// The folder of images.
+    images: PathBuf,
+    open: BTreeMap<StoreId, Open>,
+    /// The number of the next store.
+    next: StoreNumber,
+    /// Why nothing can be written, since when.
+    broken: Option<(String, Instant)>,
+    imaging: Option<Imaging>,
+}
+
+/// A store that is written.
+#[derive(Debug)]
+struct Open {
+    number: StoreNumber,
+    writer: Writer,
+    generation: i64,
+    moved: Arc<Notify>,
+    /// The last change of its image.
+    imaged: Revision,
+    /// How far expired tuples were looked for.
+    swept: Revision,
+}
+
+impl Thread {
+    /// Starts the thread and waits until all stores can be asked.
+    pub(crate) fn start<J: Journal>(
+        registry: Arc<Registry>,
+        images: PathBuf,
+        lock: Lock,
+        open: impl AsyncFnOnce(&Path) -> Result<J, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let (sender, commands) = mpsc::channel(QUEUE);
+        let mailbox = Mailbox::new(&sender);
+        let (ready, is_ready) = blocking::channel();
+        let folder = images.clone();
+        let work = move || {
+            let _lock = lock;
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(OpenError::file(&images, error)));
+                    return;
+                }
+            };
+            runtime.block_on(async {
+                let opened = match open(&images).await {
+                    Ok(journal) => Scribe::open(journal, registry, mailbox, images).await,
+                    Err(error) => Err(error),
+                };
+                match opened {
+                    Ok(scribe) => {
+                        let _ = ready.send(Ok(()));
+                        scribe.run(commands).await;
+                    }
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                    }
+                }
+            });
+        };
+        let thread = thread::Builder::new().name("fga-scribe".into()).spawn(work);
+        let thread = thread.map_err(|error| OpenError::file(&folder, error))?;
+        let gone = |_| JournalError::Failed("its thread ended".into());
+        is_ready.recv().map_err(gone)??;
+        Ok(Self {
+            sender,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        Mailbox::new(&self.sender)
+    }
+
+    /// Ends the thread after what was asked so far, and waits for it.
+    pub(crate) fn close(&self) {
+        let Some(thread) = self.thread.lock().take() else {
+            return;
+        };
+        // Only a queue that is full keeps us here, and it is worked off.
+        let mut command = Command::Close;
+        while let Err(mpsc::error::TrySendError::Full(back)) = self.sender.try_send(command) {
+            command = back;
+            thread::yield_now();
+        }
+        if thread.join().is_err() {
+            tracing::error!("the thread that writes stores ended in a panic");
+        }
+    }
+}
+
+impl<J: Journal> Scribe<J> {
+    async fn open(
+        journal: J,
+        registry: Arc<Registry>,
+        mailbox: Mailbox,
+        images: PathBuf,
+    ) -> Result<Self, OpenError> {
+        let mut scribe = Self {
+            journal,
+            registry,
+            mailbox,
+            images,
+            open: BTreeMap::new(),
+            next: 1,
+            broken: None,
+            imaging: None,
+        };
+        for row in scribe.journal.stores().await? {
+            scribe.load(row).await?;
+        }
+        Ok(scribe)
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut tidy = interval(self.settings().tidy_every);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waiting = Vec::with_capacity(GROUP);
+        loop {
+            tokio::select! {
+                count = commands.recv_many(&mut waiting, GROUP) => {
+                    let is_last = waiting.iter().any(|own| matches!(own, Command::Close));
+                    self.serve(&mut waiting).await;
+                    if count == 0 || is_last {
+                        break;
+                    }
+                }
+                () = self.journal.woken() => self.follow_or_tell().await,
+                _ = tidy.tick() => self.tidy_or_tell().await,
+            }
+        }
+        commands.close();
+        while commands.recv_many(&mut waiting, GROUP).await > 0 {
+            self.serve(&mut waiting).await;
+        }
+        self.end().await;
+    }
+
+    /// Does everything that waits, edits that stand next to each other as one.
+    async fn serve(&mut self, waiting: &mut Vec<Command>) {
+        let mut edits = Vec::new();
+        for command in waiting.drain(..) {
+            match command {
+                Command::Edit(request) => edits.push(request),
+                command => {
+                    self.edit(std::mem::take(&mut edits)).await;
+                    self.carry_out(command).await;
+                }
+            }
+        }
+        self.edit(edits).await;
+    }
+
+    /// Does what is not an edit. Whoever does not wait for the answer any more does not get it.
+    async fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::WriteModel { store, spec, reply } => {
+                let _ = reply.send(self.write_model(&store, *spec).await);
+            }
+            Command::WriteAssertions {
+                store,
+                model,
+                assertions,
+                reply,
+            } => {
+                let written = self.write_assertions(&store, &model, assertions).await;
+                let _ = reply.send(written);
+            }
+            Command::Create { name, reply } => {
+                let _ = reply.send(self.create(name).await);
+            }
+            Command::Delete { store, reply } => {
+                let _ = reply.send(self.delete(&store).await);
+            }
+            Command::Tidy { reply } => {
+                let tidied = self.tidy().await;
+                let _ = reply.send(tidied.map_err(|error| self.fail(&error)));
+            }
+            Command::Backup { to, reply } => {
+                let done = self.journal.backup(&to).await;
+                let failed =
+                    |error: JournalError| Error::new(ErrorCode::Internal, error.to_string());
+                let _ = reply.send(done.map_err(failed));
+            }
+            Command::Edit(_) | Command::Close => {}
+        }
+    }
+
+    /// Makes a store.
+    async fn create(&mut self, name: String) -> Result<Arc<NamedStore>, Error> {
+        self.ready().await?;
+        for _ in 0..ATTEMPTS {
+            self.registry.admit()?;
+            let settings = self.settings();
+            let now = settings.clock.now();
+            // A journal keeps milliseconds.
+            let created =
+                ztag_types::Timestamp::new(now.seconds(), now.nanos() / 1_000_000 * 1_000_000);
+            let row = StoreRow {
+                number: self.next,
+                id: StoreId::generate(now),
+                name: name.clone(),
+                created: created.unwrap_or_default(),
+                revision: Revision::default(),
+                folded: Revision::default(),
+                generation: 0,
+            };
+            let writer = Writer::new(settings.limits.clone(), Arc::clone(&settings.clock));
+            match self.journal.commit(&[Entry::Created(row.clone())]).await {
+                Ok(()) => return Ok(self.show(row, writer)),
+                Err(JournalError::Conflict) => {
+                    // Somebody else may have given this number away, even to a store that is gone.
+                    self.next += 1;
+                    self.follow().await.map_err(|error| self.fail(&error))?;
+                }
+                Err(error) => return Err(self.fail(&error)),
+            }
+        }
+        Err(unavailable(&JournalError::Conflict))
+    }
+
+    async fn delete(&mut self, id: &StoreId) -> Result<bool, Error> {
+        self.ready().await?;
+        let Some(own) = self.open.get(id) else {
+            return Ok(false);
+        };
+        let gone = Entry::Deleted { store: own.number };
+        let done = self.journal.commit(&[gone]).await;
+        done.map_err(|error| self.fail(&error))?;
+        self.forget(id);
+        Ok(true)
+    }
+
+    /// Whether anything can be written. After a failure, tries so before it says no.
+    async fn ready(&mut self) -> Result<(), Error> {
+        let Some((why, since)) = &self.broken else {
+            return Ok(());
+        };
+        if since.elapsed() < self.settings().retry_after {
+            let message = format!("nothing was written: {why}");
+            return Err(Error::new(ErrorCode::Unavailable, message));
+        }
+        let mut found = self.journal.probe().await;
+        if found.is_ok() {
+            // What failed last may have been written all the same.
+            found = self.follow().await;
+        }
+        found.map_err(|error| self.fail(&error))?;
+        self.broken = None;
+        tracing::info!("stores can be written again");
+        Ok(())
+    }
+
+    /// Refuses writes from now on, until one can be expected to go well.
+    fn fail(&mut self, error: &JournalError) -> Error {
+        tracing::error!(%error, "stores cannot be written");
+        self.broken = Some((error.to_string(), Instant::now()));
+        unavailable(error)
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.registry.settings
+    }
+}
+
+/// There is no such store, or no more.
+fn unknown() -> Error {
+    Error::new(ErrorCode::StoreNotFound, "Store ID not found")
+}

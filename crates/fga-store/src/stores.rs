@@ -1,0 +1,465 @@
+//! The stores of a process: a place that outlives every configuration.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use ztag_fga::spec::ModelSpec;
+use ztag_fga::{
+    Assertion, Edit, Edited, Error, ErrorCode, Limits, ModelId, Revision, Store, WriteRequest,
+};
+use ztag_types::{Clock, Timestamp};
+
+use crate::error::OpenError;
+use crate::journal::Journal;
+use crate::mailbox::{Command, EditRequest, Mailbox};
+use crate::scribe::Thread;
+use crate::settings::Settings;
+use crate::sqlite::SqliteJournal;
+use crate::store_id::StoreId;
+
+/// Stores by id, in memory or written down.
+///
+/// Whoever embeds them keeps an `Arc` around and asks the same stores in process. Questions go to
+/// [`NamedStore::store`] and never wait; writes go through [`NamedStore`].
+#[derive(Debug)]
+pub struct Stores {
+    registry: Arc<Registry>,
+    /// The one who writes, where there is a journal.
+    thread: Option<Thread>,
+}
+
+/// What is found by id.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) settings: Settings,
+    entries: RwLock<BTreeMap<StoreId, Arc<NamedStore>>>,
+}
+
+/// A store with what is told of it.
+#[derive(Debug)]
+pub struct NamedStore {
+    id: StoreId,
+    name: String,
+    created: Timestamp,
+    engine: Arc<Store>,
+    mailbox: Option<Kept>,
+}
+
+/// How a store is written that is written down.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) mailbox: Mailbox,
+    /// Told when something new can be seen.
+    pub(crate) moved: Arc<Notify>,
+    pub(crate) is_shared: bool,
+}
+
+impl NamedStore {
+    pub(crate) const fn new(
+        id: StoreId,
+        name: String,
+        created: Timestamp,
+        engine: Arc<Store>,
+        mailbox: Option<Kept>,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            created,
+            engine,
+            mailbox,
+        }
+    }
+
+    /// The id.
+    pub const fn id(&self) -> &StoreId {
+        &self.id
+    }
+
+    /// The name given to it; several stores may have the same.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When it was created.
+    pub const fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// The engine, which answers every question. It can be written directly only where nothing is
+    /// written down.
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.engine
+    }
+
+    /// Whether what is written outlives the process.
+    pub const fn is_durable(&self) -> bool {
+        self.mailbox.is_some()
+    }
+
+    /// Edits tuples, all or none. When it returns, every question sees the changes, and where the
+    /// store is durable they are on the disk.
+    ///
+    /// # Errors
+    /// As [`Store::edit`]; `Unavailable` where they could not be written down, and then nobody sees
+    /// them.
+    pub async fn edit(&self, edit: Edit) -> Result<Edited, Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.edit(&edit);
+        };
+        let store = self.id.clone();
+        let ask = |reply| Command::Edit(EditRequest { store, edit, reply });
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Writes and deletes tuples, all or none.
+    ///
+    /// # Errors
+    /// As [`NamedStore::edit`].
+    pub async fn write(&self, request: WriteRequest) -> Result<Revision, Error> {
+        let edited = self.edit(Edit::Write(request)).await;
+        edited.map(|edited| edited.revision)
+    }
+
+    /// Writes a model; it is the latest from now on.
+    ///
+    /// # Errors
+    /// As [`Store::write_model`], or `Unavailable`.
+    pub async fn write_model(&self, spec: ModelSpec) -> Result<ModelId, Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.write_model(spec);
+        };
+        let (store, spec) = (self.id.clone(), Box::new(spec));
+        let ask = |reply| Command::WriteModel { store, spec, reply };
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Replaces the assertions of a model.
+    ///
+    /// # Errors
+    /// As [`Store::write_assertions`], or `Unavailable`.
+    pub async fn write_assertions(
+        &self,
+        model: &ModelId,
+        assertions: Vec<Assertion>,
+    ) -> Result<(), Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.write_assertions(model, assertions);
+        };
+        let (store, model) = (self.id.clone(), model.clone());
+        let ask = |reply| Command::WriteAssertions {
+            store,
+            model,
+            assertions,
+            reply,
+        };
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Returns when questions see `revision`: at once where this process wrote it, after a short
+    /// while where another one did.
+    ///
+    /// # Errors
+    /// `validation_error` for a revision that nobody wrote yet; `Unavailable` where it does not
+    /// arrive in time.
+    pub async fn at_least(&self, revision: Revision, patience: Duration) -> Result<(), Error> {
+        if self.engine.revision() >= revision {
+            return Ok(());
+        }
+        let Some(kept) = self.mailbox.as_ref().filter(|kept| kept.is_shared) else {
+            let message = format!("revision `{revision}` lies in the future");
+            return Err(Error::new(ErrorCode::Validation, message));
+        };
+        let arrived = timeout(patience, async {
+            loop {
+                let moved = kept.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                if self.engine.revision() >= revision {
+                    return;
+                }
+                moved.await;
+            }
+        });
+        arrived.await.map_err(|_| {
+            let message = format!("revision `{revision}` did not arrive here yet");
+            Error::new(ErrorCode::Unavailable, message)
+        })
+    }
+}
+
+impl Stores {
+    /// No stores yet, in memory; each will have these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self::in_memory(Settings {
+            limits,
+            ..Settings::default()
+        })
+    }
+
+    /// No stores yet, at most `max_stores`, in memory, which tell the time by `clock`.
+    pub fn with_clock(limits: Limits, max_stores: usize, clock: Arc<dyn Clock>) -> Self {
+        Self::in_memory(Settings {
+            limits,
+            max_stores,
+            clock,
+            ..Settings::default()
+        })
+    }
+
+    /// No stores yet, in memory: they are gone with the process.
+    pub fn in_memory(settings: Settings) -> Self {
+        Self {
+            registry: Arc::new(Registry::new(settings)),
+            thread: None,
+        }
+    }
+
+    /// The stores of a folder, which is made if it is not there. Blocks until they can be asked.
+    ///
+    /// # Errors
+    /// A folder that another process uses, or that cannot be read or written; stores that are
+    /// damaged.
+    pub fn open(folder: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let sqlite = settings.sqlite;
+        let lock = crate::folder::lock(folder)?;
+        let path = folder.to_path_buf();
+        let open = async move |images: &Path| SqliteJournal::open(images, sqlite).await;
+        Self::with_journal(settings, path, lock, open)
+    }
+
+    /// The stores of a journal. Their images are kept in `images`, which no other process uses.
+    ///
+    /// # Errors
+    /// As `open`, and as [`Stores::open`].
+    pub fn journaled<J, F>(
+        settings: Settings,
+        images: &Path,
+        open: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<Self, OpenError>
+    where
+        J: Journal,
+        F: Future<Output = Result<J, OpenError>>,
+    {
+        let lock = crate::folder::lock(images)?;
+        let path = images.to_path_buf();
+        Self::with_journal(settings, path, lock, async move |_: &Path| open().await)
+    }
+
+    fn with_journal<J: Journal>(
+        settings: Settings,
+        images: std::path::PathBuf,
+        lock: crate::folder::Lock,
+        open: impl AsyncFnOnce(&Path) -> Result<J, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let registry = Arc::new(Registry::new(settings));
+        let thread = Thread::start(Arc::clone(&registry), images, lock, open)?;
+        Ok(Self {
+            registry,
+            thread: Some(thread),
+        })
+    }
+
+    /// The limits of each store.
+    pub fn limits(&self) -> &Limits {
+        &self.registry.settings.limits
+    }
+
+    /// How stores are kept.
+    pub fn settings(&self) -> &Settings {
+        &self.registry.settings
+    }
+
+    /// Makes an empty store.
+    ///
+    /// # Errors
+    /// `exceeded_entity_limit` where there are as many as allowed, `Unavailable` where it could not
+    /// be written down.
+    pub async fn create(&self, name: &str) -> Result<Arc<NamedStore>, Error> {
+        let Some(thread) = &self.thread else {
+            let settings = &self.registry.settings;
+            let clock = Arc::clone(&settings.clock);
+            let store = Store::with_clock(settings.limits.clone(), clock);
+            return self.insert(name, Arc::new(store));
+        };
+        let name = name.to_owned();
+        let ask = |reply| Command::Create { name, reply };
+        thread.mailbox().ask(ask).await
+    }
+
+    /// Takes in a store that exists already, under a new id. It is not written down.
+    ///
+    /// # Errors
+    /// `exceeded_entity_limit` where there are as many as allowed.
+    pub fn insert(&self, name: &str, store: Arc<Store>) -> Result<Arc<NamedStore>, Error> {
+        let created = self.registry.settings.clock.now();
+        let id = StoreId::generate(created);
+        let entry = NamedStore::new(id, name.to_owned(), created, store, None);
+        self.registry.add(entry)
+    }
+
+    /// Takes in a store that exists already, under an id that its owner knows, in place of whatever
+    /// had that id. It is not written down, and does not count against the limit for those that
+    /// callers make.
+    pub fn insert_as(&self, id: StoreId, name: &str, store: Arc<Store>) -> Arc<NamedStore> {
+        let created = self.registry.settings.clock.now();
+        let entry = NamedStore::new(id, name.to_owned(), created, store, None);
+        self.registry.put(Arc::new(entry))
+    }
+
+    /// The store of this id.
+    pub fn find(&self, id: &StoreId) -> Option<Arc<NamedStore>> {
+        self.registry.entries.read().get(id).cloned()
+    }
+
+    /// Forgets a store and everything in it; whether there was one. Questions under way still see
+    /// it.
+    ///
+    /// # Errors
+    /// `Unavailable` where that could not be written down: then it is still there.
+    pub async fn delete(&self, id: &StoreId) -> Result<bool, Error> {
+        let is_durable = self.find(id).map(|store| store.is_durable());
+        match (&self.thread, is_durable) {
+            (_, None) => Ok(false),
+            (Some(thread), Some(true)) => {
+                let store = id.clone();
+                let ask = |reply| Command::Delete { store, reply };
+                thread.mailbox().ask(ask).await
+            }
+            _ => Ok(self.registry.remove(id)),
+        }
+    }
+
+    /// Up to `limit` of the stores after `after` that are `wanted`, the oldest first.
+    pub fn list(
+        &self,
+        after: Option<&StoreId>,
+        limit: usize,
+        mut wanted: impl FnMut(&NamedStore) -> bool,
+    ) -> Vec<Arc<NamedStore>> {
+        let entries = self.registry.entries.read();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = entries.range::<StoreId, _>((start, Bound::Unbounded));
+        let found = later.map(|(_, entry)| entry).filter(|entry| wanted(entry));
+        found.take(limit).cloned().collect()
+    }
+
+    /// Copies all durable stores to a new file, while writes go on.
+    ///
+    /// # Errors
+    /// `internal_error` where nothing is durable, or why it failed.
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        let to = to.to_path_buf();
+        self.ask(|reply| Command::Backup { to, reply }).await
+    }
+
+    /// Deletes what has expired, folds changes that are old enough and writes images, as happens by
+    /// itself every now and then.
+    ///
+    /// # Errors
+    /// `Unavailable` where that could not be written down.
+    pub async fn tidy(&self) -> Result<(), Error> {
+        match &self.thread {
+            Some(_) => self.ask(|reply| Command::Tidy { reply }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Finishes every write that was asked for, writes images and lets go of the folder. Blocks.
+    /// Stores can be asked still, but not written.
+    pub fn close(&self) {
+        if let Some(thread) = &self.thread {
+            thread.close();
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(crate::mailbox::Reply<T>) -> Command,
+    ) -> Result<T, Error> {
+        let Some(thread) = &self.thread else {
+            let message = "the stores are in memory only";
+            return Err(Error::new(ErrorCode::Internal, message));
+        };
+        thread.mailbox().ask(command).await
+    }
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            entries: RwLock::default(),
+        }
+    }
+
+    /// Whether one more store is allowed.
+    pub(crate) fn admit(&self) -> Result<(), Error> {
+        admit(&self.entries.read(), self.settings.max_stores)
+    }
+
+    /// Adds a store that callers made.
+    fn add(&self, entry: NamedStore) -> Result<Arc<NamedStore>, Error> {
+        let mut entries = self.entries.write();
+        admit(&entries, self.settings.max_stores)?;
+        let entry = Arc::new(entry);
+        entries.insert(entry.id.clone(), Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    /// Adds a store, or puts it in place of another.
+    pub(crate) fn put(&self, entry: Arc<NamedStore>) -> Arc<NamedStore> {
+        let mut entries = self.entries.write();
+        entries.insert(entry.id.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    pub(crate) fn remove(&self, id: &StoreId) -> bool {
+        self.entries.write().remove(id).is_some()
+    }
+}
+
+fn admit(entries: &BTreeMap<StoreId, Arc<NamedStore>>, limit: usize) -> Result<(), Error> {
+    if entries.len() < limit {
+        return Ok(());
+    }
+    let message = format!("The number of stores exceeds the allowed limit of {limit}");
+    Err(Error::new(ErrorCode::ExceededEntityLimit, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stores_come_in_pages_and_go() {
+        let stores = Stores::in_memory(Settings {
+            max_stores: 3,
+            ..Settings::default()
+        });
+        for name in ["one", "two", "two"] {
+            stores.create(name).await.unwrap();
+        }
+        assert!(stores.create("four").await.is_err());
+        let first = stores.list(None, 2, |_| true);
+        let rest = stores.list(first.last().map(|entry| entry.id()), 2, |_| true);
+        assert_eq!((first.len(), rest.len()), (2, 1));
+        assert_eq!(stores.list(None, 9, |entry| entry.name() == "two").len(), 2);
+        assert_eq!(stores.delete(first[0].id()).await, Ok(true));
+        assert_eq!(stores.delete(first[0].id()).await, Ok(false));
+        assert!(stores.find(first[0].id()).is_none());
+        assert!(stores.create("four").await.is_ok());
+    }
+}

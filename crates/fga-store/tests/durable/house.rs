@@ -1,0 +1,83 @@
+//! A folder of stores and a model.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use ztag_fga::spec::ModelSpec;
+use ztag_fga::{ReadRequest, Store, StoredTuple, Tuple, dsl};
+use ztag_fga_store::{NamedStore, Settings, Stores};
+
+const MODEL: &str = "model
+  schema 1.1
+type user
+type group
+  relations
+    define member: [user, group#member]
+type doc
+  relations
+    define viewer: [user, user:*, group#member, user with in_time]
+condition in_time(current_time: timestamp, expires_at: timestamp) {
+  current_time < expires_at
+}
+";
+
+pub(crate) struct House {
+    pub(crate) folder: TempDir,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn open(&self) -> Stores {
+        self.open_with(settings())
+    }
+
+    pub(crate) fn open_with(&self, settings: Settings) -> Stores {
+        Stores::open(self.path(), settings).unwrap()
+    }
+}
+
+/// Nothing happens by itself.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        tidy_every: Duration::from_secs(3600),
+        retry_after: Duration::ZERO,
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn model() -> ModelSpec {
+    dsl::parse(MODEL).unwrap()
+}
+
+pub(crate) async fn documents(stores: &Stores) -> Arc<NamedStore> {
+    let store = stores.create("documents").await.unwrap();
+    store.write_model(model()).await.unwrap();
+    store
+}
+
+pub(crate) fn viewer(user: impl std::fmt::Display, doc: impl std::fmt::Display) -> Tuple {
+    Tuple::new(format!("user:{user}"), "viewer", format!("doc:{doc}"))
+}
+
+/// Everything stored, in order.
+pub(crate) fn stored(store: &Store) -> Vec<StoredTuple> {
+    let mut found = Vec::new();
+    let mut request = Some(ReadRequest::default());
+    while let Some(asked) = request {
+        let page = store.read(&asked).unwrap();
+        request = asked.next(&page);
+        found.extend(page.tuples);
+    }
+    found
+}

@@ -1,0 +1,8 @@
+//! What outlives the process, and what a failure leaves behind.
+#![cfg(test)]
+
+mod house;
+mod images;
+mod life;
+mod refused;
+mod several;

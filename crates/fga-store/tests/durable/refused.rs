@@ -1,0 +1,87 @@
+//! Writes that cannot be kept are refused, and nobody sees them.
+
+use ztag_fga::{CheckRequest, ErrorCode, WriteRequest};
+use ztag_fga_store::{Settings, SqliteSettings};
+
+use crate::house::{House, documents, settings, stored, viewer};
+
+/// Bytes of a file that holds a model and some tuples.
+const SMALL: u64 = 200_000;
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_answers_checks() {
+    let house = House::new();
+    let full = Settings {
+        sqlite: SqliteSettings {
+            max_bytes: Some(SMALL),
+            ..SqliteSettings::default()
+        },
+        ..settings()
+    };
+    let stores = house.open_with(full);
+    let store = documents(&stores).await;
+    let mut written = Vec::new();
+    let refused = loop {
+        let all: Vec<_> = (0..50).map(|user| viewer(user, written.len())).collect();
+        match store.write(WriteRequest::writes(all.clone())).await {
+            Ok(_) => written.extend(all),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), ErrorCode::Unavailable);
+    assert!(refused.message().contains("no room"), "{refused}");
+    assert!(!written.is_empty());
+    let is_as_written = |found: Vec<ztag_fga::StoredTuple>| {
+        let found: Vec<_> = found.into_iter().map(|own| own.tuple).collect();
+        assert_eq!(found, written);
+    };
+    is_as_written(stored(store.store()));
+    let check = CheckRequest::new("user:1", "viewer", "doc:0");
+    assert_eq!(store.store().check(&check), Ok(true));
+    assert_eq!(
+        stores.create("another").await.map(drop).unwrap_err().code(),
+        ErrorCode::Unavailable
+    );
+    stores.close();
+
+    // With room again nothing is missing, and writes go on.
+    let stores = house.open();
+    let found = stores.find(store.id()).unwrap();
+    is_as_written(stored(found.store()));
+    found
+        .write(WriteRequest::writes([viewer("new", "new")]))
+        .await
+        .unwrap();
+    stores.close();
+}
+
+#[tokio::test]
+async fn a_refused_write_does_not_harm_others() {
+    let house = House::new();
+    let stores = house.open();
+    let store = documents(&stores).await;
+    let writes = (0..200).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            // Every fourth is written twice, every fifth is no tuple.
+            let user = number - number % 4 / 3;
+            let doc = if number % 5 == 4 { "" } else { "one" };
+            store
+                .write(WriteRequest::writes([viewer(user, doc)]))
+                .await
+                .is_ok()
+        })
+    });
+    let writes: Vec<_> = writes.collect();
+    let mut accepted = 0;
+    for write in writes {
+        accepted += usize::from(write.await.unwrap());
+    }
+    assert_eq!(stored(store.store()).len(), accepted);
+    assert!(accepted > 100);
+    stores.close();
+    assert_eq!(
+        stored(house.open().find(store.id()).unwrap().store()).len(),
+        accepted
+    );
+}
