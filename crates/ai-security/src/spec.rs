@@ -88,7 +88,7 @@ pub struct RuleSpec {
     /// What it looks for: `{set}` and `[one|or other*]`, with `..40` for up to 40 bytes of the same
     /// sentence between them, `...40` across sentences. Nothing in between means next to each other.
     pub steps: String,
-    /// Same notation, one element: words before a hit, in its sentence, that take it back.
+    /// Words before a hit that take it back, in the same notation: `..12 [never]` reaches 12 bytes.
     pub unless: String,
     /// Texts that it must hit.
     pub hits: Vec<String>,

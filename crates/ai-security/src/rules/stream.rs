@@ -1,0 +1,80 @@
+//! The text as the automaton reads it: runs of blanks and of signs between words are one space.
+
+/// What each byte is read as.
+const READ: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "256 values of a byte")]
+        let own = byte as u8;
+        let is_blank = own <= b' ' || own == 0x7f;
+        let is_sign = matches!(own, b'*' | b'_' | b'"' | b'\'' | b'`' | b',' | b'-');
+        #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
+        {
+            table[byte] = if is_blank || is_sign { b' ' } else { own };
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// What `byte` is read as: a space for blanks and for signs such as `*` and `-`.
+pub(super) fn read(byte: u8) -> u8 {
+    READ.get(usize::from(byte)).copied().unwrap_or(byte)
+}
+
+/// A word or phrase of a rule, already folded, as it appears in the stream.
+pub(super) fn squeeze(folded: &str) -> String {
+    let mut words = String::with_capacity(folded.len());
+    for c in folded.chars() {
+        let byte = u8::try_from(c).ok().filter(u8::is_ascii);
+        let c = byte.map_or(c, |byte| char::from(read(byte)));
+        if c != ' ' || !(words.is_empty() || words.ends_with(' ')) {
+            words.push(c);
+        }
+    }
+    words.truncate(words.trim_end().len());
+    words
+}
+
+/// Where the `length` bytes of the stream began that end before `end` of `text`.
+pub(super) fn start(text: &[u8], end: usize, length: usize) -> usize {
+    let mut at = end;
+    for _ in 0..length {
+        let Some(before) = at.checked_sub(1) else {
+            return 0;
+        };
+        at = before;
+        if is_space(text, at) {
+            while at > 0 && is_space(text, at - 1) {
+                at -= 1;
+            }
+        }
+    }
+    at
+}
+
+fn is_space(text: &[u8], at: usize) -> bool {
+    text.get(at).is_some_and(|byte| read(*byte) == b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_are_squeezed_and_found_again() {
+        for (written, read) in [
+            ("do  anything\nnow", "do anything now"),
+            (" don't tell ", "don t tell"),
+            ("send_email", "send email"),
+            ("<|im_start|>", "<|im start|>"),
+            ("--- é ---", "é"),
+        ] {
+            assert_eq!(squeeze(written), read);
+        }
+        let text = b"so: do \n\n anything -- now!";
+        assert_eq!(start(text, text.len() - 1, "do anything now".len()), 4);
+        assert_eq!(start(b"ab", 2, 9), 0);
+    }
+}

@@ -1,0 +1,72 @@
+use super::pack::embedded;
+use super::{RuleBook, Scan};
+use crate::channel::Channel;
+use crate::normalize::Normalized;
+use crate::spec::RuleSpec;
+
+/// The rules that `text` hits.
+fn hits(book: &RuleBook, text: &str, channel: Channel) -> Vec<String> {
+    let mut scan = Scan::default();
+    let folded = Normalized::of(text);
+    let hits = book.scan(folded.text(), channel, &mut scan).iter();
+    hits.map(|hit| book.rules()[usize::from(hit.rule)].id.to_string())
+        .collect()
+}
+
+fn channel_of(rule: &RuleSpec) -> Channel {
+    rule.channels.first().copied().unwrap_or(Channel::User)
+}
+
+#[test]
+fn attack_52_every_rule_hits_and_misses_what_it_says() {
+    let (_, packs) = embedded().unwrap();
+    let book = RuleBook::embedded().unwrap();
+    let mut wrong = Vec::new();
+    for rule in packs.iter().flat_map(|pack| &pack.rule) {
+        let hit = |text: &str| hits(&book, text, channel_of(rule)).contains(&rule.id);
+        wrong.extend(
+            rule.hits
+                .iter()
+                .filter(|text| !hit(text))
+                .map(|text| (&rule.id, "hit", text)),
+        );
+        wrong.extend(
+            rule.misses
+                .iter()
+                .filter(|text| hit(text))
+                .map(|text| (&rule.id, "miss", text)),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_rule_is_named_after_its_pack_and_proves_itself() {
+    let (_, packs) = embedded().unwrap();
+    let mut ids = Vec::new();
+    for pack in &packs {
+        for rule in &pack.rule {
+            assert!(
+                rule.id.starts_with(&format!("{}.", pack.pack)),
+                "{}",
+                rule.id
+            );
+            assert!(
+                !rule.reason.is_empty() && !rule.reason.ends_with('.'),
+                "{}",
+                rule.id
+            );
+            assert!(rule.weight > 0.0 && rule.weight <= 1.0, "{}", rule.id);
+            assert!(
+                !rule.hits.is_empty() && !rule.misses.is_empty(),
+                "{}",
+                rule.id
+            );
+            ids.push(&rule.id);
+        }
+    }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "an id stands twice");
+}
