@@ -20,13 +20,13 @@ impl<J: Journal> Scribe<J> {
     /// Makes a store from its image, if there is a good one, and the changes since.
     pub(super) async fn load(&mut self, row: StoreRow) -> Result<(), OpenError> {
         let mut restore = self.begin(&row);
-        let imaged = restore.revision();
+        let imaged = restore.taken();
         let wrong = |error: Error| OpenError::Store {
             store: row.id.to_string(),
             error,
         };
         loop {
-            let from = restore.revision();
+            let from = restore.taken();
             let page = self.journal.changes(row.number, from, PAGE).await?;
             for change in &page {
                 restore.push(change).map_err(wrong)?;

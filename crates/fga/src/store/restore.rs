@@ -20,6 +20,8 @@ use crate::ulid;
 #[derive(Debug)]
 pub struct Restore {
     store: Store,
+    /// The number of the last change taken in.
+    taken: u32,
 }
 
 impl Restore {
@@ -28,7 +30,7 @@ impl Restore {
         let mut store = Store::with_clock(limits, clock);
         store.is_journaled = true;
         *store.log.get_mut() = Log::folded(folded.0);
-        Self { store }
+        Self { store, taken: 0 }
     }
 
     /// Begins with an image that [`Store::write_image`] wrote. Whoever keeps images sees to it that
@@ -44,10 +46,16 @@ impl Restore {
     ) -> io::Result<Self> {
         let mut restore = Self::new(limits, clock, Revision(0));
         image::read(&mut restore.store, image)?;
+        restore.taken = restore.revision().0;
         Ok(restore)
     }
 
-    /// The number of the last change so far.
+    /// The number of the last change taken in, after which to go on.
+    pub const fn taken(&self) -> Revision {
+        Revision(self.taken)
+    }
+
+    /// The number of the last change so far, be it one that was folded away.
     pub fn revision(&self) -> Revision {
         Revision(self.store.log.read().last())
     }
@@ -75,6 +83,7 @@ impl Restore {
             return Err(contradiction(Contradiction { revision }));
         }
         log.push(&change, ulid::milliseconds(numbered.change.at));
+        self.taken = change.revision;
         Ok(())
     }
 
