@@ -30,6 +30,10 @@ use front::Front;
 use sniff::Protocol;
 use stream::{Stream, Wire};
 
+/// The header fields that hyper reads where it is told nothing: with room on its stack. Told a number,
+/// be it the same, it takes memory for so many with every request.
+const UNCOUNTED_HEADERS: usize = 100;
+
 /// How connections are served.
 #[derive(Debug)]
 pub(crate) struct Protocols {
@@ -45,9 +49,10 @@ impl Protocols {
     pub(crate) fn new<A: Answer>(listen: &Listen) -> Self {
         let Listen { limits, http2, .. } = listen;
         let mut http1 = conn::http1::Builder::new();
-        http1
-            .max_buf_size(limits.max_header_bytes.max(8192))
-            .max_headers(limits.max_headers);
+        http1.max_buf_size(limits.max_header_bytes.max(8192));
+        if limits.max_headers != UNCOUNTED_HEADERS {
+            http1.max_headers(limits.max_headers);
+        }
         let enabled = http2.enabled;
         Self {
             http1,

@@ -92,7 +92,7 @@ impl Default for LimitsSpec {
             workers: 0,
             max_connections: 16_384,
             max_header_bytes: 64 * 1024,
-            max_headers: 128,
+            max_headers: 100,
             max_body_bytes: 1024 * 1024,
             header_timeout: seconds(10),
             body_timeout: seconds(10),

@@ -1,7 +1,9 @@
 //! Looks after connections without a timer on the path of a request: once a second it closes
 //! those that take too long and parks those that are silent.
 
+use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -12,6 +14,10 @@ use crate::spec::LimitsSpec;
 
 /// Seconds of silence after which a connection gives up its buffers.
 const PARK_AFTER: u32 = 2;
+/// Seconds within which the memory of these buffers goes back to the system.
+const RETURN_WITHIN: u32 = 4;
+/// Bytes that an allocator has no place at hand for.
+const UNUSUAL: usize = 1 << 20;
 
 /// Whole seconds each phase may last.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,8 @@ pub(crate) struct Sweep {
     pulse: Arc<Pulse>,
     allowed: Allowed,
     watched: Mutex<Vec<(Arc<Progress>, AbortHandle)>>,
+    /// The last second in which connections gave up their buffers.
+    parked_at: AtomicU32,
 }
 
 impl Sweep {
@@ -69,6 +77,7 @@ impl Sweep {
             pulse: Arc::default(),
             allowed: Allowed::new(limits, greeting),
             watched: Mutex::default(),
+            parked_at: AtomicU32::new(0),
         })
     }
 
@@ -107,10 +116,21 @@ impl Sweep {
                 task.abort();
             } else if progress.age(now) >= PARK_AFTER && progress.is_parkable() {
                 progress.ask_to_park();
+                self.parked_at.store(now, Ordering::Relaxed);
             }
             !task.is_finished()
         });
+        let since = now.saturating_sub(self.parked_at.load(Ordering::Relaxed));
+        if (1..=RETURN_WITHIN).contains(&since) {
+            return_memory();
+        }
     }
+}
+
+/// Has memory returned to the system that was freed a while ago: allocators look for it only while
+/// they are asked for more, and a server whose clients are silent asks for none.
+fn return_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(UNUSUAL)));
 }
 
 #[cfg(test)]
