@@ -1,7 +1,9 @@
 //! From a URL to a connection that speaks HTTP/1.1.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
@@ -57,19 +59,26 @@ pub async fn drive(
 ) {
     let mut connection = pin!(connection);
     let mut check = pin!(sleep_until(Instant::now() + idle_timeout));
-    loop {
-        tokio::select! {
-            biased;
-            // Whoever waits for a reply learns of an error; on an idle connection it is an end.
-            _ = connection.as_mut() => break,
-            () = check.as_mut() => {
-                let now = Instant::now();
-                let end = life.idle_since().unwrap_or(now) + idle_timeout;
-                if end <= now {
-                    break;
-                }
-                check.as_mut().reset(end);
-            }
+    let mut is_set = false;
+    poll_fn(|cx| {
+        // Whoever waits for a reply learns of an error; on an idle connection it is an end.
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
         }
-    }
+        // Set already, for the same task: there is nothing to do before it rings.
+        if is_set && !check.is_elapsed() {
+            return Poll::Pending;
+        }
+        while check.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let end = life.idle_since().unwrap_or(now) + idle_timeout;
+            if end <= now {
+                return Poll::Ready(());
+            }
+            check.as_mut().reset(end);
+        }
+        is_set = true;
+        Poll::Pending
+    })
+    .await;
 }
