@@ -12,7 +12,8 @@ use crate::policy::CapturePolicy;
 pub(crate) fn screen(headers: &HeaderMap, policy: &CapturePolicy) -> Result<bool, Fault> {
     let mut metadata = false;
     for (name, value) in headers {
-        if std::str::from_utf8(value.as_bytes()).is_err() {
+        let bytes = value.as_bytes();
+        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
             return Err(Fault::ambiguous("a header value is not UTF-8"));
         }
         let name = name.as_str();

@@ -45,7 +45,7 @@ fn evaluate(spec: &[(&str, &str)]) -> Vars {
             path_len: 2,
             canonical_path: None,
         },
-        query: Query(vec![("Q".into(), "1".into())]),
+        query: Query([("Q".into(), "1".into())].into()),
         subrequest: Subrequest {
             method: Method::GET,
             target: http::Uri::from_static("/auth"),

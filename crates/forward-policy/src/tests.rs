@@ -41,7 +41,7 @@ fn curate(spec: Json, headers: &[(&'static str, &'static str)]) -> Result<Curate
             path_len: 2,
             canonical_path: None,
         },
-        query: Query(vec![("q".into(), "1".into())]),
+        query: Query([("q".into(), "1".into())].into()),
         subrequest: Subrequest {
             method: Method::GET,
             target: http::Uri::from_static("/auth"),

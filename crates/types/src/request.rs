@@ -106,9 +106,9 @@ pub struct Client {
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
-/// Query parameters, percent-decoded, in order.
+/// Query parameters, percent-decoded, in order. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(pub Vec<(SmolStr, SmolStr)>);
+pub struct Query(pub Arc<[(SmolStr, SmolStr)]>);
 
 impl Query {
     /// The first value of `name` (case-sensitive).

@@ -1,5 +1,6 @@
 //! The query of a request target.
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 use ztag_types::Query;
 
@@ -19,7 +20,7 @@ pub fn query(raw: &str) -> Result<Query, Fault> {
             "the query holds a character that no URI may hold",
         ));
     }
-    let mut parameters = Vec::new();
+    let mut parameters: SmallVec<[(SmolStr, SmolStr); 4]> = SmallVec::new();
     for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
         if parameters.len() == MAX_PARAMETERS {
             return Err(Fault::too_large("too many query parameters"));
@@ -27,7 +28,7 @@ pub fn query(raw: &str) -> Result<Query, Fault> {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         parameters.push((decode(name)?, decode(value)?));
     }
-    Ok(Query(parameters))
+    Ok(Query(parameters.as_slice().into()))
 }
 
 /// The names that a server finds that takes `;` for a separator as well.
