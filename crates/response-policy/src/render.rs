@@ -173,7 +173,8 @@ impl HeaderPlan {
             HeaderSource::Literal(value) => Ok(Some(value.clone())),
             HeaderSource::Copy => {
                 let own = snapshot.headers().get(self.name.as_str());
-                own.map(|own| self.checked(own.as_bytes())).transpose()
+                let value = own.map(HeaderValue::from_str).transpose();
+                value.map_err(|_| self.unfit())
             }
             HeaderSource::Template(template) => {
                 let rendered = template.render(slots.scope());
@@ -181,16 +182,21 @@ impl HeaderPlan {
                     name: self.name.clone(),
                     source,
                 })?;
-                let whole = text.len();
-                let text = text.trim_matches([' ', '\t']);
+                let inner = text.trim_matches([' ', '\t']);
+                let padded = inner.len() < text.len();
                 // Blanks at the ends are lost on the wire, where `ann ` would pass for `ann`.
-                if outcome == Outcome::Pass && text.len() < whole && template.is_value() {
+                if outcome == Outcome::Pass && padded && template.is_value() {
                     return Err(self.unfit());
                 }
-                if text.is_empty() && !self.overwrites(outcome) {
+                if inner.is_empty() && !self.overwrites(outcome) {
                     return Ok(None);
                 }
-                self.checked(text.as_bytes()).map(Some)
+                let value = if padded {
+                    HeaderValue::from_str(inner)
+                } else {
+                    HeaderValue::try_from(text)
+                };
+                value.map(Some).map_err(|_| self.unfit())
             }
         }
     }
@@ -199,10 +205,6 @@ impl HeaderPlan {
     /// client's; one left out would let the client's own value through.
     fn overwrites(&self, outcome: Outcome) -> bool {
         outcome == Outcome::Pass && self.name != SET_COOKIE
-    }
-
-    fn checked(&self, value: &[u8]) -> Result<HeaderValue, ReplyFault> {
-        HeaderValue::from_bytes(value).map_err(|_| self.unfit())
     }
 
     fn unfit(&self) -> ReplyFault {

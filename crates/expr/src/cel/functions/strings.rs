@@ -249,11 +249,17 @@ fn split<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> 
 /// Length of the next part and of the separator behind it; without a separator each code point is
 /// a part.
 fn next_cut(rest: &str, by: &str) -> Option<(usize, usize)> {
-    if !by.is_empty() {
-        return rest.find(by).map(|at| (at, by.len()));
-    }
-    let first = rest.chars().next()?.len_utf8();
-    (first < rest.len()).then_some((first, 0))
+    let mut letters = by.chars();
+    let at = match (letters.next(), letters.next()) {
+        (None, _) => {
+            let first = rest.chars().next()?.len_utf8();
+            return (first < rest.len()).then_some((first, 0));
+        }
+        // Most separators are one: looked for without what it takes to look for words.
+        (Some(letter), None) => rest.find(letter),
+        (Some(_), Some(_)) => rest.find(by),
+    };
+    at.map(|at| (at, by.len()))
 }
 
 fn join<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Result<Val<'a>, EvalError> {
