@@ -187,14 +187,20 @@ impl<'a> Line<'a> {
     }
 
     fn digits(&mut self, number: u64) {
-        let mut place = 1;
-        while number / place >= 10 {
-            place *= 10;
+        // As many as the greatest number has. From the end: dividing by ten is multiplying.
+        let mut text = [0; 20];
+        let mut rest = number;
+        let mut from = text.len();
+        for place in text.iter_mut().rev() {
+            *place = digit(rest);
+            rest /= 10;
+            from -= 1;
+            if rest == 0 {
+                break;
+            }
         }
-        while place > 0 {
-            self.out.push(digit(number / place));
-            place /= 10;
-        }
+        self.out
+            .extend_from_slice(text.get(from..).unwrap_or_default());
     }
 }
 
