@@ -141,19 +141,16 @@ impl Dispatch {
         let asked = (&judged.method, &judged.headers, &body);
         let switching = Switching::asked(route, asked, arrival.upgrade)?;
         let mut fields = judged.headers;
-        departing(
-            &mut fields,
-            &Departure {
-                withheld: &route.withheld,
-                policy: &route.request,
-                identity: &judged.identity,
-                client: &judged.client,
-                scheme: judged.scheme,
-                host: &judged.host,
-                port: judged.port,
-                correlation,
-            },
-        );
+        let departure = Departure {
+            withheld: &route.withheld,
+            policy: &route.request,
+            client: &judged.client,
+            scheme: judged.scheme,
+            host: &judged.host,
+            port: judged.port,
+            correlation,
+        };
+        departing(&mut fields, judged.identity, &departure);
         finish(&mut fields, arrival.version);
         if let Some(switching) = &switching {
             switching.ask(&mut fields);

@@ -124,25 +124,23 @@ impl GatewayService {
     /// Has the request judged by whom its route names.
     async fn judge(
         &self,
-        edge: &Edge,
-        access: Ask<'_>,
-        (parts, body): (Parts, Incoming),
-        peer: &Peer,
+        ask: Ask<'_>,
+        generation: u64,
+        hop: Hop,
+        body: Incoming,
     ) -> Judged<Outgoing> {
-        let generation = edge.plan().generation();
-        let hop = self.hop(parts, peer);
-        match access {
+        match ask {
             Ask::Nobody(access) => {
-                self.pipeline
-                    .judge_public(access, generation, hop, self.streamed(body))
+                let body = self.streamed(body);
+                self.pipeline.judge_public(access, generation, hop, body)
             }
+            // Boxed: what is judged by its head alone shall not pay for the size of a read.
             Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
-                self.judge_with_body(endpoint, generation, hop, body).await
+                Box::pin(self.judge_with_body(endpoint, generation, hop, body)).await
             }
             Ask::Endpoint(endpoint) => {
-                self.pipeline
-                    .judge(endpoint, generation, hop, self.streamed(body))
-                    .await
+                let body = self.streamed(body);
+                self.pipeline.judge(endpoint, generation, hop, body).await
             }
         }
     }
@@ -243,7 +241,8 @@ impl Answer for GatewayService {
                 None => upgrade,
             },
         };
-        let judged = self.judge(&edge, ask, (parts, body), &peer).await;
+        let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer));
+        let judged = self.judge(ask, generation, hop, body).await;
         let mut record = judged.record;
         let response = match judged.outcome {
             Err(reply) => {
@@ -261,10 +260,10 @@ impl Answer for GatewayService {
                 });
                 record.forwarded = Some(Box::new(report));
                 record.status = response.status().as_u16();
-                record.latency = self.pipeline.clock().monotonic().saturating_sub(begun);
                 response
             }
         };
+        record.latency = self.pipeline.clock().monotonic().saturating_sub(begun);
         self.pipeline.telemetry().observe(&record);
         response
     }

@@ -57,13 +57,17 @@ pub(super) fn frames(name: &str) -> bool {
     matches!(name, "content-length" | "expect" | "host" | "trailer")
 }
 
-/// The fields that `Connection` names: they concern its connection only as well.
+/// The fields that `Connection` names: they concern its connection only as well. Its usual options
+/// are either no fields or such that end at every connection.
 pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    const USUAL: [&str; 2] = ["close", "keep-alive"];
     let values = headers.get_all(CONNECTION).into_iter();
     values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim_matches([' ', '\t']).parse().ok())
+        .map(|name| name.trim_matches([' ', '\t']))
+        .filter(|name| !USUAL.iter().any(|usual| usual.eq_ignore_ascii_case(name)))
+        .filter_map(|name| name.parse().ok())
 }
 
 #[cfg(test)]

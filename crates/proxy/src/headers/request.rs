@@ -24,8 +24,6 @@ pub(crate) struct Departure<'r> {
     pub(crate) withheld: &'r [HeaderName],
     /// The route's own changes.
     pub(crate) policy: &'r HeaderPolicy,
-    /// Who asks, in the words of the endpoint's reply to a pass.
-    pub(crate) identity: &'r [(HeaderName, HeaderValue)],
     /// Who asks, as an address.
     pub(crate) client: &'r Client,
     /// `http` or `https`.
@@ -41,16 +39,20 @@ pub(crate) struct Departure<'r> {
 /// Makes the fields of a client's request those that the upstream sees.
 ///
 /// What a client has no business saying is gone before anything is set, so that a field which is
-/// not set is not there. Whoever comes later wins: the route, then the identity, then the facts
-/// about the connection.
-pub(crate) fn departing(headers: &mut HeaderMap, departure: &Departure<'_>) {
+/// not set is not there. Whoever comes later wins: the route, then `identity`, who asks in the words
+/// of the endpoint's reply to a pass, then the facts about the connection.
+pub(crate) fn departing(
+    headers: &mut HeaderMap,
+    identity: Vec<(HeaderName, HeaderValue)>,
+    departure: &Departure<'_>,
+) {
     let ending = ending(headers, departure.withheld);
     let trailers = ending.contains(&TE) && accepts_trailers(headers);
     for name in &ending {
         headers.remove(name);
     }
     departure.policy.apply(headers);
-    identify(headers, departure.identity);
+    identify(headers, identity, departure);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -89,17 +91,19 @@ fn ends_here(name: &str) -> bool {
 }
 
 /// Sets the fields of the pass reply that speak about the client. Those of the reply itself stay.
-fn identify(headers: &mut HeaderMap, identity: &[(HeaderName, HeaderValue)]) {
-    let speaking = || {
-        identity
-            .iter()
-            .filter(|(name, _)| speaks_of_the_client(name))
-    };
-    for (name, _) in speaking() {
+fn identify(
+    headers: &mut HeaderMap,
+    mut identity: Vec<(HeaderName, HeaderValue)>,
+    departure: &Departure<'_>,
+) {
+    // The correlation id is set in any case.
+    let correlates = |own: &HeaderName| departure.correlation.is_some_and(|(name, _)| name == own);
+    identity.retain(|(name, _)| speaks_of_the_client(name) && !correlates(name));
+    for (name, _) in &identity {
         headers.remove(name);
     }
-    for (name, value) in speaking() {
-        headers.append(name, value.clone());
+    for (name, value) in identity {
+        headers.append(name, value);
     }
 }
 
@@ -130,10 +134,12 @@ fn address(headers: &mut HeaderMap, departure: &Departure<'_>) {
     let client = departure.client;
     let peer = client.peer.ip().to_canonical();
     let real = text(&client.address_text);
-    let chain = if client.address == peer {
-        text(&client.forwarded_for)
-    } else {
+    let chain = if client.address != peer {
         text(&format!("{}, {peer}", client.forwarded_for))
+    } else if client.forwarded_for == client.address_text {
+        real.clone()
+    } else {
+        text(&client.forwarded_for)
     };
     set(headers, &X_FORWARDED_FOR, chain);
     set(headers, &X_REAL_IP, real);

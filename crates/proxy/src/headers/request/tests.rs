@@ -65,14 +65,13 @@ impl Case {
         let departure = Departure {
             withheld: &self.withheld,
             policy: &self.policy,
-            identity: &self.identity,
             client: &self.client,
             scheme: self.scheme,
             host: "app.example.com",
             port: self.port,
             correlation: Some((&request_id, &HeaderValue::from_static("id-1"))),
         };
-        departing(&mut headers, &departure);
+        departing(&mut headers, self.identity.clone(), &departure);
         let lines = headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             format!("{name}: {value}")
