@@ -61,7 +61,7 @@ fn cases() -> [Case; 7] {
             ],
         ),
         (
-            json!({"url": "http://a.example.com/open"}),
+            json!({"url": "http://x.example/open"}),
             &[
                 ("/route/name", "open"),
                 ("/route/matched/host", "*"),
@@ -74,7 +74,7 @@ fn cases() -> [Case; 7] {
             &[("/route/name", "broken"), ("/reason", "route_quarantined")],
         ),
         (
-            json!({"url": "http://a.example.com/nowhere"}),
+            json!({"url": "http://x.example/nowhere"}),
             &[
                 ("/reason", "route_unknown"),
                 ("/route/why", "no route is for this host and path"),

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 mod announced;
-mod broken_bodies;
+mod broken;
 mod credentials;
 mod crowd;
 mod drain;

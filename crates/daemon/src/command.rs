@@ -37,7 +37,8 @@ pub enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
-    /// Decide one described request and tell how the decision came about.
+    /// Decide one described request and tell how the decision came about: by the endpoint that it
+    /// names, or else that of the route that it takes.
     Explain {
         /// Where the configuration is read from.
         #[command(flatten)]

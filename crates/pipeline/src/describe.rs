@@ -14,7 +14,8 @@ use ztag_types::{OneOrMany, Timestamp};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestSpec {
-    /// The endpoint to ask; may be left out when there is only one.
+    /// The endpoint to ask; may be left out when there is only one, and where there are routes,
+    /// which then say whom to ask.
     pub endpoint: Option<String>,
     /// The method.
     #[serde(default = "get")]

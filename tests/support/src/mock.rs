@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::Failure;
+use crate::websocket::accept_key;
 use crate::wire::{Headers, Unframed, read_body, read_head};
 
 /// A request as it arrived.
@@ -103,11 +104,11 @@ impl MockServer {
     pub fn application() -> Result<Self, Failure> {
         Self::start(|request| {
             if request.headers.value("upgrade").is_some() {
+                let key = request.headers.value("sec-websocket-key");
                 Reply::text(101, "")
                     .header("Upgrade", "websocket")
                     .header("Connection", "Upgrade")
-                    // The answer to the sample key of RFC 6455, section 1.3.
-                    .header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+                    .header("Sec-WebSocket-Accept", &accept_key(key.as_deref()))
             } else {
                 Reply::text(200, "the application answers\n")
             }

@@ -2,7 +2,17 @@
 
 use std::io;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::Connection;
+
+/// The answer of a server to a handshake with `key` (section 4.2.2).
+pub(crate) fn accept_key(key: Option<&str>) -> String {
+    let text = key.unwrap_or_default().to_owned() + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
+}
 
 /// A text or other short frame of a client: opcode and payload, masked as section 5.3 demands.
 pub fn masked_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {

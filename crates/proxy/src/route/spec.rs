@@ -54,8 +54,9 @@ pub struct RouteSpec {
     /// there.
     pub timeout: Option<DurationSpec>,
     /// Protocols that a connection may be switched to (RFC 9110, section 7.8). A WebSocket handshake
-    /// is refused unless it is listed; what else a client offers to switch to is ignored. A switched
-    /// connection ends when the token or certificate expires by which it was admitted.
+    /// is refused unless it is listed; what else a client offers to switch to is ignored. Over HTTP/2
+    /// the handshake is that of RFC 8441. A switched connection ends when the token or certificate
+    /// expires by which it was admitted.
     pub upgrade: Vec<Upgrade>,
     /// Longest silence of both sides of a switched connection; ten minutes unless set.
     pub upgrade_idle_timeout: Option<DurationSpec>,

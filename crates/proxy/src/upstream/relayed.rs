@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    const SILENCE: Duration = Duration::from_secs(60);
+    const SILENCE: Duration = Duration::from_mins(1);
 
     fn patience(valid_for: Option<Duration>) -> Patience {
         Patience {

@@ -455,7 +455,13 @@ fn attack_51_one_says_what_an_upstream_gets() {
     let group = format!(", {OWN}");
     for (pass, upstream, route, expected) in [
         (user, "", format!("endpoint: api, {OWN}"), None),
-        (user, "", format!("endpoint: api, {SWAP}"), None),
+        // The endpoint takes any bearer token, and verifies none.
+        (
+            user,
+            "",
+            format!("endpoint: api, {SWAP}"),
+            Some("C007 routes.a.credentials"),
+        ),
         (user, &*group, "endpoint: api".to_owned(), None),
         (user, "", format!("public: true, {OWN}"), None),
         (
@@ -496,6 +502,44 @@ fn attack_51_one_says_what_an_upstream_gets() {
             expected.into_iter().collect::<Vec<_>>(),
             "{pass} {upstream} {route}"
         );
+    }
+}
+
+#[test]
+fn an_exchange_where_no_token_is_verified_is_warned_about() {
+    let found = |allow: &str| {
+        let text = format!(
+            "server: {{clientAuth: {{clientId: us, secret: hunter2}}}}
+endpoints: {{api: {{authentication: {{allow: {{{allow}}}}}}}}}
+issuers: {{idp: {{issuer: 'https://idp.example/', audiences: [a]}}}}
+introspection: {{idp: {{issuer: 'https://idp.example/', audiences: [a]}}}}
+upstreams: {{up: {{targets: [{{url: 'http://127.0.0.1:1'}}]}}}}
+routes:
+  a:
+    endpoint: api
+    upstream: up
+    credentials: {{exchange: {{issuer: 'https://as.example', audience: up}}}}
+"
+        );
+        let compiled = gateway(&text);
+        assert_eq!(
+            compiled.report.errors(),
+            0,
+            "{}",
+            compiled.report.to_human()
+        );
+        compiled.report.to_human()
+    };
+    let warning = "the endpoint verifies no token that could be exchanged";
+    for (allow, warned) in [
+        ("authorization: [bearer]", true),
+        ("header: [x-api-key]", true),
+        ("jwt: [idp]", false),
+        ("introspection: [idp]", false),
+        ("jwt: [idp], none: true", false),
+    ] {
+        let report = found(allow);
+        assert_eq!(report.contains(warning), warned, "{allow}: {report}");
     }
 }
 

@@ -392,13 +392,13 @@ fn attack_17_a_field_that_tells_routes_apart_has_one_value() {
 
 #[test]
 fn attack_01_a_path_with_a_slash_more_is_not_weaker_unnoticed() {
+    const OPEN: &str = r#""public": true"#;
     let table = |admin: &str, more: &str| {
         format!(
             r#"{{"admin": {{{admin}, "endpoint": "api", "upstream": "app"}},
                  "wide": {{"paths": ["/*"], {more}, "upstream": "app"}}}}"#
         )
     };
-    const OPEN: &str = r#""public": true"#;
     let weaker: &[&str] = &["C040 routes.admin.paths"];
     check(&table(r#""paths": ["/admin"]"#, OPEN), weaker);
     check(&table(r#""paths": ["/admin/"]"#, OPEN), weaker);

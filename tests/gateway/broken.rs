@@ -1,4 +1,5 @@
-//! Bodies that break off or are none while they are on their way to an upstream.
+//! Bodies that break off or are none while they are on their way to an upstream, and heads whose
+//! lines end oddly.
 
 use std::io::Read;
 use std::sync::mpsc::{Receiver, channel};
@@ -8,6 +9,7 @@ use serde_json::Value as Json;
 use ztag_test_support::{Connection, Failure, RawServer};
 
 use crate::house::{House, POLICY};
+use crate::upgrade::read_head;
 
 /// A gateway before an upstream that tells all it reads of each connection, once that is over.
 fn telling() -> Result<(House, RawServer, Receiver<Vec<u8>>), Failure> {
@@ -97,6 +99,40 @@ fn attack_23_a_client_that_hangs_up_is_not_a_failure_of_the_upstream() -> Result
         line.get("status").and_then(Json::as_u64),
         Some(400),
         "{line}"
+    );
+    Ok(())
+}
+
+/// As RFC 9112 section 2.2 lets us read it: who comes behind has no choice how to.
+#[test]
+fn attack_22_a_single_lf_ends_a_line_and_travels_no_further() -> Result<(), Failure> {
+    let (told, read) = channel();
+    let upstream = RawServer::start(move |_, mut stream| {
+        told.send(read_head(&mut stream)).ok();
+        let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        std::io::Write::write_all(&mut stream, fine.as_bytes()).ok();
+    })?;
+    let policy = POLICY.replace("{upstream}", &upstream.address().to_string());
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    let mut client = Connection::open(house.address())?;
+    let head = "GET /orders HTTP/1.1\nHost: app.example.com\nAuthorization: Bearer t-alice\n\
+                X-Note: a\nX-User: root\n\n";
+    client.write(head.as_bytes())?;
+    assert_eq!(client.reply("GET")?.status, 200);
+    let seen = read
+        .recv()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let seen = String::from_utf8_lossy(&seen).to_ascii_lowercase();
+    let users: Vec<_> = seen
+        .lines()
+        .filter(|line| line.starts_with("x-user"))
+        .collect();
+    assert_eq!(users, ["x-user: alice"], "{seen}");
+    assert!(seen.contains("\r\nx-note: a\r\n"), "{seen}");
+    assert_eq!(
+        seen.matches('\n').count(),
+        seen.matches("\r\n").count(),
+        "{seen}"
     );
     Ok(())
 }
