@@ -87,6 +87,7 @@ fn standard_shape(root: Root) -> Shape {
         Root::Auth | Root::Rule => Shape::Any,
         Root::Backend => backend(),
         Root::Fga => fga(),
+        Root::Guard => guard(),
         Root::Variables => variables(),
         Root::Response => Shape::map(Shape::Any),
         Root::Chain => Shape::list(Shape::Any),
@@ -163,6 +164,19 @@ fn fga() -> Shape {
         ("objects", Shape::list(Shape::String)),
         ("ids", Shape::list(Shape::String)),
         ("truncated", Shape::Bool),
+    ])
+}
+
+fn guard() -> Shape {
+    let finding = ["id", "kind", "channel", "place", "digest"].map(|name| (name, Shape::String));
+    let finding = finding.into_iter().chain([("score", Shape::Double)]);
+    Shape::record([
+        ("verdict", Shape::String),
+        ("score", Shape::Double),
+        ("threshold", Shape::Double),
+        ("masked", Shape::Int),
+        ("complete", Shape::Bool),
+        ("findings", Shape::list(Shape::record(finding))),
     ])
 }
 

@@ -150,6 +150,7 @@ impl DecisionCache {
                         latency: Duration::ZERO,
                         backend: None,
                         fga: None,
+                        inspect: None,
                         conditions: Vec::new(),
                         variables: Vec::new(),
                     }));
@@ -227,6 +228,7 @@ fn is_input(path: &ReadPath, root: Root) -> bool {
         Root::Auth
         | Root::Backend
         | Root::Fga
+        | Root::Guard
         | Root::Response
         | Root::Rule
         | Root::Chain

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 use ztag_expr::EvalError;
 use ztag_fga_remote::{Check, Undecided};
 use ztag_types::{
-    BackendReport, CacheReport, ConditionReport, Detail, FgaCheckReport, FgaReport, Map, Object,
-    Outcome, ReadPath, Root, Scope, View,
+    BackendReport, CacheReport, ConditionReport, Detail, FgaCheckReport, FgaReport, InspectReport,
+    Map, Object, Outcome, ReadPath, Root, Scope, View,
 };
 
 use crate::chain::ChainInput;
@@ -20,6 +20,7 @@ pub(crate) struct Notes<'a> {
     pub(crate) cache: CacheReport,
     pub(crate) backend: Option<Box<BackendReport>>,
     pub(crate) fga: Option<Box<FgaReport>>,
+    pub(crate) inspect: Option<Box<InspectReport>>,
     pub(crate) conditions: Vec<ConditionReport>,
     pub(crate) variables: Vec<(String, Json)>,
 }

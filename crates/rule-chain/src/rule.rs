@@ -89,6 +89,7 @@ impl Rule {
             cache: notes.cache,
             backend: notes.backend,
             fga: notes.fga,
+            inspect: notes.inspect,
             conditions: notes.conditions,
             variables: notes.variables,
         };

@@ -38,7 +38,8 @@ pub use principal::{ClientCertificate, Principal, PrincipalView};
 pub use reads::{ReadPath, Reads};
 pub use record::{
     BackendReport, CacheReport, ChainView, ConditionReport, Detail, FgaCheckReport, FgaReport,
-    ForwardReport, Participation, Record, RuleReport, StageReport, Trace,
+    ForwardReport, InspectReport, InspectedChannel, Participation, Record, RuleReport, StageReport,
+    Trace,
 };
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};

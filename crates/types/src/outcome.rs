@@ -112,6 +112,10 @@ reason_codes! {
     FgaUnaskable = "fga_unaskable",
     /// A store of relationships did not answer, or cannot.
     FgaUndecided = "fga_undecided",
+    /// A guardrail blocks what the request says.
+    InspectionBlocked = "inspection_blocked",
+    /// What a guardrail is to read cannot be read, or not be changed here.
+    InspectionFailed = "inspection_failed",
     /// The reply could not be rendered.
     ReplyFailed = "reply_failed",
     /// The endpoint's configuration is broken.

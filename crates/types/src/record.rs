@@ -143,6 +143,50 @@ pub struct FgaCheckReport {
     pub allowed: Result<bool, String>,
 }
 
+/// What a guardrail says of the texts of a request or a response.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InspectReport {
+    /// The guardrail.
+    pub guardrail: SmolStr,
+    /// `allow`, `mark` or `block`.
+    pub verdict: &'static str,
+    /// Whether the verdict is only reported.
+    pub shadow: bool,
+    /// How likely it is an attack, 0 to 1.
+    pub score: f32,
+    /// The score from which the text with the highest one is blocked.
+    pub threshold: f32,
+    /// Texts read.
+    pub texts: usize,
+    /// Bytes read.
+    pub scanned: usize,
+    /// Bytes not read, because they are over a limit or in an encoding that was not followed.
+    pub skipped: usize,
+    /// Places that were masked.
+    pub masked: usize,
+    /// How long it took.
+    pub latency: Duration,
+    /// What was found, by channel.
+    pub channels: SmallVec<[InspectedChannel; 2]>,
+    /// The findings, text only where the guardrail records it.
+    pub findings: Vec<serde_json::Value>,
+    /// Why the texts could not be read, if so.
+    pub error: Option<Cow<'static, str>>,
+}
+
+/// What a guardrail found in one channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InspectedChannel {
+    /// The channel, such as `user` or `tool`.
+    pub channel: &'static str,
+    /// Texts marked or blocked as injections.
+    pub injections: usize,
+    /// Secrets, personal data and words.
+    pub contents: usize,
+    /// How long reading it took.
+    pub latency: Duration,
+}
+
 /// What a gateway did with one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardReport {
@@ -206,6 +250,8 @@ pub struct RuleReport {
     pub backend: Option<Box<BackendReport>>,
     /// What a store of relationships was asked, if one was.
     pub fga: Option<Box<FgaReport>>,
+    /// What a guardrail says of the request, if one was asked.
+    pub inspect: Option<Box<InspectReport>>,
     /// The conditions. Kept at [`Detail::Full`] only.
     pub conditions: Vec<ConditionReport>,
     /// Local variables evaluated and exports made, secrets redacted. Kept at [`Detail::Full`] only.

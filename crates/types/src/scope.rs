@@ -44,6 +44,8 @@ roots! {
     Backend = "backend",
     /// What the rule's store of relationships answered.
     Fga = "fga",
+    /// What the rule's guardrail says of the request.
+    Guard = "guard",
     /// Variables by tier: `endpoint`, `local`, `rule`, `environment`, `secrets`.
     Variables = "variables",
     /// Exports of the rules so far, the later winning.

@@ -117,6 +117,7 @@ pub(crate) fn record() -> Record {
             error: None,
         })),
         fga: None,
+        inspect: None,
         conditions: vec![ConditionReport {
             list: Outcome::Fail,
             index: 0,
