@@ -7,6 +7,7 @@ mod resolved;
 mod search;
 mod session;
 mod verdict;
+mod walk;
 
 use crate::error::Error;
 use crate::model::ModelId;
@@ -59,6 +60,16 @@ impl Store {
     /// evaluated; `invalid_tuple`; `authorization_model_resolution_too_complex`;
     /// `authorization_model_not_found` or `latest_authorization_model_not_found`.
     pub fn check(&self, request: &CheckRequest) -> Result<bool, Error> {
+        let began = self.activity.begin();
+        let answer = self.answer(request);
+        self.activity.answered(&answer);
+        if let Some(began) = began {
+            self.activity.timed(began);
+        }
+        answer
+    }
+
+    fn answer(&self, request: &CheckRequest) -> Result<bool, Error> {
         let model = request.model.as_ref();
         let tuples = &request.contextual_tuples;
         let mut asked = self.ask(model, tuples, &request.context, Call::Check)?;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod check;
 mod condition;
 pub mod dsl;
@@ -20,6 +21,7 @@ mod symbols;
 mod tuple;
 mod ulid;
 
+pub use activity::{Tally, Times};
 pub use check::{
     BatchCheckItem, BatchCheckRequest, BatchCheckResult, CheckRequest, Checker, ResolvedRelation,
     ResolvedUser,
@@ -28,7 +30,7 @@ pub use error::{Error, ErrorCode};
 pub use expand::{Branch, ExpandRequest, Tree};
 pub use explain::{Explanation, Part, Reason};
 pub use ids::EntityId;
-pub use limits::Limits;
+pub use limits::{Limits, Semantics};
 pub use list_objects::{ListObjectsRequest, ListedObjects};
 pub use list_users::{ListUsersRequest, ListedUser, UserFilter};
 pub use model::{Model, ModelId};

@@ -2,9 +2,26 @@
 
 use std::time::Duration;
 
+/// Which of `OpenFGA`'s resolvers to answer as.
+///
+/// The weighted graph refuses models that the recursive resolver accepts: whose parents lack the
+/// relation asked of them, or that recur through an intersection or exclusion. It finds usersets by
+/// tuples that name them only, refuses to look for them through an exclusion (for all of a type also
+/// through an intersection), and knows no depth at which a question is too complex.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// The recursive resolver.
+    #[default]
+    V1,
+    /// The weighted graph.
+    Weighted,
+}
+
 /// Bounds on requests, models and work.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Which resolver to answer as; nothing that is written goes with it.
+    pub semantics: Semantics,
     /// Types of one model.
     pub types_per_model: usize,
     /// Bytes of one model as JSON.
@@ -25,7 +42,8 @@ pub struct Limits {
     pub checks_per_batch: usize,
     /// Bytes of the stored context of one tuple, as JSON.
     pub tuple_context_bytes: usize,
-    /// Dispatches through usersets and parents on the way to an answer. At most 64.
+    /// Dispatches through usersets and parents on the way to an answer. At most 64. Does not count
+    /// for [`Semantics::Weighted`].
     pub resolution_depth: u8,
     /// Subproblems that one request may open before it is refused as too complex.
     pub resolution_nodes: usize,
@@ -48,6 +66,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            semantics: Semantics::V1,
             types_per_model: 100,
             model_bytes: 256 * 1024,
             conditions_per_model: 25,

@@ -92,6 +92,7 @@ impl Store {
         let mut asked = self.ask(model, tuples, &request.context, Call::List)?;
         let target = asked.model.node_of(&request.type_name, &request.relation)?;
         let subject = asked.subject(&request.user)?;
+        self.activity.listed();
         let mut search = Backwards {
             asked: &asked,
             session: Session::shared(&asked, subject),

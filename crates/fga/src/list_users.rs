@@ -78,6 +78,7 @@ impl Store {
         let kind = request.object.split_once(':').unwrap_or_default().0;
         asked.model.node_of(kind, &request.relation)?;
         let (object, node) = asked.target(&request.object, &request.relation)?;
+        self.activity.listed();
         let mut walk = Walk {
             asked: &asked,
             wanted,
@@ -219,11 +220,8 @@ impl Walk<'_> {
         let asked = self.asked;
         let plan = asked.model.plan(step.plan);
         let row = asked.by_object(step.object);
-        if self
-            .wanted
-            .userset
-            .is_some_and(|node| plan.covered.contains(&node))
-        {
+        let is_wanted = |node| plan.covered.contains(&node);
+        if self.wanted.userset.is_some_and(is_wanted) && !asked.model.is_weighted() {
             self.name(step, step.object);
         }
         for node in &plan.directs {
@@ -301,6 +299,9 @@ impl Walk<'_> {
             }
             match entry.and_then(|entry| entry.node) {
                 Some(userset) => {
+                    if self.wanted.userset == Some(userset) && self.asked.model.is_weighted() {
+                        self.name(step, far);
+                    }
                     let next = Step {
                         object: far,
                         plan: userset.plan(),

@@ -1,6 +1,7 @@
 //! A compiled model.
 
 mod compile;
+mod crossing;
 mod entry;
 mod lane;
 mod plan;
@@ -20,6 +21,7 @@ use crate::ids::{BarrierId, NodeId, PlanId, RelationId, TypeId};
 use crate::limits::Limits;
 use crate::spec::ModelSpec;
 use crate::symbols::Symbols;
+use crossing::Crossings;
 pub(crate) use lane::{Entry, Lane, Probe, Way};
 use reach::Bits;
 pub(crate) use reverse::Reverse;
@@ -72,6 +74,8 @@ pub struct Model {
     barriers: Vec<Barrier>,
     conditions: AHashMap<Box<str>, Condition>,
     reverse: Reverse,
+    /// Only where answers go by weights.
+    crossings: Option<Crossings>,
 }
 
 /// A type of the model.
@@ -160,6 +164,8 @@ pub(crate) struct Plan {
     pub(crate) lanes: Box<[Lane]>,
     /// Whether anything but direct users leads on.
     pub(crate) is_open: bool,
+    /// Whether no intersection or exclusion lies ahead, however far.
+    pub(crate) is_plain: bool,
     /// Whether data can lead in a circle from here.
     pub(crate) is_recursive: bool,
     pub(crate) reach: Bits,
@@ -281,6 +287,32 @@ impl Model {
     /// Whether users of this kind can be in what the plan finds.
     pub(crate) fn reaches(&self, plan: PlanId, bit: usize) -> bool {
         self.plan(plan).reach.has(bit)
+    }
+
+    /// Whether answers are those of the weighted graph.
+    pub(crate) const fn is_weighted(&self) -> bool {
+        self.crossings.is_some()
+    }
+
+    /// What lies between the plan and users of a kind that a userset cannot be looked for through,
+    /// or all of a type at once; always nothing where answers do not go by weights.
+    pub(crate) fn crossing(
+        &self,
+        plan: PlanId,
+        bit: Option<usize>,
+        is_wildcard: bool,
+    ) -> Option<&'static str> {
+        let ahead = self.crossings.as_ref()?.ahead(plan);
+        let mut barriers = ahead
+            .filter_map(|at| self.barriers.get(at))
+            .filter(|barrier| {
+                let mut operands = barrier.operands().iter();
+                operands.any(|operand| bit.is_some_and(|bit| self.reaches(*operand, bit)))
+            });
+        barriers.find_map(|barrier| match barrier.operands {
+            Operands::Without(_) => Some("an exclusion"),
+            Operands::All(_) => is_wildcard.then_some("an intersection"),
+        })
     }
 
     /// Whether the plan is that of a relation, not of an operand.

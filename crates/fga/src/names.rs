@@ -47,13 +47,21 @@ pub(crate) struct ObjectName<'a> {
 impl<'a> ObjectName<'a> {
     /// Splits `type:id` at its first colon.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
-        let wrong = || Error::validation(format!("invalid `object` field format: `{text}`"));
-        let (kind, id) = text.split_once(':').ok_or_else(wrong)?;
-        let broken = id.contains([':', '#']) || !is_clean(text) || id.is_empty();
-        if broken || text.len() > MAX_OBJECT || !is_type_name(kind) {
-            return Err(wrong());
+        Self::split(text)
+            .ok_or_else(|| Error::validation(format!("invalid `object` field format: `{text}`")))
+    }
+
+    fn split(text: &'a str) -> Option<Self> {
+        let (kind, id) = text.split_once(':')?;
+        if id.is_empty() || text.len() > MAX_OBJECT {
+            return None;
         }
-        Ok(Self { kind, id })
+        let is_good = if text.is_ascii() {
+            (1..=MAX_TYPE).contains(&kind.len()) && fits(kind, IN_NAME) && fits(id, IN_ID)
+        } else {
+            !id.contains([':', '#']) && is_clean(text) && is_type_name(kind)
+        };
+        is_good.then_some(Self { kind, id })
     }
 
     /// Whether it stands for every object of its type.
@@ -80,7 +88,7 @@ impl<'a> UserName<'a> {
             Some((object, relation)) => (object, Some(relation)),
             None => (text, None),
         };
-        let object = ObjectName::parse(object).map_err(|_| wrong())?;
+        let object = ObjectName::split(object).ok_or_else(wrong)?;
         let is_broken =
             relation.is_some_and(|relation| !is_relation_name(relation) || object.id.contains('*'));
         if is_broken {
@@ -88,6 +96,33 @@ impl<'a> UserName<'a> {
         }
         Ok(Self { object, relation })
     }
+}
+
+/// Characters that may stand in the name of a type.
+const IN_NAME: u8 = 1;
+/// Characters that may stand in the id of an object.
+const IN_ID: u8 = 2;
+
+/// Where each character of ASCII may stand: neither white space nor control characters anywhere.
+const PLACES: [u8; 256] = {
+    let mut places = [0; 256];
+    let mut character = b'!';
+    while character <= b'~' {
+        places[character as usize] = match character {
+            b':' | b'#' => 0,
+            b'@' => IN_ID,
+            _ => IN_NAME | IN_ID,
+        };
+        character += 1;
+    }
+    places
+};
+
+/// Whether every character may stand there.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
+fn fits(text: &str, place: u8) -> bool {
+    let places = text.bytes().map(|byte| PLACES[usize::from(byte)]);
+    places.fold(place, |all, own| all & own) == place
 }
 
 fn is_clean(text: &str) -> bool {

@@ -25,6 +25,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use ztag_types::{Clock, SystemClock};
 
+use crate::activity::{Activity, Tally};
 use crate::index::{Entities, Snapshot};
 use crate::limits::Limits;
 use crate::symbols::Symbols;
@@ -64,6 +65,7 @@ pub struct Store {
     snapshot: ArcSwap<Snapshot>,
     /// Whether only its [`Writer`] may change it.
     is_journaled: bool,
+    pub(crate) activity: Activity,
 }
 
 /// How large a store is.
@@ -101,12 +103,18 @@ impl Store {
             log: RwLock::default(),
             snapshot: ArcSwap::default(),
             is_journaled: false,
+            activity: Activity::default(),
         }
     }
 
     /// The limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What the store has been asked and told since it was opened.
+    pub fn tally(&self) -> Tally {
+        self.activity.tally()
     }
 
     /// How large the store is.

@@ -1,13 +1,16 @@
 //! Many questions at once.
+//!
+//! Questions that assume the same tuples and parameters see one snapshot, and those about one user
+//! share what is found out about it.
 
 use std::collections::BTreeSet;
 
 use ahash::AHashMap;
 
-use crate::check::CheckRequest;
+use crate::check::Session;
 use crate::error::{Error, ErrorCode};
 use crate::model::ModelId;
-use crate::store::Store;
+use crate::store::{Call, Store};
 use crate::tuple::{Fields, Tuple};
 
 /// One question of a batch.
@@ -45,33 +48,103 @@ pub struct BatchCheckResult {
     pub allowed: Result<bool, Error>,
 }
 
+type Answers = Vec<Option<Result<bool, Error>>>;
+
 impl Store {
-    /// Answers each question as [`Store::check`] would, all of one model. The same question is
-    /// answered once.
+    /// Answers each question as [`Store::check`] would, all of one model.
     ///
     /// # Errors
     /// `validation_error` where there are no questions, too many, or their names are not unique
-    /// and well-formed.
+    /// and well-formed; `authorization_model_not_found` or `latest_authorization_model_not_found`.
     pub fn batch_check(&self, request: &BatchCheckRequest) -> Result<Vec<BatchCheckResult>, Error> {
         self.check_batch(request)?;
         let model = self.model(request.model.as_ref())?;
-        let mut answers: AHashMap<Vec<u8>, Result<bool, Error>> = AHashMap::new();
-        let mut results = Vec::with_capacity(request.checks.len());
-        for item in &request.checks {
-            let key = key(item);
-            let allowed = if let Some(known) = answers.get(&key) {
-                known.clone()
-            } else {
-                let answer = self.check(&question(item, model.id()));
-                answers.insert(key, answer.clone());
-                answer
-            };
-            results.push(BatchCheckResult {
-                correlation_id: item.correlation_id.clone(),
-                allowed,
-            });
+        let mut answers: Answers = vec![None; request.checks.len()];
+        for places in alike(&request.checks) {
+            self.answer_alike(request, model.id(), &places, &mut answers);
         }
-        Ok(results)
+        let answers = request.checks.iter().zip(answers);
+        Ok(answers
+            .map(|(item, answer)| BatchCheckResult {
+                correlation_id: item.correlation_id.clone(),
+                allowed: answer.unwrap_or_else(|| Err(lost())),
+            })
+            .collect())
+    }
+
+    /// Answers questions that assume the same.
+    fn answer_alike(
+        &self,
+        request: &BatchCheckRequest,
+        model: &ModelId,
+        places: &[usize],
+        answers: &mut Answers,
+    ) {
+        let items = places
+            .iter()
+            .filter_map(|at| Some((*at, request.checks.get(*at)?)));
+        let Some((_, first)) = items.clone().next() else {
+            return;
+        };
+        let mut answer = |at: usize, answer: Result<bool, Error>| {
+            self.activity.answered(&answer);
+            if let Some(own) = answers.get_mut(at) {
+                *own = Some(answer);
+            }
+        };
+        let asked = self.ask(
+            Some(model),
+            &first.contextual_tuples,
+            &first.context,
+            Call::Check,
+        );
+        let mut asked = match asked {
+            Ok(asked) => asked,
+            Err(error) => return items.for_each(|(at, _)| answer(at, Err(error.clone()))),
+        };
+        // Users in the order of their first questions, with what is asked about each.
+        let mut users = Vec::new();
+        let mut by_name: AHashMap<&str, usize> = AHashMap::new();
+        for (at, item) in items {
+            let target = asked.target(&item.object, &item.relation);
+            let target = match target {
+                Ok((object, node)) => (at, object, node.plan()),
+                Err(error) => {
+                    answer(at, Err(error));
+                    continue;
+                }
+            };
+            let own = *by_name.entry(&item.user).or_insert_with(|| {
+                users.push((asked.subject(&item.user), Vec::new()));
+                users.len() - 1
+            });
+            if let Some((_, targets)) = users.get_mut(own) {
+                targets.push(target);
+            }
+        }
+        for (subject, targets) in users {
+            let mut session = match subject {
+                Ok(subject) => Session::shared(&asked, subject),
+                Err(error) => {
+                    targets
+                        .iter()
+                        .for_each(|(at, ..)| answer(*at, Err(error.clone())));
+                    continue;
+                }
+            };
+            for (at, object, plan) in targets {
+                answer(at, self.timed(|| session.check(object, plan)));
+            }
+        }
+    }
+
+    fn timed(&self, check: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
+        let began = self.activity.begin();
+        let answer = check();
+        if let Some(began) = began {
+            self.activity.timed(began);
+        }
+        answer
     }
 
     fn check_batch(&self, request: &BatchCheckRequest) -> Result<(), Error> {
@@ -104,26 +177,35 @@ impl Store {
     }
 }
 
-fn question(item: &BatchCheckItem, model: &ModelId) -> CheckRequest {
-    CheckRequest {
-        model: Some(model.clone()),
-        user: item.user.clone(),
-        relation: item.relation.clone(),
-        object: item.object.clone(),
-        contextual_tuples: item.contextual_tuples.clone(),
-        context: item.context.clone(),
+/// The places of questions that assume the same tuples and parameters.
+fn alike(items: &[BatchCheckItem]) -> Vec<Vec<usize>> {
+    let mut bare = Vec::with_capacity(items.len());
+    let mut others: AHashMap<Vec<u8>, Vec<usize>> = AHashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        if item.contextual_tuples.is_empty() && item.context.is_empty() {
+            bare.push(at);
+        } else {
+            others.entry(assumptions(item)).or_default().push(at);
+        }
     }
+    let mut alike: Vec<_> = others.into_values().collect();
+    alike.push(bare);
+    alike
 }
 
-/// Everything that an answer depends on, each part with its length before it.
-fn key(item: &BatchCheckItem) -> Vec<u8> {
+/// What an answer depends on besides the question, each part with its length before it.
+fn assumptions(item: &BatchCheckItem) -> Vec<u8> {
     let tuples = serde_json::to_string(&item.contextual_tuples).unwrap_or_default();
     let context = serde_json::to_string(&item.context).unwrap_or_default();
-    let parts = [&item.user, &item.relation, &item.object, &tuples, &context];
-    let mut key = Vec::new();
-    for part in parts {
+    let mut key = Vec::with_capacity(tuples.len() + context.len() + 16);
+    for part in [tuples, context] {
         key.extend(part.len().to_le_bytes());
         key.extend(part.as_bytes());
     }
     key
+}
+
+/// Every question is given an answer.
+fn lost() -> Error {
+    Error::new(ErrorCode::Internal, "a question of the batch has no answer")
 }

@@ -79,6 +79,16 @@ impl Known {
 }
 
 impl Memo {
+    /// Whether it is worth keeping for the next session.
+    pub(super) fn is_small(&self) -> bool {
+        self.plans.capacity() + self.barriers.capacity() <= 1024
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.plans.clear();
+        self.barriers.clear();
+    }
+
     pub(super) fn plan(
         &self,
         place: Place,

@@ -75,7 +75,7 @@ impl Checker<'_> {
         Ok((entity, ResolvedRelation(node)))
     }
 
-    /// Whether the user has the relation to the object.
+    /// Whether the user has the relation to the object. Such questions are counted, and not timed.
     ///
     /// # Errors
     /// As [`Store::check`].
@@ -85,7 +85,9 @@ impl Checker<'_> {
         relation: ResolvedRelation,
         object: EntityId,
     ) -> Result<bool, Error> {
-        Session::new(&self.asked, user.0).check(object, relation.0.plan())
+        let answer = Session::new(&self.asked, user.0).check(object, relation.0.plan());
+        self.asked.store.activity.answered(&answer);
+        answer
     }
 
     /// Whether the user has the relation to each of the objects: what is found out for one of
@@ -97,9 +99,11 @@ impl Checker<'_> {
         objects: &[EntityId],
     ) -> Vec<Result<bool, Error>> {
         let mut session = Session::shared(&self.asked, user.0);
-        let objects = objects.iter();
-        objects
-            .map(|object| session.check(*object, relation.0.plan()))
-            .collect()
+        let answers = objects.iter().map(|object| {
+            let answer = session.check(*object, relation.0.plan());
+            self.asked.store.activity.answered(&answer);
+            answer
+        });
+        answers.collect()
     }
 }

@@ -122,6 +122,9 @@ impl<'a> Session<'a> {
         if let Some(known) = self.known(place, depth, ask_circular) {
             return known;
         }
+        if let Some(verdict) = self.walk(place, depth, ask_circular) {
+            return verdict;
+        }
         let mut search = take_search();
         search.clear();
         let flow = self.run(
@@ -148,9 +151,11 @@ impl<'a> Session<'a> {
         way.find(|(own, _)| *own == place).map(|(_, level)| *level)
     }
 
-    fn known(&self, place: Place, depth: u16, ask_circular: bool) -> Option<Verdict> {
+    fn known(&mut self, place: Place, depth: u16, ask_circular: bool) -> Option<Verdict> {
         let memo = self.memo.as_ref()?;
-        memo.plan(place, depth, self.limit(), ask_circular)
+        let known = memo.plan(place, depth, self.limit(), ask_circular)?;
+        self.hits += 1;
+        Some(known)
     }
 
     fn run(&mut self, search: &mut Search, first: Step, ask_circular: bool) -> Flow {
@@ -350,7 +355,7 @@ impl<'a> Session<'a> {
                 floor: search.floor,
                 ..Verdict::yes(bottom - step.depth)
             };
-            let memo = self.memo.get_or_insert_default();
+            let memo = self.memo();
             memo.keep_plan(step.place, &verdict, false);
             next = (number > 0).then_some(step.from);
         }
@@ -398,9 +403,7 @@ impl<'a> Session<'a> {
         let Some(first) = first.filter(|_| keeps) else {
             return verdict;
         };
-        self.memo
-            .get_or_insert_default()
-            .keep_plan(first.place, &verdict, ask_circular);
+        self.memo().keep_plan(first.place, &verdict, ask_circular);
         if search.steps.len() < FEW {
             self.keep_misses(search, &verdict);
         }
@@ -416,9 +419,7 @@ impl<'a> Session<'a> {
             ..Verdict::no(height)
         };
         for step in search.steps.iter().skip(1) {
-            self.memo
-                .get_or_insert_default()
-                .keep_plan(step.place, &verdict, false);
+            self.memo().keep_plan(step.place, &verdict, false);
         }
     }
 }

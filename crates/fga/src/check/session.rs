@@ -35,6 +35,8 @@ pub(crate) struct Session<'a> {
     pub(super) way: Vec<(Place, usize)>,
     /// Subproblems that may still be opened.
     pub(super) budget: usize,
+    /// Answers that were known already.
+    pub(super) hits: u64,
 }
 
 thread_local! {
@@ -42,8 +44,23 @@ thread_local! {
     static SPARE: RefCell<Vec<Box<Search>>> = const { RefCell::new(Vec::new()) };
 }
 
+thread_local! {
+    /// The memo of the last session, empty.
+    static SPARE_MEMO: RefCell<Option<Box<Memo>>> = const { RefCell::new(None) };
+}
+
 /// Searches kept by a thread at the most.
 const MAX_SPARE: usize = 64;
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.asked.store.activity.remembered(self.hits);
+        if let Some(mut memo) = self.memo.take().filter(|memo| memo.is_small()) {
+            memo.clear();
+            SPARE_MEMO.with(|spare| spare.replace(Some(memo)));
+        }
+    }
+}
 
 pub(super) fn take_search() -> Box<Search> {
     SPARE
@@ -77,22 +94,43 @@ impl<'a> Session<'a> {
             open: SmallVec::new(),
             way: Vec::new(),
             budget: asked.limits().resolution_nodes,
+            hits: 0,
         }
     }
 
     /// The same, remembering answers for further questions.
     pub(crate) fn shared(asked: &'a Asked<'a>, subject: Subject) -> Self {
-        Self {
-            keeps: true,
-            ..Self::new(asked, subject)
-        }
+        let mut session = Self::new(asked, subject);
+        session.keeps = true;
+        session
     }
 
     /// Whether the user is in what the plan finds for `object`. Each question has a budget of its
     /// own.
     pub(crate) fn check(&mut self, object: EntityId, plan: PlanId) -> Result<bool, Error> {
         self.budget = self.asked.limits().resolution_nodes;
+        self.refuse_crossing(plan)?;
         self.search(object, plan, 0, false).result()
+    }
+
+    /// By weights, users that stand for many cannot be looked for through an exclusion, nor all
+    /// of a type through an intersection: the answer would not be the same for each of them.
+    fn refuse_crossing(&self, plan: PlanId) -> Result<(), Error> {
+        let is_whole = match self.subject.kind {
+            SubjectKind::Object(_) => return Ok(()),
+            SubjectKind::Wildcard(_) => true,
+            SubjectKind::Userset(_) => false,
+        };
+        let Some(what) = self.model().crossing(plan, self.subject.bit, is_whole) else {
+            return Ok(());
+        };
+        let who = if is_whole {
+            "a typed wildcard"
+        } else {
+            "a userset"
+        };
+        let message = format!("{who} cannot be checked through {what}");
+        Err(Error::validation(message))
     }
 
     pub(crate) const fn subject(&self) -> Subject {
@@ -115,15 +153,23 @@ impl<'a> Session<'a> {
             .is_some_and(|bit| self.model().reaches(plan, bit))
     }
 
-    /// Whether the user is a userset of `object` itself, of one of the relations of the plan.
+    /// Whether the user is a userset of `object` itself, of one of the relations of the plan. By
+    /// weights only tuples say so.
     pub(crate) fn is_itself(&self, object: EntityId, plan: PlanId) -> bool {
         matches!(self.subject.kind, SubjectKind::Userset(_))
+            && !self.model().is_weighted()
             && self.subject.entity == object
             && self
                 .model()
                 .plan(plan)
                 .covers
                 .contains(&self.subject.relation)
+    }
+
+    /// What is known, to keep more.
+    pub(super) fn memo(&mut self) -> &mut Memo {
+        let spare = || SPARE_MEMO.with(RefCell::take).unwrap_or_default();
+        self.memo.get_or_insert_with(spare)
     }
 
     /// Evaluates an intersection or exclusion. `ask_circular`: whether it matters that a no is
@@ -143,6 +189,7 @@ impl<'a> Session<'a> {
         let limit = self.limit();
         let known = memo.and_then(|memo| memo.barrier(key, depth, limit, ask_circular));
         if let Some(known) = known {
+            self.hits += 1;
             return known;
         }
         if self.open.len() == MAX_OPEN {
@@ -159,8 +206,7 @@ impl<'a> Session<'a> {
         if verdict.floor > 2 * own {
             verdict.floor = usize::MAX;
         }
-        let memo = self.memo.get_or_insert_default();
-        memo.keep_barrier(key, &verdict, ask_circular);
+        self.memo().keep_barrier(key, &verdict, ask_circular);
         verdict
     }
 

@@ -48,6 +48,11 @@ impl Overlay {
         self.by_user.entry(user).or_default().add(backward);
     }
 
+    /// Whether the request has tuples, and not only names.
+    pub(crate) fn has_tuples(&self) -> bool {
+        !self.by_object.is_empty()
+    }
+
     pub(crate) fn by_object(&self, entity: EntityId) -> Option<&Patch> {
         self.by_object.get(&entity)
     }

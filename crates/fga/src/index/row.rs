@@ -76,6 +76,14 @@ impl<'a> Row<'a> {
         self.edges.len() + of(self.patch) + of(self.overlay)
     }
 
+    /// All edges, if none were written of late or came with the request.
+    pub(crate) const fn settled(&self) -> Option<&'a [Edge]> {
+        match (self.patch, self.overlay) {
+            (None, None) => Some(self.edges),
+            _ => None,
+        }
+    }
+
     /// The edge of these ends. Contextual tuples come before stored ones.
     #[inline]
     pub(crate) fn find(

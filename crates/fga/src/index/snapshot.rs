@@ -103,6 +103,13 @@ impl Snapshot {
         }
     }
 
+    /// The edges of an object, if none were written since the base was built.
+    #[inline]
+    pub(crate) fn settled(&self, entity: EntityId) -> Option<&[Edge]> {
+        let is_settled = find(&self.by_object, entity).is_none();
+        is_settled.then(|| self.base.by_object.row(entity).1)
+    }
+
     /// The row of a user's object.
     #[inline]
     pub(crate) fn by_user(&self, entity: EntityId) -> Row<'_> {

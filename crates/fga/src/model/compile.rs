@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 use crate::condition::Condition;
 use crate::error::{Error, ErrorCode};
 use crate::ids::{NodeId, RelationId};
-use crate::limits::Limits;
+use crate::limits::{Limits, Semantics};
 use crate::model::plan::Planner;
 use crate::model::{
-    Admitted, Direct, Kind, Model, ModelId, Node, Parents, Reverse, Rewrite, entry, lane, reach,
-    rules,
+    Admitted, Crossings, Direct, Kind, Model, ModelId, Node, Parents, Reverse, Rewrite, entry,
+    lane, reach, rules,
 };
 use crate::spec::{ModelSpec, Restriction, RewriteSpec, TypeSpec};
 use crate::symbols::Symbols;
@@ -30,7 +30,7 @@ pub(super) fn compile(
     let mut nodes = Vec::new();
     for kind in &spec.type_definitions {
         for (relation, rewrite) in &kind.relations {
-            rules::relation(&spec, kind, relation, rewrite)?;
+            rules::relation(&spec, kind, relation, rewrite, limits.semantics)?;
             let compiler = Compiler {
                 spec: &spec,
                 kinds: &kinds,
@@ -44,8 +44,12 @@ pub(super) fn compile(
     entry::check(&nodes)?;
     let by_type = kinds.values().map(|kind| (kind.id, kind.index)).collect();
     let (mut plans, barriers) = Planner::new(&nodes).plan()?;
-    reach::fill(&kinds, &nodes, &barriers, &mut plans);
+    reach::fill(&kinds, &nodes, &barriers, &mut plans, limits.semantics);
     lane::fill(&nodes, &mut plans);
+    let crossings = match limits.semantics {
+        Semantics::V1 => None,
+        Semantics::Weighted => Some(Crossings::of(&nodes, &barriers, &plans)?),
+    };
     let reverse = Reverse::of(&nodes);
     Ok(Model {
         id,
@@ -57,6 +61,7 @@ pub(super) fn compile(
         barriers,
         conditions,
         reverse,
+        crossings,
     })
 }
 

@@ -3,6 +3,7 @@
 use ahash::AHashMap;
 
 use crate::ids::{NodeId, TypeId};
+use crate::limits::Semantics;
 use crate::model::{Admitted, Barrier, Kind, Node, Plan};
 
 /// A set of small numbers. Those of small models lie in the set itself.
@@ -13,7 +14,7 @@ pub(crate) struct Bits {
 }
 
 impl Bits {
-    fn new(len: usize) -> Self {
+    pub(super) fn new(len: usize) -> Self {
         Self {
             first: 0,
             rest: vec![0; len.saturating_sub(64).div_ceil(64)].into(),
@@ -29,7 +30,7 @@ impl Bits {
         word >> (bit % 64) & 1 == 1
     }
 
-    fn set(&mut self, bit: usize) {
+    pub(super) fn set(&mut self, bit: usize) {
         let word = match (bit / 64).checked_sub(1) {
             None => Some(&mut self.first),
             Some(at) => self.rest.get_mut(at),
@@ -54,12 +55,13 @@ pub(super) fn fill(
     nodes: &[Node],
     barriers: &[Barrier],
     plans: &mut [Plan],
+    semantics: Semantics,
 ) {
     let types: AHashMap<TypeId, usize> = kinds.values().map(|kind| (kind.id, kind.index)).collect();
     let bits = 2 * types.len() + nodes.len();
     let own: Vec<Bits> = plans
         .iter()
-        .map(|plan| own(nodes, &types, plan, bits))
+        .map(|plan| own(nodes, &types, plan, bits, semantics))
         .collect();
     let next: Vec<Vec<usize>> = plans
         .iter()
@@ -67,17 +69,59 @@ pub(super) fn fill(
         .collect();
     let reach = close(own, &next);
     let recursive = circular(&next);
+    let plain = plain(plans, &next);
     for ((plan, reach), is_recursive) in plans.iter_mut().zip(reach).zip(recursive) {
         plan.reach = reach;
         plan.is_recursive = is_recursive;
     }
+    for (plan, is_plain) in plans.iter_mut().zip(plain) {
+        plan.is_plain = is_plain;
+    }
+}
+
+/// Whether each plan leads to unions only.
+fn plain(plans: &[Plan], next: &[Vec<usize>]) -> Vec<bool> {
+    let before = before(next);
+    let mut plain: Vec<_> = plans.iter().map(|plan| plan.barriers.is_empty()).collect();
+    let mut waiting: Vec<_> = (0..plans.len())
+        .filter(|at| plain.get(*at) == Some(&false))
+        .collect();
+    while let Some(at) = waiting.pop() {
+        for from in before.get(at).into_iter().flatten() {
+            if let Some(is_plain @ true) = plain.get_mut(*from) {
+                *is_plain = false;
+                waiting.push(*from);
+            }
+        }
+    }
+    plain
+}
+
+/// The plans that lead to each plan.
+fn before(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut before = vec![Vec::new(); next.len()];
+    for (at, targets) in next.iter().enumerate() {
+        for target in targets {
+            if let Some(before) = before.get_mut(*target) {
+                before.push(at);
+            }
+        }
+    }
+    before
 }
 
 /// What a plan finds on its own.
-fn own(nodes: &[Node], types: &AHashMap<TypeId, usize>, plan: &Plan, len: usize) -> Bits {
+fn own(
+    nodes: &[Node],
+    types: &AHashMap<TypeId, usize>,
+    plan: &Plan,
+    len: usize,
+    semantics: Semantics,
+) -> Bits {
     let mut bits = Bits::new(len);
     let of_node = |id: NodeId| 2 * types.len() + id.index();
-    for id in &plan.covered {
+    let is_itself = semantics == Semantics::V1;
+    for id in plan.covered.iter().filter(|_| is_itself) {
         bits.set(of_node(*id));
     }
     let directs = plan.directs.iter().filter_map(|id| nodes.get(id.index()));
@@ -99,7 +143,7 @@ fn own(nodes: &[Node], types: &AHashMap<TypeId, usize>, plan: &Plan, len: usize)
 
 /// The plans that a plan leads to. What an exclusion takes away adds nobody, but can still lead
 /// in a circle, so it is listed too.
-fn next(nodes: &[Node], barriers: &[Barrier], plan: &Plan) -> Vec<usize> {
+pub(super) fn next(nodes: &[Node], barriers: &[Barrier], plan: &Plan) -> Vec<usize> {
     let directs = plan.directs.iter().filter_map(|id| nodes.get(id.index()));
     let admitted = directs.flat_map(|node| &node.direct.admitted);
     let usersets = admitted.filter_map(|entry| entry.node).map(NodeId::index);
@@ -115,7 +159,7 @@ fn next(nodes: &[Node], barriers: &[Barrier], plan: &Plan) -> Vec<usize> {
 
 /// The least sets that hold their own bits and those of all they lead to. Sweeps go both ways in
 /// turn, so that chains are done in two, however they are ordered.
-fn close(mut sets: Vec<Bits>, next: &[Vec<usize>]) -> Vec<Bits> {
+pub(super) fn close(mut sets: Vec<Bits>, next: &[Vec<usize>]) -> Vec<Bits> {
     let mut has_grown = true;
     while has_grown {
         has_grown = false;
@@ -141,14 +185,7 @@ fn circular(next: &[Vec<usize>]) -> Vec<bool> {
     let len = next.len();
     // The plans after which nothing leads on are not part of a circle, again and again.
     let mut ahead: Vec<usize> = next.iter().map(Vec::len).collect();
-    let mut before = vec![Vec::new(); len];
-    for (at, targets) in next.iter().enumerate() {
-        for target in targets {
-            if let Some(before) = before.get_mut(*target) {
-                before.push(at);
-            }
-        }
-    }
+    let before = before(next);
     let mut done: Vec<_> = (0..len).filter(|at| ahead.get(*at) == Some(&0)).collect();
     let mut straight = Bits::new(len);
     while let Some(at) = done.pop() {

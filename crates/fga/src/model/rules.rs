@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorCode};
-use crate::limits::Limits;
+use crate::limits::{Limits, Semantics};
 use crate::model::{Node, Rewrite};
 use crate::names;
 use crate::spec::{ModelSpec, Restriction, RewriteSpec, TypeSpec};
@@ -71,8 +71,14 @@ pub(super) fn relation(
     kind: &TypeSpec,
     name: &str,
     rewrite: &RewriteSpec,
+    semantics: Semantics,
 ) -> Result<(), Error> {
-    let rules = Rules { spec, kind, name };
+    let rules = Rules {
+        spec,
+        kind,
+        name,
+        semantics,
+    };
     rules.rewrite(rewrite, 0)?;
     rules.restrictions(rewrite.has_this())
 }
@@ -81,6 +87,7 @@ struct Rules<'a> {
     spec: &'a ModelSpec,
     kind: &'a TypeSpec,
     name: &'a str,
+    semantics: Semantics,
 }
 
 impl Rules<'_> {
@@ -131,9 +138,16 @@ impl Rules<'_> {
                     let why = "is referenced in a tupleset and thus must list plain types";
                     return Err(self.broken(&format!("'{kind}#{tupleset}' {why}")));
                 }
-                if !restrictions.iter().any(|r| self.has(&r.name, computed)) {
-                    let why = "does not appear as a relation in any of the types of";
-                    return Err(self.broken(&format!("'{computed}' {why} '{tupleset}'")));
+                let mut behind = restrictions.iter().map(|r| self.has(&r.name, computed));
+                let (is_there, why) = match self.semantics {
+                    Semantics::V1 => (behind.any(|has| has), "any"),
+                    Semantics::Weighted => (behind.all(|has| has), "all"),
+                };
+                if !is_there {
+                    return Err(self.broken(&format!(
+                        "'{computed}' does not appear as a relation in {why} of the types of \
+                         '{tupleset}'"
+                    )));
                 }
                 Ok(())
             }

@@ -8,7 +8,7 @@ use arc_swap::Guard;
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, NodeId, RelationId, TypeId};
 use crate::index::{Added, Edge, Found, Overlay, Row, Snapshot};
-use crate::limits::Limits;
+use crate::limits::{Limits, Semantics};
 use crate::model::{Admitted, Model, ModelId, SubjectKind};
 use crate::names::{ObjectName, UserName, WILDCARD};
 use crate::store::Store;
@@ -120,7 +120,17 @@ impl Asked<'_> {
 
     /// Dispatches after which a question is too complex.
     pub(crate) const fn depth_limit(&self) -> u16 {
-        self.store.limits.resolution_depth as u16
+        match self.store.limits.semantics {
+            Semantics::V1 => self.store.limits.resolution_depth as u16,
+            Semantics::Weighted => u16::MAX,
+        }
+    }
+
+    /// The snapshot, if it is all there is: the request adds no tuples.
+    pub(crate) fn settled(&self) -> Option<&Snapshot> {
+        let overlay = self.overlay.as_ref();
+        let has_tuples = overlay.is_some_and(|overlay| overlay.has_tuples());
+        (!has_tuples).then_some(&**self.snapshot)
     }
 
     /// The row of an object, with contextual tuples.

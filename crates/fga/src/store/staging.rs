@@ -102,11 +102,15 @@ impl<'a> Staging<'a> {
             let bound = self.store.entities.read().bound();
             self.after = self.after.rebuilt(bound);
         }
+        let deleted = self.changes.iter().filter(|staged| staged.change.is_delete);
+        let deleted = deleted.count();
+        let written = self.changes.len() - deleted;
         let mut log = self.store.log.write();
         for staged in &self.changes {
             log.push(&staged.change, staged.millis);
         }
         self.store.snapshot.store(Arc::new(self.after));
+        self.store.activity.changed(written, deleted);
     }
 
     pub(super) fn write(&mut self, request: &WriteRequest) -> Result<Edited, Error> {

@@ -5,4 +5,5 @@ mod ask;
 mod limits;
 mod models;
 mod support;
+mod weighted;
 mod write;
