@@ -13,10 +13,11 @@ use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tower_layer::Layer;
 use tower_service::Service;
-use ztag_admission::{Hop, Refused};
+use ztag_admission::Hop;
 use ztag_types::{EndpointName, ReasonCode, Reply};
 
 use crate::decide::Pipeline;
+use crate::intake::Unread;
 use crate::judge::Permitted;
 use crate::plan::{Endpoint, EndpointState, Plan, Selection};
 use crate::service::respond;
@@ -173,15 +174,18 @@ impl Gate {
         };
         let mut body = body;
         if endpoint.capture.reads_body() {
-            let Ok(read) = Limited::new(body, MAX_BODY).collect().await else {
-                let refused = Refused::body_too_large(&hop, &endpoint.capture);
-                let judged = self
-                    .pipeline
-                    .judge_refused::<B>(endpoint, generation, refused);
-                self.pipeline.telemetry().observe(&judged.record);
-                return judged
-                    .outcome
-                    .map(|permitted| restore(permitted, parts.extensions));
+            let read = match Limited::new(body, MAX_BODY).collect().await {
+                Ok(read) => read,
+                Err(error) => {
+                    let refused = Unread::of(&*error).refuse(&hop, &endpoint.capture);
+                    let judged = self
+                        .pipeline
+                        .judge_refused::<B>(endpoint, generation, refused);
+                    self.pipeline.telemetry().observe(&judged.record);
+                    return judged
+                        .outcome
+                        .map(|permitted| restore(permitted, parts.extensions));
+                }
             };
             hop.body = read.to_bytes();
             body = B::from(hop.body.clone());

@@ -1,10 +1,12 @@
 //! What a door takes in beside the head of a request: bodies that rules read, certificates.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ztag_admission::{CapturePolicy, Hop, Refused};
 use ztag_server::{Incoming, LimitsSpec, Peer};
 use ztag_types::ClientCertificate;
 
@@ -29,14 +31,45 @@ impl Intake {
         self.timeout
     }
 
-    /// The body, unless it is too large or too slow.
-    pub async fn read(self, body: Incoming) -> Option<Bytes> {
+    /// The body.
+    ///
+    /// # Errors
+    /// When it is too large, too slow, or none.
+    pub async fn read(self, body: Incoming) -> Result<Bytes, Unread> {
         let collected = Limited::new(body, self.max_bytes).collect();
-        let collected = tokio::time::timeout(self.timeout, collected)
-            .await
-            .ok()?
-            .ok()?;
-        Some(collected.to_bytes())
+        match tokio::time::timeout(self.timeout, collected).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) => Err(Unread::of(&*error)),
+            Err(_) => Err(Unread::TooMuch),
+        }
+    }
+}
+
+/// Why a body was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is larger than allowed, or takes longer.
+    TooMuch,
+    /// It breaks off, or what came is no body.
+    Broken,
+}
+
+impl Unread {
+    /// What `error` of a [`Limited`] body means.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        if error.is::<LengthLimitError>() {
+            Self::TooMuch
+        } else {
+            Self::Broken
+        }
+    }
+
+    /// The refusal of the request that it belongs to.
+    pub fn refuse(self, hop: &Hop, policy: &CapturePolicy) -> Refused {
+        match self {
+            Self::TooMuch => Refused::body_too_large(hop, policy),
+            Self::Broken => Refused::body_broken(hop, policy),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use cache::{DecisionCache, Uncacheable};
 pub use decide::{Decided, Decision, Pipeline};
 pub use describe::{DescriptionError, RequestSpec};
 pub use dry_run::DryRunError;
-pub use intake::{Intake, certificate_of};
+pub use intake::{Intake, Unread, certificate_of};
 pub use judge::{Judged, Permitted, PublicAccess, Request, VerifiedToken};
 pub use permit::Permit;
 pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
-use ztag_admission::{Hop, Refused};
+use ztag_admission::Hop;
 use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
 use ztag_types::{ReasonCode, Reply};
 
@@ -88,7 +88,7 @@ impl DecisionService {
         let body = if endpoint.capture.reads_body() {
             self.intake.read(body).await
         } else {
-            Some(Bytes::new())
+            Ok(Bytes::new())
         };
         let hop = Hop {
             method: parts.method,
@@ -101,11 +101,12 @@ impl DecisionService {
             mount,
             received: self.pipeline.clock().now(),
         };
-        let decided = if body.is_some() {
-            self.pipeline.decide(endpoint, generation, hop).await
-        } else {
-            let refused = Refused::body_too_large(&hop, &endpoint.capture);
-            self.pipeline.refuse(endpoint, generation, refused)
+        let decided = match body {
+            Ok(_) => self.pipeline.decide(endpoint, generation, hop).await,
+            Err(unread) => {
+                let refused = unread.refuse(&hop, &endpoint.capture);
+                self.pipeline.refuse(endpoint, generation, refused)
+            }
         };
         self.pipeline.telemetry().observe(&decided.record);
         decided.decision.into_reply()

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
-use ztag_admission::{Hop, Refused, RouteTarget};
+use ztag_admission::{Hop, RouteTarget};
 use ztag_pipeline::{
     Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
     certificate_of, plain, readiness, respond,
@@ -153,9 +153,12 @@ impl GatewayService {
         mut hop: Hop,
         body: Incoming,
     ) -> Judged<Outgoing> {
-        let Some(read) = self.intake.read(body).await else {
-            let refused = Refused::body_too_large(&hop, &endpoint.capture);
-            return self.pipeline.judge_refused(endpoint, generation, refused);
+        let read = match self.intake.read(body).await {
+            Ok(read) => read,
+            Err(unread) => {
+                let refused = unread.refuse(&hop, &endpoint.capture);
+                return self.pipeline.judge_refused(endpoint, generation, refused);
+            }
         };
         hop.body = read.clone();
         let body = Outgoing::Full(read);
