@@ -275,6 +275,7 @@ fn restore(entry: &Entry) -> Verdict {
         },
         fresh_for: None,
         challenge: None,
+        masked: None,
     }
 }
 

@@ -104,6 +104,7 @@ fn verdict(outcome: Outcome, exports: &[(&str, Value)]) -> Verdict {
         backend: BackendState::default(),
         fresh_for: None,
         challenge: None,
+        masked: None,
     }
 }
 

@@ -66,6 +66,7 @@ impl RuleChain {
             backend: BackendState::default(),
             fresh_for: None,
             challenge: None,
+            masked: None,
         };
         for rule in &self.rules {
             let (exports, earlier) = (&verdict.exports, &trace.rules);

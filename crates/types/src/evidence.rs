@@ -446,6 +446,8 @@ pub struct Verdict {
     pub fresh_for: Option<Duration>,
     /// What would let the client pass, where a denial can be mended by the client.
     pub challenge: Option<Box<Challenge>>,
+    /// The body that may pass in the place of the one received, where a guardrail masked it.
+    pub masked: Option<Bytes>,
 }
 
 /// What a denial asks of the client: to authenticate better, or to come with more rights.

@@ -2,6 +2,7 @@
 
 mod clock;
 mod diagnostic;
+mod directory;
 mod duration;
 mod evidence;
 mod findings;
@@ -24,6 +25,7 @@ pub use smol_str::SmolStr;
 
 pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
+pub use directory::{Absent, Directory};
 pub use duration::{DurationError, DurationSpec};
 pub use evidence::{
     AdmissionView, Admitted, BackendState, Challenge, Credential, Curated, Exports, Globals, Halt,

@@ -71,6 +71,7 @@ fn lifetime(credentials: &[Credential]) -> Option<Duration> {
         backend: BackendState::default(),
         fresh_for: None,
         challenge: None,
+        masked: None,
     };
     let admitted = Admitted {
         credentials: credentials.iter().cloned().collect(),
