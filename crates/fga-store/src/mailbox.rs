@@ -32,7 +32,9 @@ pub(crate) enum Command {
         assertions: Vec<Assertion>,
         reply: Reply<()>,
     },
+    /// A store of this id unless there is one, or of a new id.
     Create {
+        id: Option<StoreId>,
         name: String,
         reply: Reply<Arc<NamedStore>>,
     },

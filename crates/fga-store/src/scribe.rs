@@ -213,8 +213,8 @@ impl<J: Journal> Scribe<J> {
                 let written = self.write_assertions(&store, &model, assertions).await;
                 let _ = reply.send(written);
             }
-            Command::Create { name, reply } => {
-                let _ = reply.send(self.create(name).await);
+            Command::Create { id, name, reply } => {
+                let _ = reply.send(self.create(id, name).await);
             }
             Command::Delete { store, reply } => {
                 let _ = reply.send(self.delete(&store).await);
@@ -234,9 +234,16 @@ impl<J: Journal> Scribe<J> {
     }
 
     /// Makes a store.
-    async fn create(&mut self, name: String) -> Result<Arc<NamedStore>, Error> {
+    async fn create(
+        &mut self,
+        id: Option<StoreId>,
+        name: String,
+    ) -> Result<Arc<NamedStore>, Error> {
         self.ready().await?;
         for _ in 0..ATTEMPTS {
+            if let Some(found) = id.as_ref().and_then(|id| self.registry.find(id)) {
+                return Ok(found);
+            }
             self.registry.admit()?;
             let settings = self.settings();
             let now = settings.clock.now();
@@ -245,7 +252,7 @@ impl<J: Journal> Scribe<J> {
                 ztag_types::Timestamp::new(now.seconds(), now.nanos() / 1_000_000 * 1_000_000);
             let row = StoreRow {
                 number: self.next,
-                id: StoreId::generate(now),
+                id: id.clone().unwrap_or_else(|| StoreId::generate(now)),
                 name: name.clone(),
                 created: created.unwrap_or_default(),
                 revision: Revision::default(),

@@ -276,6 +276,22 @@ impl Stores {
         &self.registry.settings
     }
 
+    /// The store of this id, made under this name if it is not there.
+    ///
+    /// # Errors
+    /// As [`Stores::create`].
+    pub async fn ensure(&self, id: &StoreId, name: &str) -> Result<Arc<NamedStore>, Error> {
+        if let Some(found) = self.find(id) {
+            return Ok(found);
+        }
+        let Some(thread) = &self.thread else {
+            return Ok(self.insert_as(id.clone(), name, self.engine()));
+        };
+        let (id, name) = (Some(id.clone()), name.to_owned());
+        let ask = |reply| Command::Create { id, name, reply };
+        thread.mailbox().ask(ask).await
+    }
+
     /// Makes an empty store.
     ///
     /// # Errors
@@ -283,14 +299,18 @@ impl Stores {
     /// be written down.
     pub async fn create(&self, name: &str) -> Result<Arc<NamedStore>, Error> {
         let Some(thread) = &self.thread else {
-            let settings = &self.registry.settings;
-            let clock = Arc::clone(&settings.clock);
-            let store = Store::with_clock(settings.limits.clone(), clock);
-            return self.insert(name, Arc::new(store));
+            return self.insert(name, self.engine());
         };
-        let name = name.to_owned();
-        let ask = |reply| Command::Create { name, reply };
+        let (id, name) = (None, name.to_owned());
+        let ask = |reply| Command::Create { id, name, reply };
         thread.mailbox().ask(ask).await
+    }
+
+    /// An empty store in memory.
+    fn engine(&self) -> Arc<Store> {
+        let settings = &self.registry.settings;
+        let clock = Arc::clone(&settings.clock);
+        Arc::new(Store::with_clock(settings.limits.clone(), clock))
     }
 
     /// Takes in a store that exists already, under a new id. It is not written down.
@@ -315,10 +335,16 @@ impl Stores {
 
     /// The store of this id.
     pub fn find(&self, id: &StoreId) -> Option<Arc<NamedStore>> {
-        self.registry.entries.read().get(id).cloned()
+        self.registry.find(id)
     }
 
-    /// Forgets a store and everything in it; whether there was one. Questions under way still see
+    /// Forgets a store that is not written down; whether there was one.
+    pub fn remove(&self, id: &StoreId) -> bool {
+        let is_durable = self.find(id).is_some_and(|store| store.is_durable());
+        !is_durable && self.registry.remove(id)
+    }
+
+    /// Deletes a store and everything in it; whether there was one. Questions under way still see
     /// it.
     ///
     /// # Errors
@@ -403,6 +429,10 @@ impl Registry {
             settings,
             entries: RwLock::default(),
         }
+    }
+
+    pub(crate) fn find(&self, id: &StoreId) -> Option<Arc<NamedStore>> {
+        self.entries.read().get(id).cloned()
     }
 
     /// Whether one more store is allowed.

@@ -1,5 +1,8 @@
 //! Writes that cannot be kept are refused, and nobody sees them.
 
+use std::path::Path;
+use std::process::Command;
+
 use ztag_fga::{CheckRequest, ErrorCode, WriteRequest};
 use ztag_fga_store::{Settings, SqliteSettings};
 
@@ -80,4 +83,73 @@ async fn a_refused_write_does_not_harm_others() {
         stored(house.open().find(store.id()).unwrap().store()).len(),
         accepted
     );
+}
+
+/// A file system of its own, for those who may mount one.
+struct Mount<'p>(&'p Path);
+
+impl<'p> Mount<'p> {
+    fn new(path: &'p Path) -> Option<Self> {
+        mount(path, "size=2m").then_some(Self(path))
+    }
+
+    fn enlarge(&self) {
+        assert!(mount(self.0, "remount,size=64m"));
+    }
+}
+
+impl Drop for Mount<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+fn mount(path: &Path, options: &str) -> bool {
+    let mut command = Command::new("mount");
+    command
+        .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+        .arg(path);
+    let output = command.output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+#[tokio::test]
+async fn writes_go_on_when_a_full_file_system_has_room_again() {
+    let house = House::new();
+    let Some(place) = Mount::new(house.path()) else {
+        eprintln!("skipped: a file system cannot be mounted here");
+        return;
+    };
+    let stores = house.open();
+    let store = documents(&stores).await;
+    let batch = |number: usize| {
+        let all = (0..100).map(|user| viewer(format!("{user}-{:0100}", number), number));
+        WriteRequest::writes(all)
+    };
+    let mut written = 0;
+    let refused = loop {
+        match store.write(batch(written)).await {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), ErrorCode::Unavailable);
+    assert_eq!(stored(store.store()).len(), 100 * written);
+    assert_eq!(
+        store.write(batch(written)).await.unwrap_err().code(),
+        ErrorCode::Unavailable
+    );
+    let check = CheckRequest::new(format!("user:7-{:0100}", 0), "viewer", "doc:0");
+    assert_eq!(store.store().check(&check), Ok(true));
+
+    place.enlarge();
+    store.write(batch(written)).await.unwrap();
+    assert_eq!(stored(store.store()).len(), 100 * (written + 1));
+    stores.close();
+    let again = house.open();
+    assert_eq!(
+        stored(again.find(store.id()).unwrap().store()).len(),
+        100 * (written + 1)
+    );
+    again.close();
 }
