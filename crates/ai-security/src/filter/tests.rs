@@ -1,0 +1,4 @@
+//! Tests of the filter as a whole.
+
+mod cases;
+mod floors;

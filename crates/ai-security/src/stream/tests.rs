@@ -1,0 +1,3 @@
+//! Tests of streams.
+
+mod splits;
