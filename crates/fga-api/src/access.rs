@@ -7,12 +7,12 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use ztag_fga_store::StoreId;
 use ztag_token::{AcceptedToken, Issuer, KeyStores, Places, Verifier};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use crate::failure::Failure;
 use crate::spec::{AccessSpec, KeySpec};
-use crate::store_id::StoreId;
 
 /// Bytes of a preshared key at the least.
 const SHORTEST_KEY: usize = 16;

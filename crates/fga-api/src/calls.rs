@@ -2,9 +2,11 @@
 
 pub(crate) mod assertions;
 pub(crate) mod authzen;
+pub(crate) mod edits;
 pub(crate) mod lists;
 pub(crate) mod models;
 pub(crate) mod queries;
+pub(crate) mod search;
 pub(crate) mod stores;
 pub(crate) mod tuples;
 
@@ -14,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use ztag_fga::{ErrorCode, Model, ModelId, Store};
+use ztag_fga_store::NamedStore;
 
 use crate::failure::Failure;
 use crate::query::Query;
@@ -25,6 +28,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) call: Call,
     /// The store; an empty one where there is none of this id.
     pub(crate) store: Arc<Store>,
+    /// The same to be written to, if there is one.
+    pub(crate) named: Option<Arc<NamedStore>>,
     /// As the path writes it.
     pub(crate) store_id: &'a str,
     /// As the path writes it.
@@ -44,6 +49,11 @@ impl Asked<'_> {
             }
             _ => error.into(),
         })
+    }
+
+    /// The store to be written to.
+    pub(crate) fn named(&self) -> Result<&NamedStore, Failure> {
+        self.named.as_deref().ok_or_else(stores::unknown)
     }
 
     /// The name of the request, in messages.

@@ -126,6 +126,18 @@ impl Reply {
         })
     }
 
+    /// 200 with text, as Prometheus reads it.
+    pub(crate) fn text(text: String) -> Self {
+        let mut headers = HeaderMap::new();
+        let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        headers.insert(CONTENT_TYPE, plain);
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: Bytes::from(text).into(),
+        }
+    }
+
     /// 204.
     pub(crate) fn empty() -> Self {
         Self {

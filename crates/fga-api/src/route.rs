@@ -41,6 +41,10 @@ calls! {
     ReadAuthorizationModel,
     Read,
     Write,
+    /// Deletes what a filter matches; no call of `OpenFGA`.
+    DeleteTuples,
+    /// Replaces the users of a relation; no call of `OpenFGA`.
+    ReplaceRelation,
     Check,
     BatchCheck,
     Expand,
@@ -54,6 +58,16 @@ calls! {
     Evaluation,
     /// Several of them.
     Evaluations,
+    /// The subjects that an evaluation would say yes to.
+    SearchSubject,
+    /// The resources.
+    SearchResource,
+    /// The actions.
+    SearchAction,
+    /// What the stores are asked, as JSON; no call of `OpenFGA`.
+    Metrics,
+    /// The same as Prometheus reads it.
+    Prometheus,
 }
 
 impl<'a> Route<'a> {
@@ -62,11 +76,14 @@ impl<'a> Route<'a> {
         let segments: Vec<&str> = path.trim_start_matches('/').splitn(6, '/').collect();
         let (store, model, choice) = match *segments.as_slice() {
             ["healthz"] => ("", "", [(Method::GET, Call::Health)].as_slice()),
+            ["metrics"] => ("", "", [(Method::GET, Call::Prometheus)].as_slice()),
+            ["api", "v1", "fga", "metrics"] => ("", "", [(Method::GET, Call::Metrics)].as_slice()),
             ["stores"] => ("", "", STORES.as_slice()),
             ["stores", store] if !store.is_empty() => (store, "", STORE.as_slice()),
             ["stores", store, call] => (store, "", of_store(call)),
             ["stores", store, call, model] if !model.is_empty() => (store, model, of_model(call)),
             ["stores", store, "access", "v1", call] => (store, "", authzen(call)),
+            ["stores", store, "access", "v1", "search", what] => (store, "", search(what)),
             _ => ("", "", [].as_slice()),
         };
         if choice.is_empty() {
@@ -102,6 +119,8 @@ fn of_store(call: &str) -> Choice {
         ],
         "read" => &[(Method::POST, Call::Read)],
         "write" => &[(Method::POST, Call::Write)],
+        "delete-tuples" => &[(Method::POST, Call::DeleteTuples)],
+        "replace-relation" => &[(Method::POST, Call::ReplaceRelation)],
         "check" => &[(Method::POST, Call::Check)],
         "batch-check" => &[(Method::POST, Call::BatchCheck)],
         "expand" => &[(Method::POST, Call::Expand)],
@@ -132,6 +151,15 @@ fn authzen(call: &str) -> Choice {
     }
 }
 
+fn search(what: &str) -> Choice {
+    match what {
+        "subject" => &[(Method::POST, Call::SearchSubject)],
+        "resource" => &[(Method::POST, Call::SearchResource)],
+        "action" => &[(Method::POST, Call::SearchAction)],
+        _ => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +179,14 @@ mod tests {
         assert_eq!(
             call(Method::POST, "/stores/A/access/v1/evaluation"),
             Ok((Call::Evaluation, "A"))
+        );
+        assert_eq!(
+            call(Method::POST, "/stores/A/access/v1/search/action"),
+            Ok((Call::SearchAction, "A"))
+        );
+        assert_eq!(
+            call(Method::GET, "/api/v1/fga/metrics"),
+            Ok((Call::Metrics, ""))
         );
         assert_eq!(Call::BatchCheck.request(), "BatchCheckRequest");
     }

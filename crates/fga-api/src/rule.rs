@@ -1,7 +1,8 @@
 //! Rules of the protocol about single fields, and the sentences that clients know them by.
 
+use ztag_fga_store::StoreId;
+
 use crate::failure::Failure;
-use crate::store_id::is_ulid;
 
 /// Items of a page where nothing is said.
 const DEFAULT_PAGE: usize = 50;
@@ -41,7 +42,7 @@ impl Rule {
 
     fn fits(self, text: &str) -> bool {
         match self {
-            Self::Ulid => is_ulid(text),
+            Self::Ulid => StoreId::parse(text).is_some(),
             Self::Type => is_name(text, 254),
             Self::Relation => is_name(text, 50),
             Self::Object | Self::Condition => is_solid(text, 256),

@@ -6,25 +6,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 use tokio::time::timeout;
-use ztag_fga::{Limits, Store};
+use ztag_fga::{Limits, Revision, Store};
+use ztag_fga_store::{NamedStore, StoreId, Stores};
 use ztag_server::{Answer, Incoming, Peer};
 use ztag_types::{Clock, SystemClock};
 
 use crate::access::{Access, Grant, forbidden};
 use crate::calls::lists::Turns;
-use crate::calls::{Asked, assertions, authzen, lists, models, queries, stores, tuples};
+use crate::calls::{
+    Asked, assertions, authzen, edits, lists, models, queries, search, stores, tuples,
+};
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::query::Query;
 use crate::reply::{REQUEST_ID, Reply, ReplyBody, STORE_ID};
 use crate::route::{Call, Route};
 use crate::rule::Rule;
-use crate::store_id::{StoreId, ulid};
-use crate::stores::Stores;
 
+/// The revision that a question must be answered by at least.
+const MIN_REVISION: HeaderName = HeaderName::from_static("ztag-min-revision");
 /// Bytes of a request.
 const MAX_BODY: usize = 616_448;
 /// How long the body of a request may take to arrive.
@@ -41,6 +45,7 @@ struct Inner {
     stores: Arc<Stores>,
     access: Access,
     turns: Turns,
+    metrics: Metrics,
     /// What a store that does not exist is asked through.
     nothing: Arc<Store>,
     /// The beginning of the numbers of requests, and how many there were.
@@ -55,8 +60,9 @@ impl FgaService {
             stores,
             access,
             turns: Turns::new(LISTS),
+            metrics: Metrics::new(),
             nothing: Arc::new(Store::new(Limits::default())),
-            epoch: ulid(SystemClock::new().now()),
+            epoch: StoreId::generate(SystemClock::new().now()).to_string(),
             count: AtomicU64::new(0),
         }))
     }
@@ -64,6 +70,11 @@ impl FgaService {
     /// The stores.
     pub fn stores(&self) -> &Arc<Stores> {
         &self.0.stores
+    }
+
+    /// What the stores are asked and told, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.0.metrics.text(&self.0.stores)
     }
 
     async fn serve(&self, parts: &Parts, body: Incoming) -> Result<Reply, Failure> {
@@ -80,27 +91,41 @@ impl FgaService {
         let query = Query::parse(parts.uri.query());
         let stores = &self.0.stores;
         match route.call {
-            Call::CreateStore => stores::create(stores, &body),
+            Call::CreateStore => stores::create(stores, &body).await,
             Call::ListStores => stores::list(stores, &query, &grant),
             Call::GetStore => stores::read(stores, route.store),
-            Call::DeleteStore => Ok(stores::delete(stores, route.store)),
-            _ => self.ask(&route, query, body).await,
+            Call::DeleteStore => stores::delete(stores, route.store).await,
+            Call::Metrics => Reply::json(&self.0.metrics.json(stores)),
+            Call::Prometheus => Ok(Reply::text(self.metrics())),
+            _ => {
+                let least = least_revision(&parts.headers)?;
+                self.ask(&route, query, body, least).await
+            }
         }
     }
 
     /// Answers a call about what is in a store.
-    async fn ask(&self, route: &Route<'_>, query: Query, body: Bytes) -> Result<Reply, Failure> {
+    async fn ask(
+        &self,
+        route: &Route<'_>,
+        query: Query,
+        body: Bytes,
+        least: Option<Revision>,
+    ) -> Result<Reply, Failure> {
         let store = StoreId::parse(route.store).and_then(|id| self.0.stores.find(&id));
         if store.is_none() && route.call == Call::WriteAuthorizationModel {
             return Err(stores::unknown());
         }
-        let store = store.map_or_else(
-            || Arc::clone(&self.0.nothing),
-            |store| Arc::clone(store.store()),
-        );
+        let nothing = || Arc::clone(&self.0.nothing);
+        let engine = |named: &Arc<NamedStore>| Arc::clone(named.store());
+        if let (Some(named), Some(revision)) = (&store, least) {
+            let patience = self.0.stores.settings().patience;
+            named.at_least(revision, patience).await?;
+        }
         let asked = Asked {
             call: route.call,
-            store,
+            store: store.as_ref().map_or_else(nothing, engine),
+            named: store,
             store_id: route.store,
             model_id: route.model,
             query,
@@ -129,11 +154,13 @@ impl Answer for FgaService {
     }
 }
 
-/// Whoever may ask only some stores neither makes nor deletes any.
+/// Whoever may ask only some stores neither makes nor deletes any, nor sees what others ask.
 fn authorize(grant: &Grant, route: &Route<'_>) -> Result<(), Failure> {
     let is_allowed = match route.call {
         Call::ListStores => true,
-        Call::CreateStore | Call::DeleteStore => *grant == Grant::All,
+        Call::CreateStore | Call::DeleteStore | Call::Metrics | Call::Prometheus => {
+            *grant == Grant::All
+        }
         _ => grant.covers(route.store),
     };
     is_allowed.then_some(()).ok_or_else(forbidden)
@@ -141,11 +168,13 @@ fn authorize(grant: &Grant, route: &Route<'_>) -> Result<(), Failure> {
 
 async fn answer(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
     match asked.call {
-        Call::WriteAuthorizationModel => models::write(asked),
+        Call::WriteAuthorizationModel => models::write(asked).await,
         Call::ReadAuthorizationModels => models::list(asked),
         Call::ReadAuthorizationModel => models::read(asked),
         Call::Read => tuples::read(asked),
-        Call::Write => tuples::write(asked),
+        Call::Write => tuples::write(asked).await,
+        Call::DeleteTuples => edits::delete(asked).await,
+        Call::ReplaceRelation => edits::replace(asked).await,
         Call::ReadChanges => tuples::changes(asked),
         Call::Check => queries::check(asked),
         Call::BatchCheck => queries::batch_check(asked),
@@ -154,15 +183,29 @@ async fn answer(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
         Call::StreamedListObjects => lists::stream(asked, turns).await,
         Call::ListUsers => lists::users(asked, turns).await,
         Call::ReadAssertions => assertions::read(asked),
-        Call::WriteAssertions => assertions::write(asked),
+        Call::WriteAssertions => assertions::write(asked).await,
         Call::Evaluation => authzen::evaluation(asked),
         Call::Evaluations => authzen::evaluations(asked),
+        Call::SearchSubject => search::subjects(asked, turns).await,
+        Call::SearchResource => search::resources(asked, turns).await,
+        Call::SearchAction => search::actions(asked, turns).await,
         Call::Health
+        | Call::Metrics
+        | Call::Prometheus
         | Call::ListStores
         | Call::CreateStore
         | Call::GetStore
         | Call::DeleteStore => Err(Failure::undefined_endpoint("Not Found")),
     }
+}
+
+/// The revision that an answer must know at least.
+fn least_revision(headers: &HeaderMap) -> Result<Option<Revision>, Failure> {
+    let Some(value) = headers.get(MIN_REVISION) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    Ok(Some(text.parse()?))
 }
 
 /// The body of a request, unless it is too large or too slow.

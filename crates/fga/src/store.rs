@@ -69,7 +69,7 @@ pub struct Store {
 }
 
 /// How large a store is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
     /// Tuples stored.
     pub tuples: usize,

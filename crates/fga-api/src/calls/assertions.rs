@@ -11,11 +11,14 @@ use crate::wire::tuple::tuples;
 use crate::wire::{self, ask, tell};
 
 /// `PUT assertions/{model}`.
-pub(crate) fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = model_id(asked)?;
     let spec: ask::WriteAssertions = wire::read(&asked.body)?;
     let assertions: Result<Vec<_>, _> = spec.assertions.into_iter().map(assertion).collect();
-    asked.store.write_assertions(&id, assertions?)?;
+    let assertions = assertions?;
+    asked.model(Some(&id))?;
+    let named = asked.named()?;
+    named.write_assertions(&id, assertions).await?;
     Ok(Reply::empty().by_model(id.as_str()))
 }
 

@@ -26,22 +26,22 @@ struct Question {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Entity {
+pub(super) struct Entity {
     #[serde(rename = "type", deserialize_with = "or_default")]
-    kind: String,
+    pub(super) kind: String,
     #[serde(deserialize_with = "or_default")]
     id: String,
     #[serde(deserialize_with = "or_default")]
-    properties: Fields,
+    pub(super) properties: Fields,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Action {
+pub(super) struct Action {
     #[serde(deserialize_with = "or_default")]
-    name: String,
+    pub(super) name: String,
     #[serde(deserialize_with = "or_default")]
-    properties: Fields,
+    pub(super) properties: Fields,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +74,30 @@ enum Semantic {
     PermitOnFirstPermit,
 }
 
+impl Entity {
+    /// `type:id`.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.kind, self.id)
+    }
+}
+
+/// The parameters of conditions: the properties of all parts under names of their own, and what
+/// the question says besides.
+pub(super) fn context(subject: Fields, resource: Fields, action: Fields, own: Fields) -> Fields {
+    let mut context = Fields::new();
+    let parts = [
+        ("subject", subject),
+        ("resource", resource),
+        ("action", action),
+    ];
+    for (part, properties) in parts {
+        let named = properties.into_iter();
+        context.extend(named.map(|(name, value)| (format!("{part}_{name}"), value)));
+    }
+    context.extend(own);
+    context
+}
+
 impl Question {
     /// The question as a check of this model.
     fn check(self, message: &str, model: &ModelId) -> Result<CheckRequest, Failure> {
@@ -83,22 +107,19 @@ impl Question {
         Rule::Type.check("Subject", "Type", &subject.kind)?;
         Rule::Type.check("Resource", "Type", &resource.kind)?;
         Rule::Relation.check("Action", "Name", &action.name)?;
-        let mut context = Fields::new();
-        let parts = [
-            ("subject", subject.properties),
-            ("resource", resource.properties),
-            ("action", action.properties),
-        ];
-        for (part, properties) in parts {
-            let named = properties.into_iter();
-            context.extend(named.map(|(name, value)| (format!("{part}_{name}"), value)));
-        }
-        context.extend(self.context.unwrap_or_default());
+        let (user, object) = (subject.name(), resource.name());
+        let own = self.context.unwrap_or_default();
+        let context = context(
+            subject.properties,
+            resource.properties,
+            action.properties,
+            own,
+        );
         Ok(CheckRequest {
             model: Some(model.clone()),
-            user: format!("{}:{}", subject.kind, subject.id),
+            user,
             relation: action.name,
-            object: format!("{}:{}", resource.kind, resource.id),
+            object,
             contextual_tuples: Vec::new(),
             context,
         })

@@ -43,7 +43,7 @@ impl Turns {
     }
 
     /// Runs `work` beside the worker when it is its turn.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Failure> {

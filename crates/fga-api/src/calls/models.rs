@@ -15,7 +15,7 @@ use crate::wire;
 const VERSIONS: [&str; 3] = ["1.0", "1.1", "1.2"];
 
 /// `POST authorization-models`.
-pub(crate) fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let message = asked.message();
     let spec: ModelSpec = wire::read(&asked.body)?;
     rule::some(message, "TypeDefinitions", &spec.type_definitions)?;
@@ -23,7 +23,7 @@ pub(crate) fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
         let reason = "value must be in list [1.0 1.1 1.2]";
         return Err(Failure::field(message, "SchemaVersion", reason));
     }
-    let id = asked.store.write_model(spec)?;
+    let id = asked.named()?.write_model(spec).await?;
     let reply = Reply::json(&json!({"authorization_model_id": id.as_str()}))?;
     Ok(reply.status(StatusCode::CREATED).by_model(id.as_str()))
 }

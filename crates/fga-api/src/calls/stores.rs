@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use ztag_fga::ErrorCode;
+use ztag_fga_store::{StoreId, Stores};
 
 use crate::access::Grant;
 use crate::calls::{read_token, token_after};
@@ -10,15 +11,13 @@ use crate::failure::Failure;
 use crate::query::Query;
 use crate::reply::{Reply, STORE_ID};
 use crate::rule::{self, Rule};
-use crate::store_id::StoreId;
-use crate::stores::Stores;
 use crate::wire::{self, ask, tell::StoreBody};
 
 /// `POST /stores`.
-pub(crate) fn create(stores: &Stores, body: &[u8]) -> Result<Reply, Failure> {
+pub(crate) async fn create(stores: &Stores, body: &[u8]) -> Result<Reply, Failure> {
     let ask::CreateStore { name } = wire::read(body)?;
     Rule::StoreName.check("CreateStoreRequest", "Name", &name)?;
-    let store = stores.create(&name)?;
+    let store = stores.create(&name).await?;
     let reply = Reply::json(&StoreBody::from(&*store))?;
     let reply = reply.header(STORE_ID, store.id().as_str());
     Ok(reply.status(StatusCode::CREATED))
@@ -62,11 +61,11 @@ pub(crate) fn read(stores: &Stores, id: &str) -> Result<Reply, Failure> {
 }
 
 /// `DELETE /stores/{store}`: done also where there is none.
-pub(crate) fn delete(stores: &Stores, id: &str) -> Reply {
+pub(crate) async fn delete(stores: &Stores, id: &str) -> Result<Reply, Failure> {
     if let Some(id) = StoreId::parse(id) {
-        stores.delete(&id);
+        stores.delete(&id).await?;
     }
-    Reply::empty()
+    Ok(Reply::empty())
 }
 
 /// There is no such store.

@@ -12,7 +12,7 @@ use crate::wire::tuple::{TupleKey, tuples};
 use crate::wire::{self, ask, read_time, tell};
 
 /// The number of the last change that every question sees from now on.
-const REVISION: HeaderName = HeaderName::from_static("ztag-fga-revision");
+pub(crate) const REVISION: HeaderName = HeaderName::from_static("ztag-revision");
 /// Bytes of a user.
 const MAX_USER: usize = 512;
 
@@ -32,7 +32,7 @@ pub(crate) fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
     }))
 }
 
-fn filter(key: TupleKey) -> Result<TupleFilter, Failure> {
+pub(crate) fn filter(key: TupleKey) -> Result<TupleFilter, Failure> {
     const MESSAGE: &str = "ReadRequestTupleKey";
     if key.user.len() > MAX_USER {
         let reason = format!("value length must be at most {MAX_USER} bytes");
@@ -48,7 +48,7 @@ fn filter(key: TupleKey) -> Result<TupleFilter, Failure> {
 }
 
 /// `POST write`.
-pub(crate) fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let spec: ask::Write = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(asked.message())?;
     let mut request = WriteRequest::default();
@@ -64,10 +64,10 @@ pub(crate) fn write(asked: &Asked<'_>) -> Result<Reply, Failure> {
     }
     let model = asked.model(id.as_ref())?;
     request.model = Some(model.id().clone());
-    let revision = asked.store.write(&request)?;
+    let revision = asked.named()?.write(request).await?;
     let reply = Reply::json(&Json::Object(serde_json::Map::new()))?;
     let reply = reply.by_model(model.id().as_str());
-    Ok(reply.header(REVISION, &revision.number().to_string()))
+    Ok(reply.header(REVISION, &revision.to_string()))
 }
 
 /// `GET changes`.

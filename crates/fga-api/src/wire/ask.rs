@@ -64,6 +64,30 @@ pub(crate) struct CreateStore {
     pub(crate) name: String,
 }
 
+/// Which tuples to delete, and where the call before ended.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DeleteTuples {
+    #[serde(alias = "tupleKey")]
+    pub(crate) tuple_key: Option<TupleKey>,
+    #[serde(alias = "continuationToken", deserialize_with = "or_default")]
+    pub(crate) continuation_token: String,
+}
+
+/// The users that a relation of an object shall have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReplaceRelation {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) object: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) relation: String,
+    /// Keys whose object and relation are left out.
+    pub(crate) users: Option<Vec<TupleKey>>,
+    #[serde(alias = "authorizationModelId", deserialize_with = "or_default")]
+    pub(crate) authorization_model_id: ModelName,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Check {

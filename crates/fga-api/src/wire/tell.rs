@@ -6,8 +6,8 @@ use ztag_fga::{
     Assertion, BatchCheckResult, Branch, Error, Fields, ListedUser, StoredTuple, Tree, Tuple,
     TupleChange,
 };
+use ztag_fga_store::NamedStore;
 
-use crate::stores::NamedStore;
 use crate::wire::time;
 
 #[derive(Debug, Serialize)]
