@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 use tracing::Instrument;
@@ -11,13 +12,14 @@ use ztag_admission::{Hop, Refused, adapt, capture};
 use ztag_response_policy::ReplyInput;
 use ztag_telemetry::Telemetry;
 use ztag_types::{
-    Admitted, CacheReport, Clock, Credential, Detail, Halt, Outcome, Reason, Record, Reply,
-    RuleName, SmolStr, Snapshot, Trace,
+    Admitted, CacheReport, Clock, Credential, Detail, Halt, Outcome, Reason, ReasonCode, Record,
+    Reply, RuleName, SmolStr, Snapshot, Trace,
 };
 
 use crate::evaluate::evaluate;
 use crate::permit::Permit;
 use crate::plan::{Endpoint, PlanHandle};
+use crate::service::plain;
 use crate::stages::{Stages, step};
 
 /// Every how many decisions of a worker the stages are timed.
@@ -190,6 +192,25 @@ pub struct Decided {
     pub request: Result<Snapshot, Refused>,
     /// The proof of admission, if it came that far.
     pub admitted: Option<Admitted>,
+    /// The body that may pass in the place of the one received.
+    pub masked: Option<Bytes>,
+}
+
+impl Decided {
+    /// The same for who cannot change the body: what may only pass with another one is turned away.
+    pub(crate) fn as_received(mut self) -> Self {
+        if self.masked.take().is_none() {
+            return self;
+        }
+        let reason = ReasonCode::InspectionFailed;
+        let detail = "the body would have to be masked, which nobody can do here";
+        self.record.reason = Reason::with_detail(reason, detail);
+        self.record.outcome = Outcome::Fail;
+        let reply = plain(StatusCode::FORBIDDEN, "forbidden");
+        self.record.status = reply.status.as_u16();
+        self.decision = Decision::Fail(reply);
+        self
+    }
 }
 
 /// Where the stages ended.
@@ -200,6 +221,7 @@ struct End {
     admitted: Option<Admitted>,
     permit: Option<Permit>,
     reply: Reply,
+    masked: Option<Bytes>,
 }
 
 impl End {
@@ -212,6 +234,7 @@ impl End {
             admitted: None,
             permit: None,
             reply: *halt.reply,
+            masked: None,
         }
     }
 }
@@ -242,6 +265,7 @@ async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<
             rule: None,
             admitted: None,
             reply,
+            masked: verdict.masked,
         },
     };
     End {
@@ -292,6 +316,7 @@ fn finish(
         record,
         request,
         admitted: end.admitted,
+        masked: end.masked,
     }
 }
 

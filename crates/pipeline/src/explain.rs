@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 use ztag_admission::Admission;
-use ztag_types::{BackendReport, CacheReport, FgaReport, Record, Reply, RuleReport, StageReport};
+use ztag_types::{
+    BackendReport, CacheReport, FgaReport, InspectReport, Record, Reply, RuleReport, StageReport,
+};
 
 use crate::plan::{EndpointState, Plan, ReloadReport};
 
@@ -53,6 +55,7 @@ fn rule(report: &RuleReport) -> Json {
         "cache": cache(&report.cache),
         "backend": report.backend.as_deref().map(backend),
         "fga": report.fga.as_deref().map(fga),
+        "inspect": report.inspect.as_deref().map(inspect),
         "conditions": report.conditions.iter().map(condition).collect::<Vec<_>>(),
         "variables": pairs(&report.variables),
     })
@@ -100,6 +103,32 @@ fn fga(report: &FgaReport) -> Json {
         "latencyMs": millis(report.latency),
         "error": report.error,
         "asked": asked.collect::<Vec<_>>(),
+    })
+}
+
+fn inspect(report: &InspectReport) -> Json {
+    let channels = report.channels.iter().map(|own| {
+        json!({
+            "channel": own.channel,
+            "injections": own.injections,
+            "contents": own.contents,
+            "latencyMs": millis(own.latency),
+        })
+    });
+    json!({
+        "guardrail": report.guardrail,
+        "verdict": report.verdict,
+        "shadow": report.shadow,
+        "score": report.score,
+        "threshold": report.threshold,
+        "texts": report.texts,
+        "scannedBytes": report.scanned,
+        "skippedBytes": report.skipped,
+        "masked": report.masked,
+        "latencyMs": millis(report.latency),
+        "error": report.error,
+        "channels": channels.collect::<Vec<_>>(),
+        "findings": report.findings,
     })
 }
 

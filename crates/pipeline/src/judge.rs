@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use ztag_admission::{CapturePolicy, Hop, Refused, capture};
 use ztag_types::{
@@ -15,6 +17,15 @@ use crate::permit::Permit;
 use crate::plan::Endpoint;
 use crate::service::plain;
 
+/// Fields that are true of one body only (RFC 9110 section 8.6, RFC 9112 section 6.1, RFC 9530).
+const ABOUT_BODIES: [HeaderName; 5] = [
+    TRANSFER_ENCODING,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
 /// A request that may go on, with the proof. Nobody else can make one, so that a proxy cannot
 /// forward what was not judged.
 #[derive(Debug)]
@@ -25,7 +36,7 @@ pub struct Permitted<B> {
     body: B,
 }
 
-/// What was judged, byte for byte.
+/// What was judged, byte for byte; the body without what a guardrail masked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Request {
@@ -123,8 +134,9 @@ impl PublicAccess {
 
 impl Pipeline {
     /// Decides one request by one endpoint of the plan of this generation. `body` is what belongs
-    /// to the request and is not judged; it is dropped with a request that is turned away.
-    pub async fn judge<B>(
+    /// to the request; it is dropped with a request that is turned away, and another one takes its
+    /// place where a guardrail masks it.
+    pub async fn judge<B: From<Bytes>>(
         &self,
         endpoint: &Endpoint,
         generation: u64,
@@ -209,12 +221,13 @@ impl Pipeline {
     }
 }
 
-fn judged<B>(decided: Decided, now: Timestamp, body: B) -> Judged<B> {
+fn judged<B: From<Bytes>>(decided: Decided, now: Timestamp, body: B) -> Judged<B> {
     let Decided {
         decision,
         record,
         request,
         admitted,
+        masked,
     } = decided;
     let outcome = match (decision, request) {
         (Decision::Pass(permit, reply), Ok(snapshot)) => Ok(Permitted {
@@ -222,9 +235,9 @@ fn judged<B>(decided: Decided, now: Timestamp, body: B) -> Judged<B> {
             request: Request {
                 valid_for: admitted.as_ref().and_then(|own| valid_for(own, now)),
                 verified: admitted.and_then(VerifiedToken::of),
-                ..Request::of(snapshot, reply.headers)
+                ..Request::of(snapshot, reply.headers).masked(masked.as_ref())
             },
-            body,
+            body: masked.map_or(body, B::from),
         }),
         // A pass without a request cannot be; if it were, nobody would be let in by it.
         (Decision::Pass(..), Err(_)) => Err(Reply::new(http::StatusCode::BAD_GATEWAY)),
@@ -261,5 +274,17 @@ impl Request {
             verified: None,
             valid_for: None,
         }
+    }
+
+    /// The same with the fields that fit its new body: those that told of the one received go.
+    fn masked(mut self, body: Option<&Bytes>) -> Self {
+        if let Some(body) = body {
+            for name in ABOUT_BODIES {
+                self.headers.remove(name);
+            }
+            let length = HeaderValue::from(body.len());
+            self.headers.insert(CONTENT_LENGTH, length);
+        }
+        self
     }
 }

@@ -100,9 +100,14 @@ impl DecisionService {
             certificate: certificate_of(peer),
             mount,
             received: self.pipeline.clock().now(),
+            located: None,
         };
         let decided = match body {
-            Ok(_) => self.pipeline.decide(endpoint, generation, hop).await,
+            Ok(_) => {
+                let decided = self.pipeline.decide(endpoint, generation, hop).await;
+                // The proxy that asks sends on what it has.
+                decided.as_received()
+            }
             Err(unread) => {
                 let refused = unread.refuse(&hop, &endpoint.capture);
                 self.pipeline.refuse(endpoint, generation, refused)

@@ -71,6 +71,12 @@ pub enum BodyError {
     TooLarge,
 }
 
+impl From<Bytes> for Outgoing {
+    fn from(whole: Bytes) -> Self {
+        Self::Full(whole)
+    }
+}
+
 impl Outgoing {
     /// The body as its client sends it. Waiting uses up `patience`, the longest silence, and each
     /// 512 bytes give a second of it back: a body without end is no exchange without end.
