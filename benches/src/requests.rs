@@ -75,5 +75,6 @@ fn hop(uri: &str, mount: usize, headers: HeaderMap) -> Hop {
         certificate: None,
         mount,
         received: Timestamp::from_seconds(1_767_225_600),
+        located: None,
     }
 }

@@ -1,0 +1,297 @@
+//! What an answer of the FGA engine costs, over a tree of folders with a million tuples;
+//! `ZTAG_FGA_TUPLES` says how many. An argument chooses rows by their names. With `--export FOLDER`
+//! nothing is measured: the model and the tuples are written down, for other engines to be measured
+//! with.
+
+#![expect(clippy::print_stdout, reason = "a benchmark talks to who runs it")]
+
+mod stopwatch;
+mod world;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use ztag_fga::{
+    BatchCheckItem, BatchCheckRequest, CheckRequest, EntityId, Error, Fields, ListObjectsRequest,
+    ResolvedRelation, ResolvedUser, Size, Store, Tuple, WriteRequest,
+};
+
+use self::stopwatch::{Stopwatch, resident};
+use self::world::{Failure, Random, World};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Tuples where nothing is said.
+const TUPLES: u64 = 1_000_000;
+/// Questions of each kind. Few enough to be made up front, too many to stay in a cache.
+const QUESTIONS: usize = 200_000;
+/// What is asked, with the relation that it is called by.
+const KINDS: [(&str, &str); 5] = [
+    ("direct", "owner"),
+    ("nested group", "crew"),
+    ("folder tree", "viewer"),
+    ("exclusion", "reader"),
+    ("condition", "guest"),
+];
+
+fn main() -> Result<(), Failure> {
+    let tuples = std::env::var("ZTAG_FGA_TUPLES").ok();
+    let tuples = tuples.and_then(|tuples| tuples.parse().ok());
+    let world = World::of(tuples.unwrap_or(TUPLES));
+    let mut arguments = std::env::args().skip(1).filter(|text| text != "--bench");
+    let only = arguments.next();
+    if only.as_deref() == Some("--export") {
+        let folder = arguments.next().ok_or("`--export` needs a folder")?;
+        return world.export(Path::new(&folder));
+    }
+    let mut bench = Bench {
+        store: load(&world)?,
+        world,
+        random: Random(0x9e37_79b9_7f4a_7c15),
+        only,
+    };
+    for (what, relation) in KINDS {
+        bench.by_handles(what, relation)?;
+    }
+    for (what, relation) in KINDS {
+        bench.by_names(what, relation)?;
+    }
+    bench.many_documents()?;
+    bench.batches()?;
+    bench.lists()?;
+    bench.writes()
+}
+
+fn load(world: &World) -> Result<Store, Failure> {
+    let before = resident();
+    let (clock, watch) = (Instant::now(), Stopwatch::start());
+    let store = world.store()?;
+    let (took, ran) = (clock.elapsed(), watch.elapsed());
+    let size = store.size();
+    let Size {
+        tuples,
+        entities,
+        index_bytes,
+        name_bytes,
+        log_bytes,
+        ..
+    } = size;
+    println!(
+        "{tuples} tuples of {entities} objects, made up and loaded in {took:.2?} ({ran:.2?} of work)"
+    );
+    let each = |bytes: usize| share(bytes, tuples);
+    println!(
+        "bytes per tuple: {:.1} index, {:.1} names, {:.1} log; {:.1} in all; {:.1} resident",
+        each(index_bytes),
+        each(name_bytes),
+        each(log_bytes),
+        each(index_bytes + name_bytes + log_bytes),
+        each(usize::try_from(resident() - before).unwrap_or_default()),
+    );
+    Ok(store)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean needs few digits")]
+fn share(whole: usize, parts: usize) -> f64 {
+    whole as f64 / parts as f64
+}
+
+struct Bench {
+    store: Store,
+    world: World,
+    random: Random,
+    /// Part of the names of the rows that are wanted.
+    only: Option<String>,
+}
+
+type Question = (ResolvedUser, ResolvedRelation, EntityId);
+
+impl Bench {
+    fn wants(&self, name: &str) -> bool {
+        let only = self.only.as_deref();
+        only.is_none_or(|only| name.contains(only))
+    }
+
+    fn by_handles(&mut self, what: &str, relation: &str) -> Result<(), Failure> {
+        let name = format!("{what}, by handles");
+        if !self.wants(&name) {
+            return Ok(());
+        }
+        let context = world::now();
+        let mut checker = self.store.checker(None, &[], &context)?;
+        let mut questions = Vec::with_capacity(QUESTIONS);
+        for _ in 0..QUESTIONS {
+            let (user, doc) = self.world.question(relation, &mut self.random);
+            let user = checker.user(&user)?;
+            let (object, relation) = checker.object(&doc, relation)?;
+            questions.push((user, relation, object));
+        }
+        let ask = |(user, relation, object): &Question| checker.check(*user, *relation, *object);
+        let yes = measure(&name, &questions, ask)?;
+        println!("    {yes} of {QUESTIONS} yes");
+        Ok(())
+    }
+
+    fn by_names(&mut self, what: &str, relation: &str) -> Result<(), Failure> {
+        let name = format!("{what}, by names");
+        if !self.wants(&name) {
+            return Ok(());
+        }
+        let mut questions = Vec::with_capacity(QUESTIONS);
+        for _ in 0..QUESTIONS {
+            let (user, doc) = self.world.question(relation, &mut self.random);
+            let mut question = CheckRequest::new(user, relation, doc);
+            if relation == "guest" {
+                question.context = world::now();
+            }
+            questions.push(question);
+        }
+        measure(&name, &questions, |question| self.store.check(question)).map(drop)
+    }
+
+    /// One user and a thousand documents at a time.
+    fn many_documents(&mut self) -> Result<(), Failure> {
+        const DOCUMENTS: usize = 1000;
+        const USERS: usize = 200;
+        let name = "folder tree, 1,000 documents of one user, each";
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let context = Fields::new();
+        let mut checker = self.store.checker(None, &[], &context)?;
+        let mut objects = Vec::with_capacity(DOCUMENTS);
+        let (first, viewer) = checker.object(&self.world.doc(&mut self.random), "viewer")?;
+        objects.push(first);
+        for _ in 1..DOCUMENTS {
+            let doc = self.world.doc(&mut self.random);
+            objects.push(checker.object(&doc, "viewer")?.0);
+        }
+        let mut users = Vec::with_capacity(USERS);
+        for _ in 0..USERS {
+            users.push(checker.user(&self.world.user(&mut self.random))?);
+        }
+        let watch = Stopwatch::start();
+        for user in users {
+            black_box(checker.check_all(user, viewer, &objects));
+        }
+        tell(name, DOCUMENTS * USERS, &watch);
+        Ok(())
+    }
+
+    /// Batches as they come by HTTP: one user, fifty documents.
+    fn batches(&mut self) -> Result<(), Failure> {
+        const ITEMS: usize = 50;
+        const BATCHES: usize = 4000;
+        let name = "folder tree, batches of 50 by names, each";
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let mut batches = Vec::with_capacity(BATCHES);
+        for _ in 0..BATCHES {
+            let user = self.world.user(&mut self.random);
+            let item = |number: usize, object: String| BatchCheckItem {
+                user: user.clone(),
+                relation: "viewer".to_owned(),
+                object,
+                correlation_id: number.to_string(),
+                ..BatchCheckItem::default()
+            };
+            let docs = (0..ITEMS).map(|number| {
+                let doc = self.world.doc(&mut self.random);
+                item(number, doc)
+            });
+            batches.push(BatchCheckRequest {
+                model: None,
+                checks: docs.collect(),
+            });
+        }
+        let watch = Stopwatch::start();
+        for batch in &batches {
+            black_box(self.store.batch_check(batch)?);
+        }
+        tell(name, ITEMS * BATCHES, &watch);
+        Ok(())
+    }
+
+    fn lists(&mut self) -> Result<(), Failure> {
+        const LISTS: usize = 200;
+        let name = "lists of the documents of a user, up to 1,000";
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let mut found = 0;
+        let watch = Stopwatch::start();
+        for _ in 0..LISTS {
+            let request = ListObjectsRequest {
+                type_name: "doc".into(),
+                relation: "viewer".into(),
+                user: self.world.user(&mut self.random),
+                ..ListObjectsRequest::default()
+            };
+            found += self.store.list_objects(&request)?.objects.len();
+        }
+        tell(name, LISTS, &watch);
+        println!("    {} found each", found / LISTS);
+        Ok(())
+    }
+
+    /// Writes of one tuple each, into memory; then questions among what was written.
+    fn writes(&mut self) -> Result<(), Failure> {
+        const WRITES: u64 = 50_000;
+        let name = "writes of one tuple, in memory";
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let from = self.world.docs;
+        let requests: Vec<_> = (from..from + WRITES.min(from))
+            .map(|number| {
+                let user = self.world.user(&mut self.random);
+                let tuple = Tuple::new(user, "blocked", format!("doc:{number}"));
+                WriteRequest::writes([tuple])
+            })
+            .collect();
+        let watch = Stopwatch::start();
+        for request in &requests {
+            self.store.write(request)?;
+        }
+        tell(name, requests.len(), &watch);
+        self.by_handles("folder tree after writes", "viewer")
+    }
+}
+
+/// Asks all questions at once for the mean, and each alone for what the slow ones take.
+fn measure<Q>(
+    name: &str,
+    questions: &[Q],
+    mut ask: impl FnMut(&Q) -> Result<bool, Error>,
+) -> Result<usize, Failure> {
+    let mut yes = 0;
+    let watch = Stopwatch::start();
+    for question in questions {
+        yes += usize::from(black_box(ask(question)?));
+    }
+    tell(name, questions.len(), &watch);
+    let mut times = Vec::with_capacity(questions.len());
+    for question in questions {
+        let start = Instant::now();
+        black_box(ask(question)?);
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 1000).copied();
+    println!(
+        "    p50 {:?}, p99 {:?}, p99.9 {:?}",
+        at(500).unwrap_or_default(),
+        at(990).unwrap_or_default(),
+        at(999).unwrap_or_default()
+    );
+    Ok(yes)
+}
+
+fn tell(name: &str, count: usize, watch: &Stopwatch) {
+    let nanos = watch.elapsed().as_nanos() / count.max(1) as u128;
+    let rate = 1_000_000_000 / nanos.max(1);
+    println!("{name}: {nanos} ns, {rate} per second");
+}
