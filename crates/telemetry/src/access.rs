@@ -1,8 +1,8 @@
 //! What the log says of a decision.
 
 use ztag_types::{
-    BackendReport, ForwardReport, Participation, Record, RuleReport, StageName, StageReport,
-    Timestamp,
+    BackendReport, ForwardReport, InspectReport, Participation, Record, RuleReport, StageName,
+    StageReport, Timestamp,
 };
 
 use crate::handles::is_from_cache;
@@ -32,11 +32,35 @@ pub(crate) fn write_decision(out: &mut Vec<u8>, format: LogFormat, record: &Reco
     if !record.credentials.is_empty() {
         line.words(key!("credentials"), &record.credentials);
     }
+    for report in record
+        .judged()
+        .iter()
+        .filter_map(|rule| rule.inspect.as_deref())
+    {
+        write_inspection(&mut line, report);
+    }
     line.number(key!("generation"), record.generation);
     if let Some(report) = &record.forwarded {
         write_forward(&mut line, report);
     }
     line.end();
+}
+
+/// Writes what a guardrail says, unless it is nothing.
+fn write_inspection(line: &mut Line<'_>, report: &InspectReport) {
+    if report.verdict != "allow" || report.masked > 0 || report.error.is_some() {
+        line.text(key!("guardrail"), &report.guardrail);
+        line.word(key!("guard_verdict"), report.verdict);
+        line.flag(key!("guard_shadow"), report.shadow);
+        line.text(key!("guard_score"), &format!("{:.3}", report.score));
+        line.number(key!("guard_masked"), report.masked as u64);
+    }
+    if let Some(error) = &report.error {
+        line.text(key!("guard_error"), error);
+    }
+    if report.skipped > 0 {
+        line.number(key!("guard_skipped_bytes"), report.skipped as u64);
+    }
 }
 
 fn write_forward(line: &mut Line<'_>, report: &ForwardReport) {

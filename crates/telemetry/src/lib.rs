@@ -4,6 +4,7 @@ mod access;
 mod edge;
 mod error;
 mod gauges;
+mod guard;
 mod handles;
 mod layer;
 mod line;

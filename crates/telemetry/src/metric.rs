@@ -85,6 +85,13 @@ metrics! {
         ["endpoint", "rule", "outcome"], "Rules judged.";
     RULE_DURATION = "ztag_rule_duration_seconds", STAGE_SECONDS,
         ["rule"], "Time to judge a rule, its backend call included.";
+    THREAT_DETECTIONS = "ztag_threat_detections_total", MetricKind::Counter,
+        ["channel", "kind"],
+        "What guardrails found: texts taken for an `injection`, places with `content` such as secrets.";
+    INJECTIONS_BLOCKED = "ztag_prompt_injections_blocked_total", MetricKind::Counter,
+        ["channel"], "Requests and responses held up because of a prompt injection.";
+    GUARD_DURATION = "ztag_guard_duration_seconds", STAGE_SECONDS,
+        ["channel"], "Time to read the texts of one request or response in a channel.";
     BACKEND_REQUESTS = "ztag_backend_requests_total", MetricKind::Counter,
         ["rule", "result"], "Calls to the backend of a rule, by class of the status or `error`.";
     BACKEND_DURATION = "ztag_backend_request_duration_seconds", REQUEST_SECONDS,

@@ -8,11 +8,12 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use ztag_types::{EndpointName, Record, RuleName};
+use ztag_types::{EndpointName, InspectReport, Record, RuleName};
 
 use crate::edge::EdgeHandles;
 use crate::error::TelemetryError;
 use crate::gauges::{FetchGauges, Gauges, TargetGauges, TokenGauges, rounded};
+use crate::guard::GuardHandles;
 use crate::handles::Handles;
 use crate::layer::LogLayer;
 use crate::refusals::{Refusals, is_about_credentials};
@@ -35,6 +36,7 @@ struct Inner {
     format: LogFormat,
     edge: ArcSwap<EdgeHandles>,
     refusals: OnceLock<Refusals>,
+    guard: GuardHandles,
     gauges: Mutex<Gauges>,
 }
 
@@ -128,6 +130,7 @@ impl Telemetry {
                 format: spec.format,
                 edge: ArcSwap::from_pointee(edge),
                 refusals: OnceLock::new(),
+                guard: GuardHandles::default(),
                 gauges: Mutex::default(),
             }),
         })
@@ -155,6 +158,13 @@ impl Telemetry {
         if let Some(report) = &record.forwarded {
             edge.load().count(registry, record, report);
         }
+        for report in record
+            .judged()
+            .iter()
+            .filter_map(|rule| rule.inspect.as_deref())
+        {
+            self.inspected(report);
+        }
         if is_about_credentials(record.reason.code()) {
             let refusals = refusals.get_or_init(|| Refusals::new(registry, &[]));
             refusals.count(record.reason.detail());
@@ -168,6 +178,11 @@ impl Telemetry {
             }
             access::write_decision(out, *format, record);
         });
+    }
+
+    /// Counts what a guardrail found in a request or response.
+    pub fn inspected(&self, report: &InspectReport) {
+        self.inner.guard.count(&self.inner.registry, report);
     }
 
     /// Whether stages, rules and backend calls are logged, too.
