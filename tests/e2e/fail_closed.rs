@@ -162,6 +162,7 @@ impl Gate {
             certificate: None,
             mount: 0,
             received: self.pipeline.clock().now(),
+            located: None,
         };
         let decided = self.pipeline.decide(endpoint, plan.generation(), hop).await;
         (decided.decision, decided.record.outcome)

@@ -61,11 +61,17 @@ pub(crate) fn split(target: &str) -> Result<(&str, Option<&str>), Fault> {
     if !target.starts_with('/') {
         return Err(Fault::ambiguous("request target is not an absolute path"));
     }
-    if target.contains('#') {
-        return Err(Fault::ambiguous("fragment in the request target"));
+    let mut mark = None;
+    for (at, byte) in target.bytes().enumerate() {
+        match byte {
+            b'#' => return Err(Fault::ambiguous("fragment in the request target")),
+            b'?' if mark.is_none() => mark = Some(at),
+            _ => {}
+        }
     }
-    Ok(match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    let split = mark.and_then(|at| target.split_at_checked(at));
+    Ok(match split {
+        Some((path, query)) => (path, query.strip_prefix('?')),
         None => (target, None),
     })
 }

@@ -14,11 +14,13 @@ use ztag_types::{
 };
 
 use crate::body;
-use crate::canonical::{self, names_of};
+use crate::canonical::{self, Host, names_of};
 use crate::correlation::correlation;
 use crate::error::{Fault, Refused};
+use crate::forwarded::direct::own_target;
 use crate::forwarded::{Dialect, Words, agreed_chain, own_words, text};
 use crate::policy::CapturePolicy;
+use crate::route_target::Located;
 use crate::screen;
 use crate::text as written;
 
@@ -44,6 +46,9 @@ pub struct Hop {
     pub mount: usize,
     /// When it arrived.
     pub received: Timestamp,
+    /// By what its route was found, where one was looked for; only the `direct` dialect asks. Of
+    /// this very request, or it is judged for another.
+    pub located: Option<Located>,
 }
 
 /// Captures `hop`, or refuses what cannot be believed or can be read in two ways.
@@ -65,7 +70,7 @@ fn read(mut hop: Hop, policy: &CapturePolicy, correlation: &SmolStr) -> Result<S
     let (line, query, client) = match original(&hop, policy, metadata) {
         Err(fault) if policy.forgives(fault) => {
             screen::strip(&mut hop.headers, policy);
-            let (line, query) = canonical_line(own_words(&hop)?, policy)?;
+            let (line, query) = own_line(&hop, policy)?;
             let client = Client {
                 proxy_stripped: metadata,
                 ..peer_alone(&hop)
@@ -108,7 +113,7 @@ fn original(
     metadata: bool,
 ) -> Result<(RequestLine, Query, Client), Fault> {
     if policy.dialect() == Dialect::Direct && !metadata {
-        let (line, query) = canonical_line(own_words(hop)?, policy)?;
+        let (line, query) = own_line(hop, policy)?;
         let mut client = peer_alone(hop);
         // A proxy that says nothing of its client speaks for somebody all the same.
         if client.certificate.is_some() && policy.trusted().contains(hop.peer.ip()) {
@@ -125,24 +130,65 @@ fn original(
     Ok((line, query, client))
 }
 
-fn canonical_line(words: Words<'_>, policy: &CapturePolicy) -> Result<(RequestLine, Query), Fault> {
-    let (path, query) = canonical::split(words.target)?;
-    let canonical_path = match canonical::path(path, policy.path_rules())? {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(path) => Some(path.into()),
+/// The request that nobody forwards.
+fn own_line(hop: &Hop, policy: &CapturePolicy) -> Result<(RequestLine, Query), Fault> {
+    let Some(located) = &hop.located else {
+        return canonical_line(own_words(hop)?, policy);
     };
-    let host = canonical::host(words.host)?;
-    let line = RequestLine {
+    let asked = Asked {
+        method: hop.method.clone(),
+        scheme: if hop.encrypted { "https" } else { "http" },
+        host: located.host.clone(),
+        target: own_target(&hop.uri)?,
+        plain: located.plain,
+    };
+    asked.line(policy)
+}
+
+fn canonical_line(words: Words<'_>, policy: &CapturePolicy) -> Result<(RequestLine, Query), Fault> {
+    let asked = Asked {
         method: canonical::method(words.method)?,
         scheme: canonical::scheme(words.scheme)?,
-        host: host.name,
-        port: host.port,
-        uri: words.target.into(),
-        path_len: path.len(),
-        canonical_path,
+        host: canonical::host(words.host)?,
+        target: words.target,
+        plain: false,
     };
-    let query = query.map(canonical::query).transpose()?;
-    Ok((line, query.unwrap_or_default()))
+    asked.line(policy)
+}
+
+/// A request line of which all is canonical but its target.
+struct Asked<'h> {
+    method: Method,
+    scheme: &'static str,
+    host: Host,
+    target: &'h str,
+    /// Whether the path is known to be canonical.
+    plain: bool,
+}
+
+impl Asked<'_> {
+    fn line(self, policy: &CapturePolicy) -> Result<(RequestLine, Query), Fault> {
+        let (path, query) = canonical::split(self.target)?;
+        let canonical_path = if self.plain {
+            None
+        } else {
+            match canonical::path(path, policy.path_rules())? {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(path) => Some(path.into()),
+            }
+        };
+        let line = RequestLine {
+            method: self.method,
+            scheme: self.scheme,
+            host: self.host.name,
+            port: self.host.port,
+            uri: self.target.into(),
+            path_len: path.len(),
+            canonical_path,
+        };
+        let query = query.map(canonical::query).transpose()?;
+        Ok((line, query.unwrap_or_default()))
+    }
 }
 
 /// The client is the peer; nobody speaks for anybody.

@@ -29,7 +29,7 @@ pub use correlation::correlation;
 pub use error::{Fault, Refused};
 pub use forwarded::{CertificateFormat, Dialect};
 pub use policy::CapturePolicy;
-pub use route_target::RouteTarget;
+pub use route_target::{Located, RouteTarget};
 pub use spec::{
     AdmissionResponseSpec, AdmissionSpec, AllowSpec, AuthenticationSpec, CertificateHeaderSpec,
     ChallengeSpec, ClientCertificateSpec, ForwardProxySpec, Untrusted,

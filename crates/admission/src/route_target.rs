@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use http::header::HOST;
 use http::{HeaderMap, Method, Uri};
+use smol_str::SmolStr;
 
-use crate::canonical::{self, PathRules};
+use crate::canonical::{self, Host, PathRules};
 use crate::error::Fault;
 use crate::forwarded::direct;
 
@@ -18,6 +19,18 @@ pub struct RouteTarget<'r> {
     /// The canonical path, its segments without `;` parameters: a route that names `/admin` is
     /// found for `/admin;x`, and its endpoint says whether parameters are let through.
     pub path: Cow<'r, str>,
+    port: Option<u16>,
+    /// Whether the path is the canonical one as it was sent, and has no parameters.
+    plain: bool,
+}
+
+/// Host and path by which the route of a request was found, for [`crate::capture`]: neither is read
+/// a second time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub(crate) host: Host,
+    /// Whether the path is what it is, whatever the rules of whoever judges it.
+    pub(crate) plain: bool,
 }
 
 impl<'r> RouteTarget<'r> {
@@ -43,17 +56,33 @@ impl<'r> RouteTarget<'r> {
         let host = direct::own_host(uri, headers, scheme)?;
         let (path, _) = canonical::split(direct::own_target(uri)?)?;
         let path = canonical::path(path, PathRules { parameters: true })?;
+        let (host, port) = canonical::host_name(host)?;
+        let parameters = path.contains(';');
         Ok(Self {
-            host: canonical::host_name(host)?.0,
-            path: without_parameters(path),
+            host,
+            port,
+            plain: matches!(path, Cow::Borrowed(_)) && !parameters,
+            path: if parameters {
+                Cow::Owned(without_parameters(&path))
+            } else {
+                path
+            },
         })
+    }
+
+    /// What capturing the same request need not find out again.
+    pub fn located(&self) -> Located {
+        Located {
+            host: Host {
+                name: SmolStr::new(&self.host),
+                port: self.port,
+            },
+            plain: self.plain,
+        }
     }
 }
 
-fn without_parameters(path: Cow<'_, str>) -> Cow<'_, str> {
-    if !path.contains(';') {
-        return path;
-    }
+fn without_parameters(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     for (index, segment) in path.split('/').enumerate() {
         if index > 0 {
@@ -61,14 +90,19 @@ fn without_parameters(path: Cow<'_, str>) -> Cow<'_, str> {
         }
         plain.push_str(segment.split(';').next().unwrap_or_default());
     }
-    Cow::Owned(plain)
+    plain
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use bytes::Bytes;
     use http::Request;
+    use ztag_types::{ConfigPath, Timestamp};
 
     use super::*;
+    use crate::{CapturePolicy, ForwardProxySpec, Hop, Refused, capture};
 
     fn read(uri: &str, hosts: &[&str]) -> Result<(String, String), Fault> {
         let mut request = Request::get(uri);
@@ -112,6 +146,48 @@ mod tests {
         let read = RouteTarget::read(method, uri, headers, true).unwrap();
         assert!(matches!(read.host, Cow::Borrowed("shop.example.com")));
         assert!(matches!(read.path, Cow::Borrowed("/orders/1")));
+    }
+
+    /// What is handed over is what would have been read, also for whoever lets parameters through.
+    #[test]
+    fn attack_01_what_was_located_is_judged_as_if_read_anew() {
+        let mut spec = ForwardProxySpec::default();
+        let policies = [false, true].map(|parameters| {
+            spec.allow_path_parameters = parameters;
+            CapturePolicy::compile(&spec, &ConfigPath::root(), &mut Vec::new())
+        });
+        for (uri, host) in [
+            ("/orders/1?x=%31&y", "shop.example.com"),
+            ("/%61dmin", "Shop.Example.com.:8080"),
+            ("/%C3%A9/a%2B", "shop.example.com"),
+            ("/admin;x=1/b;", "shop.example.com"),
+            ("/?a;b", "[::1]:443"),
+            ("http://shop.example.com/a", "shop.example.com"),
+        ] {
+            let request = Request::get(uri).header(HOST, host).body(()).unwrap();
+            let (parts, ()) = request.into_parts();
+            let target = RouteTarget::read(&parts.method, &parts.uri, &parts.headers, false);
+            let hop = |located| Hop {
+                method: parts.method.clone(),
+                uri: parts.uri.clone(),
+                headers: parts.headers.clone(),
+                body: Bytes::new(),
+                peer: SocketAddr::from(([192, 0, 2, 1], 40_000)),
+                encrypted: false,
+                certificate: None,
+                mount: 0,
+                received: Timestamp::default(),
+                located,
+            };
+            let located = target.unwrap().located();
+            for policy in &policies {
+                let anew = capture(hop(None), policy).map(|snapshot| snapshot.line);
+                let handed = capture(hop(Some(located.clone())), policy);
+                let handed = handed.map(|snapshot| snapshot.line);
+                let fault = |refused: Refused| refused.fault;
+                assert_eq!(handed.map_err(fault), anew.map_err(fault), "{uri}");
+            }
+        }
     }
 
     #[test]

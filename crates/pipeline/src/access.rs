@@ -171,6 +171,7 @@ impl Gate {
             certificate: None,
             mount: 0,
             received: self.pipeline.clock().now(),
+            located: None,
         };
         let mut body = body;
         if endpoint.capture.reads_body() {

@@ -84,6 +84,7 @@ impl RequestSpec {
             certificate: None,
             mount: 0,
             received,
+            located: None,
         })
     }
 }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
-use ztag_admission::{Hop, RouteTarget};
+use ztag_admission::{Hop, Located, RouteTarget};
 use ztag_pipeline::{
     Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
     certificate_of, plain, readiness, respond,
@@ -55,7 +55,7 @@ impl GatewayService {
         edge: &'e Edge,
         request: &Request<Incoming>,
         peer: &Peer,
-    ) -> Result<(&'e Route, Ask<'e>), Reply> {
+    ) -> Result<(&'e Route, Ask<'e>, Located), Reply> {
         let (method, headers) = (request.method(), request.headers());
         let unserved = match RouteTarget::read(method, request.uri(), headers, peer.is_encrypted())
         {
@@ -65,7 +65,7 @@ impl GatewayService {
                 .find(&target.host, &target.path, method, headers)
             {
                 Found::Route(route) => match ask(edge, &route.access) {
-                    Some(ask) => return Ok((route, ask)),
+                    Some(ask) => return Ok((route, ask, target.located())),
                     None => Unserved::closed(&route.name, "its endpoint does not serve"),
                 },
                 Found::Closed(closed) => Unserved::closed(&closed.name, &closed.reason),
@@ -170,7 +170,7 @@ impl GatewayService {
         Outgoing::streamed(body, self.intake.patience())
     }
 
-    fn hop(&self, parts: Parts, peer: &Peer) -> Hop {
+    fn hop(&self, parts: Parts, peer: &Peer, located: Located) -> Hop {
         Hop {
             method: parts.method,
             uri: parts.uri,
@@ -181,6 +181,7 @@ impl GatewayService {
             certificate: certificate_of(peer),
             mount: 0,
             received: self.pipeline.clock().now(),
+            located: Some(located),
         }
     }
 }
@@ -230,7 +231,7 @@ impl Answer for GatewayService {
         let begun = self.pipeline.clock().monotonic();
         // Loaded once: routed and decided by the same configuration.
         let edge = self.edges.load();
-        let (route, ask) = match self.route(&edge, &request, &peer) {
+        let (route, ask, located) = match self.route(&edge, &request, &peer) {
             Ok(found) => found,
             Err(reply) => return respond(reply),
         };
@@ -244,7 +245,7 @@ impl Answer for GatewayService {
                 None => upgrade,
             },
         };
-        let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer));
+        let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer, located));
         let judged = self.judge(ask, generation, hop, body).await;
         let mut record = judged.record;
         let response = match judged.outcome {

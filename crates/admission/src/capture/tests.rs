@@ -26,6 +26,7 @@ pub(crate) fn hop(peer: &str, target: &str, fields: &[(&str, &str)]) -> Hop {
         certificate: None,
         mount: 0,
         received: Timestamp::from_seconds(1_767_225_600),
+        located: None,
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn target(data: &[u8]) {
                 certificate: None,
                 mount: 0,
                 received: Timestamp::default(),
+                located: None,
             };
             let Ok(snapshot) = capture(hop, policy) else {
                 continue;
