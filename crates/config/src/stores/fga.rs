@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use ztag_fga::Limits;
 use ztag_fga_api::{StoreId, Stores};
-use ztag_fga_remote::LocalStore;
+use ztag_fga_remote::{LocalStore, RemoteStore};
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 
 use super::tokens::Shelf;
@@ -17,6 +17,9 @@ use crate::fga_spec::FgaStoreSpec;
 pub struct FgaPlaces {
     /// Stores that are what files say. One whose files say the same as before serves on.
     pub(crate) fixed: Shelf<LocalStore>,
+    /// Stores of servers, with what is remembered of their answers. One of which the same is said as
+    /// before serves on.
+    pub(crate) remote: Shelf<RemoteStore>,
     /// Stores that are written to, by name. They stay when the configuration forgets them, perhaps
     /// by mistake, until the process ends.
     kept: Mutex<BTreeMap<String, (StoreId, Arc<LocalStore>)>>,
@@ -31,6 +34,7 @@ impl FgaPlaces {
         let served = Stores::with_clock(Limits::default(), 0, clock);
         Self {
             fixed: Shelf::default(),
+            remote: Shelf::default(),
             kept: Mutex::default(),
             served: Arc::new(served),
         }
@@ -53,7 +57,7 @@ impl FgaPlaces {
         let store = match kept.get(name) {
             Some((own, store)) if *own == id => return Some(Arc::clone(store)),
             Some((own, store)) => {
-                self.served.delete(own);
+                self.served.remove(own);
                 Arc::clone(store)
             }
             None => begin()?,

@@ -6,6 +6,7 @@ mod access;
 mod authzen;
 mod calls;
 mod data;
+mod durable;
 mod metrics;
 mod samples;
 mod sdk;

@@ -24,7 +24,11 @@ impl World {
     }
 
     pub(crate) fn new(limits: Limits, access: Access) -> Self {
-        let stores = Arc::new(Stores::new(limits));
+        Self::over(Arc::new(Stores::new(limits)), access)
+    }
+
+    /// The API over stores that are there already.
+    pub(crate) fn over(stores: Arc<Stores>, access: Access) -> Self {
         let service = FgaService::new(Arc::clone(&stores), access);
         let shutdown = Shutdown::new();
         let limits = LimitsSpec {
@@ -59,9 +63,26 @@ impl World {
         path: &str,
         body: &str,
     ) -> Response {
+        match token {
+            Some(token) => {
+                let bearer = format!("Bearer {token}");
+                self.send_with(&[("Authorization", &bearer)], method, path, body)
+            }
+            None => self.send_with(&[], method, path, body),
+        }
+    }
+
+    /// The same with more header fields.
+    pub(crate) fn send_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Response {
         let mut request = Request::new(method, path).header("Host: fga.example.com");
-        if let Some(token) = token {
-            request = request.header(format!("Authorization: Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(format!("{name}: {value}"));
         }
         let request = request.header("Content-Type: application/json").body(body);
         let mut connection = self.connection.borrow_mut();
