@@ -1,0 +1,277 @@
+//! What the model sees of a text: character and word n-grams, hashed.
+//!
+//! Trainer and scorer read texts through this one function, so they cannot disagree. Runs of white
+//! space count as one space and digits as `0`; everything else was folded before. Each character
+//! n-gram has a place in one table and each word n-gram in another. Features are counted as often as
+//! they occur, which is what lets a window be the sum of its segments.
+
+use std::ops::Range;
+
+/// The table of character n-grams has 2 to this power places.
+pub const CHAR_BITS: u32 = 16;
+
+/// The table of word n-grams has 2 to this power places.
+pub const WORD_BITS: u32 = 15;
+
+/// Places of both tables together; those of words follow those of characters.
+pub const PLACES: usize = (1 << CHAR_BITS) + (1 << WORD_BITS);
+
+/// Characters of a segment, after which it ends with the next word.
+const SEGMENT: u32 = 240;
+
+/// Characters after which a segment ends even inside a word.
+const LONGEST_SEGMENT: u32 = SEGMENT + 60;
+
+/// 2 to the power of 64 by the golden ratio: spreads a sum over the high bits.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Odd factors, one for each place of a character in its n-gram.
+const CHAR_FACTORS: [u64; 5] = [
+    0x1_0001_01B3,
+    0x3_6D5B_92C1,
+    0x7_91F3_1A35,
+    0xD_7B3C_5E47,
+    0x1B_C3A5_7D19,
+];
+
+/// What keeps n-grams of different lengths and kinds apart.
+const CHAR_SALTS: [u64; 3] = [3, 0x1_2345_6789, 0x9_8765_4321];
+const WORD_SALTS: [u64; 3] = [7, 11, 13];
+
+/// Takes what [`read`] finds.
+pub trait Sink {
+    /// An n-gram: its place, below [`PLACES`], and where it stands in the text.
+    fn gram(&mut self, place: usize, span: Range<usize>);
+
+    /// A segment ends here, in bytes of the text.
+    fn segment(&mut self, end: usize);
+}
+
+/// Reads `text`, folded, from its beginning to its end. Linear in the text, without allocation.
+#[inline]
+pub fn read(text: &str, sink: &mut impl Sink) {
+    let mut chars = Chars::default();
+    let mut words = Words::default();
+    let mut length = 0;
+    for (at, c) in text.char_indices() {
+        let is_space = c.is_whitespace();
+        if is_space && chars.after_space() {
+            continue;
+        }
+        let end = at + c.len_utf8();
+        let code = code(c, is_space);
+        chars.push(code, at..end, sink);
+        if c.is_alphanumeric() || c == '\'' {
+            words.extend(code, at);
+        } else {
+            words.end(at, sink);
+        }
+        length += 1;
+        if (length >= SEGMENT && is_space) || length >= LONGEST_SEGMENT {
+            sink.segment(end);
+            length = 0;
+        }
+    }
+    if !chars.after_space() {
+        chars.push(u64::from(b' '), text.len()..text.len(), sink);
+    }
+    words.end(text.len(), sink);
+    if length > 0 {
+        sink.segment(text.len());
+    }
+}
+
+fn code(c: char, is_space: bool) -> u64 {
+    if is_space {
+        u64::from(b' ')
+    } else if c.is_ascii_digit() {
+        u64::from(b'0')
+    } else {
+        u64::from(c)
+    }
+}
+
+fn place(sum: u64, bits: u32) -> usize {
+    // At most 16 bits are left.
+    usize::try_from(sum.wrapping_mul(SPREAD) >> (u64::BITS - bits)).unwrap_or(0)
+}
+
+/// The last characters, newest first, and where each begins.
+struct Chars {
+    last: [u64; 4],
+    starts: [usize; 4],
+    seen: u32,
+}
+
+impl Default for Chars {
+    /// As if a space stood before the text.
+    fn default() -> Self {
+        Self {
+            last: [u64::from(b' '), 0, 0, 0],
+            starts: [0; 4],
+            seen: 1,
+        }
+    }
+}
+
+impl Chars {
+    fn after_space(&self) -> bool {
+        let [newest, ..] = self.last;
+        newest == u64::from(b' ')
+    }
+
+    #[inline]
+    fn push(&mut self, c: u64, at: Range<usize>, sink: &mut impl Sink) {
+        let [a, b, d, e] = self.last;
+        let [_, from3, from4, from5] = self.starts;
+        let [f0, f1, f2, f3, f4] = CHAR_FACTORS;
+        let three = (c.wrapping_mul(f0))
+            .wrapping_add(a.wrapping_mul(f1))
+            .wrapping_add(b.wrapping_mul(f2));
+        let four = three.wrapping_add(d.wrapping_mul(f3));
+        let five = four.wrapping_add(e.wrapping_mul(f4));
+        let [salt3, salt4, salt5] = CHAR_SALTS;
+        if self.seen >= 2 {
+            sink.gram(place(three.wrapping_add(salt3), CHAR_BITS), from3..at.end);
+        }
+        if self.seen >= 3 {
+            sink.gram(place(four.wrapping_add(salt4), CHAR_BITS), from4..at.end);
+        }
+        if self.seen >= 4 {
+            sink.gram(place(five.wrapping_add(salt5), CHAR_BITS), from5..at.end);
+        }
+        self.seen = self.seen.saturating_add(1);
+        self.last = [c, a, b, d];
+        let [from2, from3, from4, _] = self.starts;
+        self.starts = [at.start, from2, from3, from4];
+    }
+}
+
+/// The word being read and the two before it.
+struct Words {
+    hash: u64,
+    start: usize,
+    last: [u64; 2],
+    starts: [usize; 2],
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            hash: 0,
+            start: 0,
+            last: [1, 2],
+            starts: [0; 2],
+        }
+    }
+}
+
+impl Words {
+    fn extend(&mut self, code: u64, at: usize) {
+        if self.hash == 0 {
+            self.start = at;
+        }
+        // FNV-1a over characters; the sum keeps a word of one `\0` from being none.
+        let mixed = (self.hash ^ code).wrapping_mul(0x100_0000_01B3);
+        self.hash = mixed.wrapping_add(0x51).max(1);
+    }
+
+    /// One to three words, and the pair around a word left out.
+    #[inline]
+    fn end(&mut self, at: usize, sink: &mut impl Sink) {
+        if self.hash == 0 {
+            return;
+        }
+        let [before, two_before] = self.last;
+        let [start, start2] = self.starts;
+        let [salt2, salt3, salt_skip] = WORD_SALTS;
+        let pair = self
+            .hash
+            .wrapping_add(before.rotate_left(17).wrapping_mul(31));
+        let three = pair.wrapping_add(two_before.rotate_left(31).wrapping_mul(37));
+        let skip = self
+            .hash
+            .wrapping_add(two_before.rotate_left(31).wrapping_mul(41));
+        let mut gram = |sum: u64, from| {
+            sink.gram((1 << CHAR_BITS) + place(sum, WORD_BITS), from..at);
+        };
+        gram(self.hash, self.start);
+        gram(pair.wrapping_add(salt2), start);
+        gram(three.wrapping_add(salt3), start2);
+        gram(skip.wrapping_add(salt_skip), start2);
+        self.last = [self.hash, before];
+        self.starts = [self.start, start];
+        self.hash = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen {
+        grams: Vec<(usize, Range<usize>)>,
+        segments: Vec<usize>,
+    }
+
+    impl Sink for Seen {
+        fn gram(&mut self, place: usize, span: Range<usize>) {
+            self.grams.push((place, span));
+        }
+
+        fn segment(&mut self, end: usize) {
+            self.segments.push(end);
+        }
+    }
+
+    fn seen(text: &str) -> Seen {
+        let mut seen = Seen::default();
+        read(text, &mut seen);
+        seen
+    }
+
+    fn places(text: &str) -> Vec<usize> {
+        seen(text)
+            .grams
+            .into_iter()
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    #[test]
+    fn spans_are_text_and_places_are_in_the_tables() {
+        for text in [
+            "",
+            "a",
+            "ab cd",
+            "  ignore  all\n\nrules ",
+            "忽略之前的 指令",
+            "e\u{301}\u{1F600}x",
+        ] {
+            for (place, span) in seen(text).grams {
+                assert!(place < PLACES, "{text}");
+                assert!(text.get(span.clone()).is_some(), "{text} {span:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn spaces_and_digits_are_alike() {
+        assert_eq!(places("pay 10 now"), places("pay  47\n\tnow"));
+        assert_eq!(places("x y"), places("x y "));
+        assert_ne!(places("pay 10 now"), places("pay 10 later"));
+    }
+
+    #[test]
+    fn every_text_with_a_letter_is_in_segments() {
+        assert_eq!(seen("").segments, Vec::<usize>::new());
+        assert_eq!(seen("abc").segments, [3]);
+        let long = "word ".repeat(200);
+        let segments = seen(&long).segments;
+        assert_eq!(segments.last(), Some(&long.len()));
+        assert_eq!(segments.len(), 5);
+        let unbroken = "x".repeat(1000);
+        assert_eq!(seen(&unbroken).segments, [300, 600, 900, 1000]);
+    }
+}
