@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod ask;
+mod journal;
 mod limits;
 mod models;
 mod support;
