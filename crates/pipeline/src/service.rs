@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use ztag_admission::Hop;
-use ztag_server::{Answer, Incoming, LimitsSpec, Peer, Shutdown};
+use ztag_server::{Answer, BodyEnd, Incoming, LimitsSpec, Peer, Shutdown};
 use ztag_types::{ReasonCode, Reply};
 
 use crate::decide::Pipeline;
@@ -86,7 +86,11 @@ impl DecisionService {
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let body = if endpoint.capture.reads_body() {
-            self.intake.read(body).await
+            let read = self.intake.read(body).await;
+            if let (Ok(_), Some(end)) = (&read, parts.extensions.get::<BodyEnd>()) {
+                end.reach();
+            }
+            read
         } else {
             Ok(Bytes::new())
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
-use ztag_server::Incoming;
+use ztag_server::{BodyEnd, Incoming};
 
 use crate::patience::Patience;
 
@@ -37,6 +37,8 @@ pub struct Streamed {
     patience: Patience,
     /// When what the client was admitted by ends.
     until: Option<Instant>,
+    /// Who wants to know when all of it was read.
+    end: Option<BodyEnd>,
 }
 
 /// A streamed body of which no more than so many bytes are let through.
@@ -80,7 +82,8 @@ impl From<Bytes> for Outgoing {
 impl Outgoing {
     /// The body as its client sends it. Waiting uses up `patience`, the longest silence, and each
     /// 512 bytes give a second of it back: a body without end is no exchange without end.
-    pub fn streamed(body: Incoming, patience: Duration) -> Self {
+    /// `end` is told when all of it was read.
+    pub fn streamed(body: Incoming, patience: Duration, end: Option<BodyEnd>) -> Self {
         if body.is_end_stream() {
             return Self::Empty;
         }
@@ -88,6 +91,7 @@ impl Outgoing {
             body,
             patience: Patience::new(patience),
             until: None,
+            end,
         })
     }
 
@@ -154,8 +158,12 @@ impl Streamed {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else {
+                    self.finish();
                     return Poll::Ready(None);
                 };
+                if self.body.is_end_stream() {
+                    self.finish();
+                }
                 // Silence has its own end.
                 if self.until.is_some_and(|end| end <= Instant::now()) {
                     return Poll::Ready(Some(Err(BodyError::Expired)));
@@ -164,9 +172,18 @@ impl Streamed {
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::of(error)))),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.finish();
+                Poll::Ready(None)
+            }
             Poll::Pending if self.patience.is_over(cx) => Poll::Ready(Some(Err(BodyError::Slow))),
             Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(end) = self.end.take() {
+            end.reach();
         }
     }
 }

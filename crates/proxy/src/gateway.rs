@@ -11,7 +11,7 @@ use ztag_pipeline::{
     Endpoint, EndpointState, Intake, Judged, Pipeline, PublicAccess, Selection, Unjudged,
     certificate_of, plain, readiness, respond,
 };
-use ztag_server::{Answer, Incoming, OpenStream, Peer, Shutdown};
+use ztag_server::{Answer, BodyEnd, Incoming, OpenStream, Peer, Shutdown};
 use ztag_types::{ForwardReport, Reason, ReasonCode, Reply};
 
 use crate::body::Outgoing;
@@ -127,19 +127,19 @@ impl GatewayService {
         ask: Ask<'_>,
         generation: u64,
         hop: Hop,
-        body: Incoming,
+        (body, end): (Incoming, Option<BodyEnd>),
     ) -> Judged<Outgoing> {
         match ask {
             Ask::Nobody(access) => {
-                let body = self.streamed(body);
+                let body = self.streamed(body, end);
                 self.pipeline.judge_public(access, generation, hop, body)
             }
             // Boxed: what is judged by its head alone shall not pay for the size of a read.
             Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
-                Box::pin(self.judge_with_body(endpoint, generation, hop, body)).await
+                Box::pin(self.judge_with_body(endpoint, generation, hop, (body, end))).await
             }
             Ask::Endpoint(endpoint) => {
-                let body = self.streamed(body);
+                let body = self.streamed(body, end);
                 self.pipeline.judge(endpoint, generation, hop, body).await
             }
         }
@@ -151,7 +151,7 @@ impl GatewayService {
         endpoint: &Endpoint,
         generation: u64,
         mut hop: Hop,
-        body: Incoming,
+        (body, end): (Incoming, Option<BodyEnd>),
     ) -> Judged<Outgoing> {
         let read = match self.intake.read(body).await {
             Ok(read) => read,
@@ -160,14 +160,15 @@ impl GatewayService {
                 return self.pipeline.judge_refused(endpoint, generation, refused);
             }
         };
+        end.iter().for_each(BodyEnd::reach);
         hop.body = read.clone();
         let body = Outgoing::Full(read);
         self.pipeline.judge(endpoint, generation, hop, body).await
     }
 
     /// The body of a request as its client sends it.
-    fn streamed(&self, body: Incoming) -> Outgoing {
-        Outgoing::streamed(body, self.intake.patience())
+    fn streamed(&self, body: Incoming, end: Option<BodyEnd>) -> Outgoing {
+        Outgoing::streamed(body, self.intake.patience(), end)
     }
 
     fn hop(&self, parts: Parts, peer: &Peer, located: Located) -> Hop {
@@ -237,6 +238,7 @@ impl Answer for GatewayService {
         };
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let end = parts.extensions.remove::<BodyEnd>();
         let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
         let arrival = Arrival {
             version: parts.version,
@@ -246,7 +248,7 @@ impl Answer for GatewayService {
             },
         };
         let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer, located));
-        let judged = self.judge(ask, generation, hop, body).await;
+        let judged = self.judge(ask, generation, hop, (body, end)).await;
         let mut record = judged.record;
         let response = match judged.outcome {
             Err(reply) => {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod body_end;
 mod connection;
 mod handover;
 mod listen;
@@ -15,6 +16,7 @@ mod sweep;
 mod tls;
 mod worker;
 
+pub use body_end::BodyEnd;
 pub use hyper::body::Incoming;
 pub use listen::{Listen, Tls};
 pub use open_stream::OpenStream;

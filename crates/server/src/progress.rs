@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
+use crate::body_end::BodyEnd;
+
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -94,8 +96,10 @@ pub(crate) struct Progress {
     multiplexed: AtomicBool,
     /// The tick, plus one, since which the socket takes no more, on HTTP/2; 0 while it does.
     blocked: AtomicU32,
-    /// The last request had no body, so that its end is certain.
-    bodiless: AtomicBool,
+    /// The number of the last request ...
+    begun: AtomicU32,
+    /// ... and of the last one that was read to its end.
+    consumed: AtomicU32,
     /// The sweep asks the connection to be parked.
     park: AtomicBool,
     /// The request under way is the last one.
@@ -114,7 +118,8 @@ impl Progress {
             cut: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
             blocked: AtomicU32::new(0),
-            bodiless: AtomicBool::new(false),
+            begun: AtomicU32::new(0),
+            consumed: AtomicU32::new(0),
             park: AtomicBool::new(false),
             last: AtomicBool::new(false),
             waker: OnceLock::new(),
@@ -181,12 +186,17 @@ impl Progress {
     }
 
     /// Whether nothing is under way that the connection's buffers are needed for: the last
-    /// request had no body, its reply is over and flushed, and the client was silent since.
+    /// request was read to its end, its reply is over and flushed, and the client was silent since.
     pub(crate) fn is_parkable(&self) -> bool {
         self.phase() == Phase::Idle
-            && self.bodiless.load(Ordering::Relaxed)
+            && self.consumed.load(Ordering::Relaxed) == self.begun.load(Ordering::Relaxed)
             && self.open() == 0
             && !self.is_multiplexed()
+    }
+
+    /// The request of this number was read to its end. Of an earlier one that says nothing.
+    pub(crate) fn consume(&self, request: u32) {
+        self.consumed.store(request, Ordering::Relaxed);
     }
 
     pub(crate) fn multiplex(&self) {
@@ -254,20 +264,34 @@ impl Progress {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     progress: Arc<Progress>,
+    /// The number of the request.
+    request: u32,
     owed: bool,
     over: bool,
 }
 
 impl Exchange {
     pub(crate) fn begin(progress: &Arc<Progress>, bodiless: bool) -> Self {
-        progress.bodiless.store(bodiless, Ordering::Relaxed);
+        let request = progress
+            .begun
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(1);
+        if bodiless {
+            progress.consume(request);
+        }
         progress.open.fetch_add(1, Ordering::Relaxed);
         progress.enter(Phase::Answer);
         Self {
             progress: Arc::clone(progress),
+            request,
             owed: false,
             over: false,
         }
+    }
+
+    /// By what whoever reads the body says that it is over.
+    pub(crate) fn body_end(&self) -> BodyEnd {
+        BodyEnd::new(Arc::clone(&self.progress), self.request)
     }
 
     /// There is a reply for the client to take.

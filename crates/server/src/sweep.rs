@@ -213,6 +213,7 @@ mod tests {
     async fn silence_asks_a_connection_to_be_parked_and_nothing_else_does() {
         let sweep = Sweep::new(&limits(), Duration::from_secs(5));
         let (idle, busy, body) = (sweep.begin(), sweep.begin(), sweep.begin());
+        let read = sweep.begin();
         let task = tokio::spawn(std::future::pending::<()>());
         for (progress, bodiless) in [(&idle, true), (&busy, true), (&body, false)] {
             drop(Exchange::begin(progress, bodiless));
@@ -220,11 +221,19 @@ mod tests {
             sweep.watch(Arc::clone(progress), task.abort_handle());
         }
         let _under_way = Exchange::begin(&busy, true);
+        let older = Exchange::begin(&body, false).body_end();
+        drop(Exchange::begin(&body, false));
+        older.reach();
+        body.enter(Phase::Idle);
+        Exchange::begin(&read, false).body_end().reach();
+        read.enter(Phase::Idle);
+        sweep.watch(Arc::clone(&read), task.abort_handle());
         sweep.advance();
         assert!(!idle.is_asked_to_park());
         sweep.advance();
         assert!(idle.is_asked_to_park());
         assert!(!idle.is_asked_to_park(), "told once");
+        assert!(read.is_asked_to_park(), "its body is over");
         assert!(!busy.is_asked_to_park() && !body.is_asked_to_park());
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn streamed(method: Method, length: usize) -> (Request<Outgoing
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
     client.write_all(head.as_bytes()).await.unwrap();
     let body = patient(arrivals.recv()).await.unwrap();
-    let mut request = Request::new(Outgoing::streamed(body, PATIENCE));
+    let mut request = Request::new(Outgoing::streamed(body, PATIENCE, None));
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from_static("/");
     let headers = request.headers_mut();

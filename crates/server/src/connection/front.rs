@@ -27,7 +27,11 @@ pub(super) struct Front<A> {
 
 impl<A: Answer> Front<A> {
     pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Reply<A::Body>> {
-        let exchange = Exchange::begin(&self.progress, request.body().is_end_stream());
+        let bodiless = request.body().is_end_stream();
+        let exchange = Exchange::begin(&self.progress, bodiless);
+        if !bodiless && !self.progress.is_multiplexed() {
+            request.extensions_mut().insert(exchange.body_end());
+        }
         if self.is_last() {
             self.progress.ask_to_end();
             // The connection is polled on, sees it, and lets the reply say so.

@@ -14,6 +14,7 @@ use tokio::runtime;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
+use crate::BodyEnd;
 use crate::connection::stream::Wire;
 use crate::peer::Peer;
 use crate::progress::Progress;
@@ -26,7 +27,10 @@ impl Answer for Echo {
 
     async fn answer(&self, request: Request<Incoming>, _: Peer) -> Response<Self::Body> {
         let path = Bytes::from(request.uri().path().to_owned());
+        let end = request.extensions().get::<BodyEnd>().cloned();
         let body = request.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(end.is_some(), !body.is_empty());
+        end.iter().for_each(BodyEnd::reach);
         tokio::task::yield_now().await;
         Response::new(Full::from([path, body].concat()))
     }
@@ -176,7 +180,7 @@ fn check(tls: bool) {
         }
         parked
     });
-    assert!(parked > 100, "parked {parked} times");
+    assert!(parked > 1_000, "parked {parked} times");
 }
 
 #[test]
