@@ -12,6 +12,7 @@ mod expiry;
 mod explain;
 mod house;
 mod http2;
+mod relations;
 mod restart;
 mod routes;
 mod slow;

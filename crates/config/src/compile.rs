@@ -51,8 +51,13 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     server::check(server, &mut judged);
     let certificates = server::listener(loaded, server, &mut judged);
     server::fga_api(server, &stores.tokens, &mut judged);
-    let tokens = Tokens::compile(loaded, server, &stores.tokens, &mut judged);
-    let directory = fga::stores(loaded, stores, &mut judged);
+    let tokens = Tokens::compile(
+        loaded,
+        server,
+        (&stores.tokens, &stores.client),
+        &mut judged,
+    );
+    let directory = fga::stores(loaded, stores, &tokens, &mut judged);
     let workshop = Workshop::new(loaded, server, stores, (&tokens, &directory));
     let mut states = Vec::with_capacity(loaded.endpoints.len());
     for (name, definition) in &loaded.endpoints {
@@ -63,6 +68,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     let outward = Outward {
         places: &stores.upstreams,
         tokens: &tokens,
+        stores: &directory,
     };
     let routing = routes::compile(loaded, outward, &states, correlation, &mut judged);
     let decides = states

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use ztag_fga_api::AccessSpec;
+use ztag_fga_remote::RemoteSpec;
 
 /// A store of relationships: who has which relation to what.
 ///
@@ -25,9 +26,11 @@ pub struct FgaStoreSpec {
     pub tuples: Vec<FgaFixedTupleSpec>,
     /// Files of more of them: YAML, JSON (`.json`) or CSV (`.csv`); each of 64 MiB at the most.
     pub tuple_files: Vec<PathBuf>,
-    /// Whether the store is changed while running, through the API that `server.fga` serves. It is
-    /// kept in memory: what was written is gone with the process.
+    /// Whether the store is changed while running, through the API of `server.fga`. What is written
+    /// here of its model and tuples is what it begins with, as long as it has no model.
     pub writable: bool,
+    /// A store of a server, instead of one of this process.
+    pub remote: Option<RemoteSpec>,
     /// Id of the store in the API, a ULID. Without it one that follows from the name.
     pub id: Option<String>,
 }
@@ -56,7 +59,19 @@ pub struct FgaFixedConditionSpec {
     pub context: serde_json::Map<String, serde_json::Value>,
 }
 
-/// The HTTP API of `OpenFGA` for the stores that are `writable`.
+/// Where the stores of `fgaStores` that are `writable` are kept, and who may change them.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaServerSpec {
+    /// A folder in which they are written down, which one process uses at a time. Without it they are
+    /// kept in memory: what was written is gone with the process.
+    pub folder: Option<PathBuf>,
+    /// The HTTP API of `OpenFGA`. Without it nobody changes them.
+    pub api: Option<FgaApiSpec>,
+}
+
+/// The HTTP API of `OpenFGA` for the stores that are `writable`, and for those that callers make,
+/// which no rule knows.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FgaApiSpec {

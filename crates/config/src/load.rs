@@ -51,6 +51,8 @@ pub struct Loaded {
     pub(crate) unread_routes: Vec<UnreadRoute>,
     pub(crate) upstreams: Named<UpstreamSpec>,
     pub(crate) fga_stores: Named<FgaStoreSpec>,
+    /// Where stores are written down.
+    pub(crate) fga_folder: Option<PathBuf>,
     /// What the files of stores hold.
     pub(crate) fga_files: BTreeMap<String, FgaFiles>,
     pub(crate) globals: Arc<Globals>,
@@ -231,11 +233,14 @@ impl<'s> Loading<'s> {
         let upstreams = self.definitions(&mut tree, Kind::Upstream, &twice);
         let fga_stores = self.definitions(&mut tree, Kind::FgaStore, &twice);
         let fga_files = self.fga_files(&fga_stores);
+        let fga_folder = server.as_ref().and_then(|own| own.fga.folder.as_ref());
+        let fga_folder = fga_folder.map(|folder| self.sources.resolve(folder));
         let keys = KeyUsers {
             server: server.as_ref(),
             introspection: &introspection,
             routes: &routes,
             upstreams: &upstreams,
+            fga_stores: &fga_stores,
         };
         let mut named = self.files_named(server.as_ref(), &rules, &upstreams, keys);
         named.extend(fga::paths(&fga_stores, &fga_files).map(|path| self.sources.resolve(path)));
@@ -257,6 +262,7 @@ impl<'s> Loading<'s> {
             unread_routes,
             upstreams,
             fga_stores,
+            fga_folder,
             fga_files,
             globals: read.globals,
             templates: read.templates,

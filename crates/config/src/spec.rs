@@ -19,7 +19,7 @@ use ztag_token::client::ClientIdentitySpec;
 use ztag_token::{IntrospectionSpec, IssuerSpec, TokenCacheSpec};
 use ztag_types::{DurationSpec, Secret};
 
-use crate::fga_spec::{FgaApiSpec, FgaStoreSpec};
+use crate::fga_spec::{FgaServerSpec, FgaStoreSpec};
 
 /// The main document: how the server runs, which endpoints decide, by which rules.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -91,9 +91,8 @@ pub struct ServerSpec {
     pub tokens: TokensSpec,
     /// Who we are to authorization servers, where nothing else is said.
     pub client_auth: Option<ClientIdentitySpec>,
-    /// The HTTP API of `OpenFGA`, for the stores of `fgaStores` that are `writable`. Without it, it
-    /// is not served.
-    pub fga: Option<FgaApiSpec>,
+    /// Where the stores of `fgaStores` that are `writable` are kept, and who may change them.
+    pub fga: FgaServerSpec,
 }
 
 /// Where endpoints and rules are read from, beside the main document. Relative paths start at

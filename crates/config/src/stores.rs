@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::spec::ServerSpec;
 
 pub use self::fga::FgaPlaces;
-pub(crate) use self::fga::store_id;
+pub(crate) use self::fga::{Beginning, store_id};
 pub(crate) use self::tokens::Fingerprint;
 pub use self::tokens::TokenPlaces;
 
@@ -49,13 +49,17 @@ impl Stores {
     /// A report of everything found so far, when the server section is broken or says what cannot
     /// work.
     pub fn open(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Self, Report> {
-        Self::build(loaded, clock, |loaded, clock, findings| {
+        let cache = |loaded: &Loaded, clock, findings: &mut Findings| {
             let spec = &loaded.server.as_ref()?.cache;
             let roots = loaded.redis_roots.as_deref();
             let at = ConfigPath::root().key("server").key("cache");
             let opened = ResultCache::open(spec, roots, clock)
                 .map_err(|error| Diagnostic::error(Code::CacheBackend, &at, error.to_string()));
             findings.keep(opened)
+        };
+        Self::build(loaded, clock, cache, |loaded, clock, findings| {
+            let folder = loaded.fga_folder.as_deref();
+            FgaPlaces::open(folder, clock, findings)
         })
     }
 
@@ -64,8 +68,11 @@ impl Stores {
     /// # Errors
     /// As [`Stores::open`].
     pub fn offline(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Self, Report> {
-        Self::build(loaded, clock, |loaded, clock, _| {
+        let cache = |loaded: &Loaded, clock, _: &mut Findings| {
             Some(ResultCache::memory(&loaded.server.as_ref()?.cache, clock))
+        };
+        Self::build(loaded, clock, cache, |_, clock, _| {
+            Some(FgaPlaces::in_memory(clock))
         })
     }
 
@@ -102,6 +109,7 @@ impl Stores {
         loaded: &Loaded,
         clock: Arc<dyn Clock>,
         open: impl FnOnce(&Loaded, Arc<dyn Clock>, &mut Findings) -> Option<ResultCache>,
+        stores: impl FnOnce(&Loaded, &Arc<dyn Clock>, &mut Findings) -> Option<FgaPlaces>,
     ) -> Result<Self, Report> {
         let mut findings = Findings::new();
         let client = client(loaded, &mut findings).map(Arc::new);
@@ -111,13 +119,14 @@ impl Stores {
             let at = ConfigPath::root().key("server").key("tokens");
             TokenPlaces::open(&server.tokens, client, &clock, &at, &mut findings)
         });
-        match (client, cache, tokens) {
-            (Some(client), Some(cache), Some(tokens)) => Ok(Self {
+        let fga = stores(loaded, &clock, &mut findings);
+        match (client, cache, tokens, fga) {
+            (Some(client), Some(cache), Some(tokens), Some(fga)) => Ok(Self {
                 cache: Arc::new(cache),
                 client,
                 tokens: Arc::new(tokens),
                 upstreams: Arc::default(),
-                fga: Arc::new(FgaPlaces::new(Arc::clone(&clock))),
+                fga: Arc::new(fga),
                 // What is wrong with them is told when the rest is compiled.
                 certificates: certificates(loaded, &mut Findings::new()).map(CertificateStore::new),
                 clock,
@@ -139,8 +148,8 @@ pub(crate) fn fga_access(
     tokens: &TokenPlaces,
     findings: &mut Findings,
 ) -> Option<Access> {
-    let spec = server.fga.as_ref()?;
-    let at = ConfigPath::root().key("server").key("fga");
+    let spec = server.fga.api.as_ref()?;
+    let at = ConfigPath::root().key("server").key("fga").key("api");
     match (&spec.access, spec.open) {
         (None, true) => Some(Access::open()),
         (Some(access), false) => {

@@ -44,7 +44,7 @@ pub(crate) fn serve_stores(
     stores: &Stores,
     shutdown: &Shutdown,
 ) -> Result<(Option<Server>, Option<FgaService>), Stop> {
-    let (Some(spec), Some(service)) = (&server.fga, stores.fga_api(server)) else {
+    let (Some(spec), Some(service)) = (&server.fga.api, stores.fga_api(server)) else {
         return Ok((None, None));
     };
     let Some(listen) = &spec.listen else {

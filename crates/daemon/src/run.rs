@@ -127,7 +127,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
         door,
     )?;
     announce(&telemetry, &plans, &public, admin.as_ref());
-    let cache = Arc::clone(&stores.cache);
+    let (cache, relations) = (Arc::clone(&stores.cache), Arc::clone(&stores.fga));
     let publish = move |plan, routing| edges.publish(plan, routing);
     let watcher = Watcher::routing(sources, loaded, stores, plans.clone(), publish);
     let sweeping = runtime.spawn(sweep(cache));
@@ -141,6 +141,7 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     for listener in [admin, api].into_iter().flatten() {
         listener.join();
     }
+    relations.served().close();
     tracing::info!("stopped");
     telemetry.flush();
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ztag_fga::{Fields, Tuple};
 
 use crate::local::LocalStore;
+use crate::remote::RemoteStore;
 use crate::undecided::Undecided;
 
 /// Who answers. Cloning is cheap.
@@ -13,6 +14,8 @@ use crate::undecided::Undecided;
 pub enum Authority {
     /// A store of this process.
     Local(Arc<LocalStore>),
+    /// A store of a server.
+    Remote(Arc<RemoteStore>),
 }
 
 /// Has this user this relation to this object?
@@ -98,6 +101,8 @@ pub struct Provenance {
 pub enum Source {
     /// A store of this process.
     Local,
+    /// A store of a server.
+    Remote,
 }
 
 impl Source {
@@ -105,6 +110,7 @@ impl Source {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Remote => "remote",
         }
     }
 }
@@ -115,6 +121,7 @@ impl Authority {
     pub async fn check(&self, checks: &[Check], given: &Given) -> Answers {
         match self {
             Self::Local(store) => store.check(checks, given),
+            Self::Remote(store) => store.check(checks, given).await,
         }
     }
 
@@ -126,6 +133,7 @@ impl Authority {
     pub async fn list_objects(&self, wanted: &Wanted, given: &Given) -> Result<Listed, Undecided> {
         match self {
             Self::Local(store) => store.list_objects(wanted, given).await,
+            Self::Remote(store) => Box::pin(store.list_objects(wanted, given)).await,
         }
     }
 }

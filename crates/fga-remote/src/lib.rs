@@ -3,6 +3,8 @@
 mod authority;
 mod directory;
 mod local;
+mod name;
+mod remote;
 mod undecided;
 
 pub use authority::{
@@ -10,4 +12,6 @@ pub use authority::{
 };
 pub use directory::{Directory, Entry, NoStore, OnOutage};
 pub use local::LocalStore;
+pub use name::{Name, NameKind, Unfit};
+pub use remote::{FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteDeps, RemoteSpec, RemoteStore};
 pub use undecided::Undecided;

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use ztag_fga::ErrorCode;
 
+/// The class of a server that does not know a call.
+const UNKNOWN_CALL: &str = "unknown_call";
+
 /// A question without an answer: whoever asked must not take it for a yes.
 ///
 /// `Display` names classes alone and may be shown to operators; [`Undecided::message`] may name users
@@ -41,6 +44,18 @@ impl Undecided {
             kind: Kind::Unavailable(class),
             message: Cow::Borrowed(""),
         }
+    }
+
+    /// The server does not know what it is asked for.
+    pub(crate) const fn unknown_call() -> Self {
+        Self::unavailable(UNKNOWN_CALL)
+    }
+
+    /// Whether the server does not know what it is asked for.
+    pub(crate) fn is_unknown_call(&self) -> bool {
+        let told =
+            |code: &str| matches!(code, UNKNOWN_CALL | "undefined_endpoint" | "unimplemented");
+        told(self.class())
     }
 
     /// Whether nobody answered, rather than that the question cannot be answered.

@@ -16,6 +16,7 @@ use ztag_token::client::{OutboundCredential, TokenError};
 use ztag_types::ForwardReport;
 
 use crate::body::{Exceeded, Outgoing};
+use crate::filter::{self, Viewer};
 use crate::headers::{self, Departure, departing, returning};
 use crate::route::{HostHeader, Route};
 use crate::upstream::{HostOfTarget, Relayed};
@@ -118,6 +119,8 @@ struct Dispatch {
     until: Option<tokio::time::Instant>,
     /// How long that is.
     valid_for: Option<Duration>,
+    /// Whom the response is reduced for, where it is.
+    viewer: Option<Box<Viewer>>,
 }
 
 impl Dispatch {
@@ -134,6 +137,8 @@ impl Dispatch {
         if headers::is_loop(&judged.headers) {
             return Err(Why::Loop);
         }
+        let viewer = route.filter.as_ref().map(|own| own.viewer(&judged));
+        let viewer = viewer.transpose().map_err(Why::Unfiltered)?;
         let until = judged
             .valid_for
             .map(|left| tokio::time::Instant::now() + left.max(LEAST));
@@ -155,6 +160,9 @@ impl Dispatch {
         if let Some(switching) = &switching {
             switching.ask(&mut fields);
         }
+        if viewer.is_some() {
+            filter::asking(&mut fields);
+        }
         let mut request = Request::new(body);
         if route.host == HostHeader::Upstream {
             request.extensions_mut().insert(HostOfTarget);
@@ -169,6 +177,7 @@ impl Dispatch {
             verified: judged.verified,
             until,
             valid_for: judged.valid_for,
+            viewer: viewer.map(Box::new),
         })
     }
 
@@ -184,6 +193,9 @@ impl Dispatch {
         }
         let (until, valid_for) = (self.until, self.valid_for);
         let switching = self.switching;
+        let reduce = self
+            .viewer
+            .map(|viewer| (viewer, self.request.method().clone()));
         let sent = route.upstream.send(self.request, route.timeout, report);
         match sent.await {
             Ok(response) => match switching {
@@ -191,7 +203,7 @@ impl Dispatch {
                     Agreed::Switched(response) => Ok(response),
                     Agreed::Answered(response) => Ok(answer(response, until)),
                 },
-                None => Ok(answer(response, until)),
+                None => reduced(route, reduce, answer(response, until)).await,
             },
             // The body broke off because it was too large: the upstream is not to blame.
             Err(_) if self.exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
@@ -209,6 +221,20 @@ impl Dispatch {
         }
         Ok(())
     }
+}
+
+/// The response without what its client may not see.
+async fn reduced(
+    route: &Route,
+    reduce: Option<(Box<Viewer>, Method)>,
+    response: Response<ReplyBody>,
+) -> Result<Response<ReplyBody>, Why> {
+    let (Some(filter), Some((viewer, method))) = (&route.filter, reduce) else {
+        return Ok(response);
+    };
+    // Boxed: responses that pass as they are shall not pay for its size.
+    let reduced = Box::pin(filter.apply(&viewer, &method, response)).await;
+    reduced.map_err(Why::Unfiltered)
 }
 
 /// The body, refused when it announces more than the route allows, and cut off there otherwise.

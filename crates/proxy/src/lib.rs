@@ -2,6 +2,7 @@
 
 mod body;
 mod edge;
+mod filter;
 mod forward;
 mod gateway;
 mod headers;
@@ -12,6 +13,7 @@ mod upstream;
 
 pub use body::{BodyError, Limited, Outgoing, Streamed};
 pub use edge::{Edge, EdgeHandle};
+pub use filter::ItemFilterSpec;
 pub use forward::{Arrival, ClientUpgrade, Failed, ReplyBody, forward};
 pub use gateway::GatewayService;
 pub use route::{

@@ -1,7 +1,6 @@
 //! What a rule asks a store of relationships, and what follows from the answer.
 
 mod given;
-mod name;
 mod state;
 
 use std::fmt;
@@ -9,7 +8,8 @@ use std::time::Duration;
 
 use ztag_expr::EvalError;
 use ztag_fga_remote::{
-    Answers, Authority, Check, Consistency, Given, Listed, OnOutage, Provenance, Undecided, Wanted,
+    Answers, Authority, Check, Consistency, Given, Listed, Name, NameKind, OnOutage, Provenance,
+    Undecided, Unfit, Wanted,
 };
 use ztag_result_cache::TtlSpec;
 use ztag_types::{Clock, FgaReport, Outcome, Reads, Reason, ReasonCode, Scope};
@@ -19,7 +19,6 @@ use crate::locals::Needs;
 use crate::notes::Notes;
 
 pub(crate) use given::{GivenPlan, ITEM_SLOT, Parameters, TuplePlan};
-pub(crate) use name::{Name, NameKind, Unfit};
 pub(crate) use state::FgaState;
 
 /// What is asked, compiled.
@@ -306,10 +305,10 @@ impl Lost {
     fn unfit(kind: NameKind, unfit: Unfit) -> Self {
         match unfit {
             Unfit::Failed(source) => Self::failed(kind.as_str(), source),
-            Unfit::Malformed => Self {
+            Unfit::Malformed(_) => Self {
                 code: ReasonCode::FgaUnaskable,
                 place: format!(".{}", kind.as_str()),
-                message: format!("renders to something else than {}", kind.form()),
+                message: unfit.to_string(),
             },
         }
     }

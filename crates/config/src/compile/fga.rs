@@ -8,18 +8,24 @@ use ztag_fga::dsl::{self, Finding, ModFile, ModuleFile};
 use ztag_fga::spec::ModelSpec;
 use ztag_fga::store_file::TupleRow;
 use ztag_fga::{Limits, Store, Tuple, TupleCondition};
-use ztag_fga_remote::{Authority, Directory, Entry, LocalStore, OnOutage};
+use ztag_fga_remote::{Authority, Directory, Entry, LocalStore, OnOutage, RemoteSpec};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use super::ledger::Ledger;
+use super::tokens::Tokens;
 use crate::canon::Canon;
 use crate::fga_spec::{FgaFixedTupleSpec, FgaStoreSpec};
 use crate::kind::Kind;
 use crate::load::{FgaFiles, Loaded, TextFile};
-use crate::stores::{Stores, store_id};
+use crate::stores::{Beginning, Stores, store_id};
 
 /// Compiles every store, named or not, to find what is wrong.
-pub(super) fn stores(loaded: &Loaded, places: &Stores, ledger: &mut Ledger) -> Directory {
+pub(super) fn stores(
+    loaded: &Loaded,
+    places: &Stores,
+    tokens: &Tokens<'_>,
+    ledger: &mut Ledger,
+) -> Directory {
     let none = FgaFiles::default();
     let mut stores = BTreeMap::new();
     for (name, definition) in &loaded.fga_stores {
@@ -29,6 +35,7 @@ pub(super) fn stores(loaded: &Loaded, places: &Stores, ledger: &mut Ledger) -> D
             files,
             loaded,
             places,
+            tokens,
         };
         let compile = |spec: &_, at: &_, findings: &mut _| own.open(spec, at, findings);
         let entry = ledger.examine((Kind::FgaStore, name, definition), loaded, compile);
@@ -43,6 +50,7 @@ struct Workbench<'a> {
     files: &'a FgaFiles,
     loaded: &'a Loaded,
     places: &'a Stores,
+    tokens: &'a Tokens<'a>,
 }
 
 impl Workbench<'_> {
@@ -50,6 +58,9 @@ impl Workbench<'_> {
         // Without a file that was named, loading has noted why.
         if !self.files.is_complete {
             return None;
+        }
+        if let Some(remote) = &spec.remote {
+            return self.remote(remote, spec, at, findings);
         }
         if spec.writable {
             return self.writable(spec, at, findings);
@@ -63,6 +74,35 @@ impl Workbench<'_> {
         })
     }
 
+    /// A store of a server.
+    fn remote(
+        &self,
+        remote: &RemoteSpec,
+        spec: &FgaStoreSpec,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<Entry> {
+        let has_model = spec.model.is_some() || spec.model_file.is_some();
+        if has_model || has_tuples(spec) || spec.writable {
+            let message = "a store of a server has neither model nor tuples here";
+            let found = Diagnostic::error(Code::Conflict, &at.key("remote"), message);
+            findings.push(found.hint("name the model by `modelId`"));
+        }
+        let made = self
+            .tokens
+            .remote_store(remote, &at.key("remote"), findings)?;
+        let mut canon = Canon::new();
+        canon.definition(Kind::FgaStore, self.name, &self.loaded.tree);
+        self.tokens.add_identity(&mut canon);
+        let places = &self.places.fga.remote;
+        let store = places.open(canon.finish(), || Some(Arc::new(made)))?;
+        Some(Entry {
+            authority: Authority::Remote(store),
+            model: None,
+            on_outage: remote.fail_mode.into(),
+        })
+    }
+
     /// A store that outlives configurations: what is written here of its model and tuples is what
     /// it begins with.
     fn writable(
@@ -72,15 +112,38 @@ impl Workbench<'_> {
         findings: &mut Findings,
     ) -> Option<Entry> {
         let id = store_id(self.name, spec, at, findings)?;
-        let begin = || match model_of(spec, self.files, at, findings) {
-            Written::Nothing if !has_tuples(spec) => Some(self.empty()),
-            _ => self.made(spec, at, findings),
-        };
-        let store = self.places.fga.keep(self.name, id, begin)?;
+        let begin = || self.beginning(spec, at, findings);
+        let kept = self.places.fga.keep(self.name, &id, begin)?;
+        let kept = kept.map_err(|error| {
+            let message = format!("the store cannot begin: {}", error.message());
+            Diagnostic::error(Code::InvalidValue, at, message)
+        });
         Some(Entry {
-            authority: Authority::Local(store),
+            authority: Authority::Local(findings.keep(kept)?),
             model: None,
             on_outage: OnOutage::Error,
+        })
+    }
+
+    /// What a store that is written to begins with; it is tried before it is written.
+    fn beginning(
+        &self,
+        spec: &FgaStoreSpec,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<Beginning> {
+        let model = match model_of(spec, self.files, at, findings) {
+            Written::Nothing if !has_tuples(spec) => return Some(Beginning::default()),
+            Written::Model(model) => Some(*model),
+            Written::Nothing | Written::Broken => None,
+        };
+        self.made(spec, at, findings)?;
+        let inline = spec.tuples.iter().map(tuple);
+        let files = self.files.tuples.iter();
+        let files = files.filter_map(|(_, file)| read_tuples(file).ok());
+        Some(Beginning {
+            model,
+            tuples: inline.chain(files.flatten()).collect(),
         })
     }
 

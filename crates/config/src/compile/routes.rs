@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderName;
+use ztag_fga_remote::Directory;
 use ztag_pipeline::EndpointState;
 use ztag_proxy::{
     RouteDeps, RouteEndpoint, RouteSpec, RouteState, RouteTable, Upstream, UpstreamDeps,
@@ -45,6 +46,8 @@ pub(super) struct Outward<'a> {
     pub(super) places: &'a UpstreamPlaces,
     /// Credentials for upstreams.
     pub(super) tokens: &'a Tokens<'a>,
+    /// Stores of relationships.
+    pub(super) stores: &'a Directory,
 }
 
 /// Compiles routes and upstreams over these endpoints.
@@ -64,6 +67,8 @@ pub(super) fn compile(
         credentials: &credentials(loaded, outward.tokens, ledger),
         identity: &identity(&loaded.tree),
         correlation,
+        stores: outward.stores,
+        templates: &loaded.templates,
     };
     let table = table(loaded, &deps, ledger);
     let defined = upstreams.len();

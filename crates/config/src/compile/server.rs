@@ -53,12 +53,12 @@ pub(super) fn listener(
 
 /// What is wrong with the API of stores of relationships.
 pub(super) fn fga_api(server: &ServerSpec, tokens: &TokenPlaces, judged: &mut Ledger) {
-    let Some(spec) = &server.fga else {
+    let Some(spec) = &server.fga.api else {
         return;
     };
     let mut findings = Findings::new();
     stores::fga_access(server, tokens, &mut findings);
-    let at = ConfigPath::root().key("server").key("fga");
+    let at = ConfigPath::root().key("server").key("fga").key("api");
     let listens_at = match &spec.listen {
         Some(listen) => Some((listen.socket(), at.key("listen").key("port"))),
         None if server.admin.enabled => None,

@@ -243,7 +243,8 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
         let loaded = load(&Sources::file(folder.path().join("gateway.yaml")));
         let stores = Stores::offline(&loaded, Arc::new(ManualClock::new())).unwrap();
         let server = loaded.server().unwrap();
-        let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut Ledger::default());
+        let places = (&*stores.tokens, &stores.client);
+        let tokens = Tokens::compile(&loaded, server, places, &mut Ledger::default());
         let directory = ztag_fga_remote::Directory::default();
         let workshop = Workshop::new(&loaded, server, &stores, (&tokens, &directory));
         let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {

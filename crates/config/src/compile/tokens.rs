@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ztag_admission::TokenSources;
+use ztag_backend::Client;
+use ztag_fga_remote::{RemoteDeps, RemoteSpec, RemoteStore};
 use ztag_token::client::{
     ClientIdentity, OutboundCredential, OutboundDeps, UpstreamCredentialSpec,
 };
@@ -24,6 +26,7 @@ use crate::stores::{Fingerprint, TokenPlaces};
 pub(super) struct Tokens<'a> {
     loaded: &'a Loaded,
     places: &'a TokenPlaces,
+    client: &'a Arc<Client>,
     /// Who we are to authorization servers, where nothing else is said.
     pub(super) identity: Option<ClientIdentity>,
     /// The issuers that are sound.
@@ -36,12 +39,13 @@ impl<'a> Tokens<'a> {
     pub(super) fn compile(
         loaded: &'a Loaded,
         server: &ServerSpec,
-        places: &'a TokenPlaces,
+        (places, client): (&'a TokenPlaces, &'a Arc<Client>),
         ledger: &mut Ledger,
     ) -> Self {
         let mut tokens = Self {
             loaded,
             places,
+            client,
             identity: identity(loaded, server, ledger),
             issuers: BTreeSet::new(),
             introspectors: BTreeMap::new(),
@@ -99,6 +103,35 @@ impl<'a> Tokens<'a> {
         OutboundCredential::compile(spec, deps, at, findings)
     }
 
+    /// The store of a server that `spec`, standing at `at`, describes. `None` when something is wrong,
+    /// with findings.
+    pub(super) fn remote_store(
+        &self,
+        spec: &RemoteSpec,
+        at: &ConfigPath,
+        findings: &mut Findings,
+    ) -> Option<RemoteStore> {
+        let deps = RemoteDeps {
+            client: self.client,
+            tokens: OutboundDeps {
+                stores: &self.places.issued,
+                identity: self.identity.as_ref(),
+                files: &self.loaded.key_files,
+            },
+            clock: &self.places.judged.clock,
+        };
+        RemoteStore::compile(spec, deps, at, findings)
+    }
+
+    /// Adds what stands for who we are to authorization servers.
+    pub(super) fn add_identity(&self, canon: &mut Canon) {
+        if let Some(client) = self.loaded.server_node.get("clientAuth") {
+            canon.node(client);
+        }
+        // The key that we show ourselves with may stand in a file.
+        canon.bytes(&self.loaded.state.1);
+    }
+
     fn introspector_of(
         &self,
         name: &str,
@@ -115,11 +148,7 @@ impl<'a> Tokens<'a> {
         let made = Introspector::compile(spec, deps, at, findings)?;
         let mut canon = Canon::new();
         canon.definition(Kind::Introspection, name, &self.loaded.tree);
-        if let Some(client) = self.loaded.server_node.get("clientAuth") {
-            canon.node(client);
-        }
-        // The key that we show ourselves with may stand in a file.
-        canon.bytes(&self.loaded.state.1);
+        self.add_identity(&mut canon);
         let introspectors = &self.places.introspectors;
         introspectors.open(canon.finish(), || Some(made))
     }

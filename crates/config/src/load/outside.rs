@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
+use ztag_fga_remote::RemoteSpec;
 use ztag_proxy::{RouteSpec, UpstreamSpec};
 use ztag_result_cache::CacheBackend;
 use ztag_rule_chain::RuleSpec;
@@ -15,6 +16,7 @@ use ztag_token::client::{KeyFiles, UpstreamCredentialSpec};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, Globals};
 
 use super::{Definition, Loading, Named, configured};
+use crate::fga_spec::FgaStoreSpec;
 use crate::kind::Kind;
 use crate::note::Note;
 use crate::spec::{ServerSpec, TemplatesSpec};
@@ -192,6 +194,7 @@ pub(super) struct KeyUsers<'a> {
     pub(super) introspection: &'a Named<IntrospectionSpec>,
     pub(super) routes: &'a Named<RouteSpec>,
     pub(super) upstreams: &'a Named<UpstreamSpec>,
+    pub(super) fga_stores: &'a Named<FgaStoreSpec>,
 }
 
 impl<'a> KeyUsers<'a> {
@@ -205,7 +208,10 @@ impl<'a> KeyUsers<'a> {
         let upstreams = self.upstreams.values().filter_map(Definition::sound);
         let upstreams = upstreams.filter_map(|upstream| upstream.credentials.as_ref());
         let credentials = routes.chain(upstreams);
+        let stores = self.fga_stores.values().filter_map(Definition::sound);
+        let stores = stores.filter_map(|store| store.remote.as_ref());
         own.into_iter()
+            .chain(stores.filter_map(RemoteSpec::key_file))
             .chain(introspection.filter_map(IntrospectionSpec::key_file))
             .chain(credentials.filter_map(UpstreamCredentialSpec::key_file))
     }

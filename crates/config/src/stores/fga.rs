@@ -1,12 +1,15 @@
 //! The long-lived places of relationships.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use ztag_fga::Limits;
-use ztag_fga_api::{StoreId, Stores};
+use ztag_fga::spec::ModelSpec;
+use ztag_fga::{ErrorCode, OnDuplicate, Tuple, WriteRequest};
+use ztag_fga_api::{NamedStore, StoreId, Stores};
 use ztag_fga_remote::{LocalStore, RemoteStore};
+use ztag_fga_store::Settings;
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 
 use super::tokens::Shelf;
@@ -27,11 +30,38 @@ pub struct FgaPlaces {
     served: Arc<Stores>,
 }
 
+/// What a store that is written to begins with.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    pub(crate) model: Option<ModelSpec>,
+    pub(crate) tuples: Vec<Tuple>,
+}
+
 impl FgaPlaces {
-    /// No stores yet.
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        // Callers of the API make no stores: the configuration would not know them.
-        let served = Stores::with_clock(Limits::default(), 0, clock);
+    /// The stores of `folder`, or none yet, in memory. `None` when they cannot be opened, with
+    /// findings.
+    pub(crate) fn open(
+        folder: Option<&Path>,
+        clock: &Arc<dyn Clock>,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let Some(folder) = folder else {
+            return Some(Self::in_memory(clock));
+        };
+        let opened = Stores::open(folder, settings(clock)).map_err(|error| {
+            let at = ConfigPath::root().key("server").key("fga").key("folder");
+            let message = format!("`{}` cannot be opened: {error}", folder.display());
+            Diagnostic::error(Code::Unreadable, &at, message)
+        });
+        findings.keep(opened).map(Self::of)
+    }
+
+    /// No stores yet, in memory.
+    pub(crate) fn in_memory(clock: &Arc<dyn Clock>) -> Self {
+        Self::of(Stores::in_memory(settings(clock)))
+    }
+
+    fn of(served: Stores) -> Self {
         Self {
             fixed: Shelf::default(),
             remote: Shelf::default(),
@@ -47,26 +77,77 @@ impl FgaPlaces {
 
     /// The store `name` that is written to: the one there is, or a new one, which the API serves
     /// from now on.
+    ///
+    /// # Errors
+    /// Why it cannot be made, or what it shall begin with cannot be written.
     pub(crate) fn keep(
         &self,
         name: &str,
-        id: StoreId,
-        begin: impl FnOnce() -> Option<Arc<LocalStore>>,
-    ) -> Option<Arc<LocalStore>> {
+        id: &StoreId,
+        begin: impl FnOnce() -> Option<Beginning>,
+    ) -> Option<Result<Arc<LocalStore>, ztag_fga::Error>> {
         let mut kept = self.kept.lock();
-        let store = match kept.get(name) {
-            Some((own, store)) if *own == id => return Some(Arc::clone(store)),
-            Some((own, store)) => {
-                self.served.remove(own);
-                Arc::clone(store)
-            }
-            None => begin()?,
-        };
-        self.served
-            .insert_as(id.clone(), name, Arc::clone(store.store()));
-        kept.insert(name.to_owned(), (id, Arc::clone(&store)));
-        Some(store)
+        if let Some((own, store)) = kept.get(name)
+            && own == id
+        {
+            return Some(Ok(Arc::clone(store)));
+        }
+        let beginning = begin()?;
+        let served = &self.served;
+        let made = finished(async {
+            let store = served.ensure(id, name).await?;
+            beginning.write_to(&store).await?;
+            Ok(store)
+        });
+        Some(made.map(|named| {
+            let store = LocalStore::new(Arc::clone(named.store()), None);
+            let store = Arc::new(store);
+            kept.insert(name.to_owned(), (id.clone(), Arc::clone(&store)));
+            store
+        }))
     }
+}
+
+impl Beginning {
+    /// Writes to a store that has no model.
+    async fn write_to(self, store: &NamedStore) -> Result<(), ztag_fga::Error> {
+        let (Some(model), Err(_)) = (self.model, store.store().model(None)) else {
+            return Ok(());
+        };
+        store.write_model(model).await?;
+        let most = store.store().limits().tuples_per_write;
+        for tuples in self.tuples.chunks(most.max(1)) {
+            let request = WriteRequest {
+                writes: tuples.to_vec(),
+                on_duplicate: OnDuplicate::Ignore,
+                ..WriteRequest::default()
+            };
+            store.write(request).await?;
+        }
+        Ok(())
+    }
+}
+
+fn settings(clock: &Arc<dyn Clock>) -> Settings {
+    Settings {
+        clock: Arc::clone(clock),
+        ..Settings::default()
+    }
+}
+
+/// Waits for what the thread of the stores does. Compiling is not asynchronous, and may be asked for
+/// on a thread of a runtime, which must not wait: another one does.
+fn finished<T: Send>(
+    work: impl Future<Output = Result<T, ztag_fga::Error>> + Send,
+) -> Result<T, ztag_fga::Error> {
+    let stopped = || ztag_fga::Error::new(ErrorCode::Internal, "the stores have stopped");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.map_err(|_| stopped())?.block_on(work)
+        });
+        waiting.join().unwrap_or_else(|_| Err(stopped()))
+    })
 }
 
 /// The id of the store `name`, whose definition stands at `at`.

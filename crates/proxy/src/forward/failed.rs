@@ -9,6 +9,7 @@ use ztag_token::client::TokenError;
 use ztag_types::{Reason, ReasonCode};
 
 use super::reply::ReplyBody;
+use crate::filter::Unfiltered;
 use crate::upstream::{Breach, UpstreamFailure};
 
 /// Why a permitted request has no response of its upstream.
@@ -39,6 +40,8 @@ pub(super) enum Why {
     Handshake(&'static str),
     /// A version of WebSocket other than 13 (RFC 6455 section 4.4).
     WebsocketVersion,
+    /// The response cannot be reduced to what the client may see.
+    Unfiltered(Unfiltered),
     /// The upstream agreed to something else than it was asked: what exactly.
     Switched(&'static str),
 }
@@ -59,6 +62,7 @@ impl Failed {
             Why::NoWebsocket | Why::Handshake(_) => StatusCode::BAD_REQUEST,
             Why::WebsocketVersion => StatusCode::UPGRADE_REQUIRED,
             Why::Switched(_) => StatusCode::BAD_GATEWAY,
+            Why::Unfiltered(why) => why.status(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Failed {
             Why::Handshake(detail) => Reason::with_detail(malformed, *detail),
             Why::WebsocketVersion => Reason::with_detail(malformed, "websocket version is not 13"),
             Why::Switched(detail) => Reason::with_detail(ReasonCode::UpstreamFailed, *detail),
+            Why::Unfiltered(why) => why.reason(),
         }
     }
 
@@ -104,6 +109,8 @@ impl Failed {
             }
             Why::Upstream(UpstreamFailure::Broken(_)) | Why::Switched(_) => "upstream failed",
             Why::Upstream(_) | Why::Credential(_) => "upstream unavailable",
+            Why::Unfiltered(Unfiltered::Nobody { .. }) => "forbidden",
+            Why::Unfiltered(_) => "response withheld",
             Why::TooLarge => "request body too large",
             Why::Loop => "loop detected",
             Why::Method => "method not supported",

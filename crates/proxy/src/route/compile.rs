@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
+use ztag_expr::TemplateFiles;
+use ztag_fga_remote::Directory;
 use ztag_token::client::OutboundCredential;
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, SmolStr};
 
@@ -45,6 +47,10 @@ pub struct RouteDeps<'a> {
     pub identity: &'a [HeaderName],
     /// The field that carries the correlation id.
     pub correlation: Option<&'a HeaderName>,
+    /// The stores of relationships.
+    pub stores: &'a Directory,
+    /// The template folder.
+    pub templates: &'a TemplateFiles,
 }
 
 impl RouteTable {

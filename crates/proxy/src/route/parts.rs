@@ -12,6 +12,7 @@ use super::compile::RouteDeps;
 use super::credential::{self, credential};
 use super::policy::{Access, Route};
 use super::spec::{RouteSpec, Upgrade};
+use crate::filter::{FilterDeps, ItemFilter};
 use crate::headers::{Direction, HeaderPolicy, speaks_of_the_client};
 use crate::upstream::Upstream;
 
@@ -64,6 +65,7 @@ impl Parts {
             deps.correlation.map_or(&[], std::slice::from_ref),
             findings,
         );
+        let filter = filter(spec, at, deps, findings);
         let timeout = duration(spec.timeout, &at.key("timeout"), findings);
         let idle_at = at.key("upgradeIdleTimeout");
         let tunnel_idle = duration(spec.upgrade_idle_timeout, &idle_at, findings);
@@ -81,6 +83,7 @@ impl Parts {
             credential: credential?,
             request,
             response,
+            filter: filter.map(Box::new),
             host: spec.host,
             timeout,
             websocket: spec.upgrade.contains(&Upgrade::Websocket),
@@ -125,6 +128,27 @@ fn withheld(
     withheld.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     withheld.dedup();
     withheld.into()
+}
+
+/// What is left out of responses. Where something is wrong, the findings close the route.
+fn filter(
+    spec: &RouteSpec,
+    at: &ConfigPath,
+    deps: &RouteDeps<'_>,
+    findings: &mut Findings,
+) -> Option<ItemFilter> {
+    let own = spec.filter_items.as_ref()?;
+    let at = at.key("filterItems");
+    if !spec.upgrade.is_empty() {
+        let message = "what a switched connection carries cannot be filtered";
+        let found = Diagnostic::error(Code::Conflict, &at, message);
+        findings.push(found.hint("leave out `upgrade`, or serve it by a route of its own"));
+    }
+    let deps = FilterDeps {
+        stores: deps.stores,
+        templates: deps.templates,
+    };
+    ItemFilter::compile(own, &at, deps, findings)
 }
 
 fn upstream(

@@ -10,6 +10,7 @@ use ztag_token::client::OutboundCredential;
 use ztag_types::{EndpointName, SmolStr};
 
 use super::spec::HostHeader;
+use crate::filter::ItemFilter;
 use crate::headers::HeaderPolicy;
 use crate::upstream::Upstream;
 
@@ -59,6 +60,8 @@ pub struct Route {
     pub(crate) credential: OutboundCredential,
     pub(crate) request: HeaderPolicy,
     pub(crate) response: HeaderPolicy,
+    /// What is left out of responses.
+    pub(crate) filter: Option<Box<ItemFilter>>,
     pub(crate) host: HostHeader,
     pub(crate) timeout: Option<Duration>,
     pub(crate) websocket: bool,

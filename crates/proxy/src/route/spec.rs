@@ -8,6 +8,8 @@ use ztag_admission::ForwardProxySpec;
 use ztag_token::client::UpstreamCredentialSpec;
 use ztag_types::DurationSpec;
 
+use crate::filter::ItemFilterSpec;
+
 /// Which requests go where, and who must let them pass.
 ///
 /// The most specific host of all routes that fits a request chooses first, then the most specific
@@ -48,6 +50,8 @@ pub struct RouteSpec {
     pub request_headers: HeaderPolicySpec,
     /// Changes to the header fields of the response.
     pub response_headers: HeaderPolicySpec,
+    /// Leaves out of the JSON that the upstream answers with what the client may not see.
+    pub filter_items: Option<ItemFilterSpec>,
     /// The `Host` that the upstream sees.
     pub host: HostHeader,
     /// Longest wait for the head of the response, where that of the upstream is longer; counted as

@@ -9,6 +9,8 @@ use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, NoTokens};
 use ztag_backend::TlsMaterial;
 use ztag_endpoint_vars::{EndpointVars, EndpointVarsSpec, VarsDeps};
 use ztag_expr::TemplateFiles;
+use ztag_fga::{Store, Tuple, WriteRequest, dsl};
+use ztag_fga_remote::{Authority, Directory, Entry, LocalStore, OnOutage};
 use ztag_forward_policy::{ForwardPolicy, ForwardPolicySpec};
 use ztag_pipeline::{Endpoint, EndpointState, Intake, Pipeline, Plan, PlanHandle};
 use ztag_proxy::{
@@ -134,6 +136,8 @@ fn table(
         credentials: &BTreeMap::new(),
         identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
+        stores: &stores(),
+        templates: &TemplateFiles::empty(),
     };
     let written = specs
         .iter()
@@ -141,6 +145,37 @@ fn table(
     let table = RouteTable::compile(written, &ConfigPath::root(), &deps, &mut findings);
     assert_eq!(findings.errors(), 0, "{:?}", findings.as_slice());
     table
+}
+
+/// A store named `docs`, in which `mia` sees the documents 1 and 3. Whether `tim` does depends on a
+/// parameter that nobody gives.
+fn stores() -> Directory {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+    define viewer: [user, user:*, user with late]
+
+condition late(now: timestamp) {
+  now > timestamp(\"2026-01-01T00:00:00Z\")
+}
+";
+    let store = Store::default();
+    store.write_model(dsl::parse(model).unwrap()).unwrap();
+    let tuples = [
+        Tuple::new("user:mia", "viewer", "doc:1"),
+        Tuple::new("user:mia", "viewer", "doc:3"),
+        Tuple::new("user:mia", "viewer", "doc:7").when("late", None),
+        Tuple::new("user:*", "viewer", "doc:9"),
+    ];
+    store.write(&WriteRequest::writes(tuples)).unwrap();
+    let entry = Entry {
+        authority: Authority::Local(Arc::new(LocalStore::new(Arc::new(store), None))),
+        model: None,
+        on_outage: OnOutage::Error,
+    };
+    Directory::new([("docs".to_owned(), Some(entry))].into())
 }
 
 fn upstream(origin: SocketAddr, credential: &OutboundCredential) -> Arc<Upstream> {

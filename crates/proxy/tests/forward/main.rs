@@ -5,6 +5,7 @@ mod bodies;
 mod credentials;
 mod failures;
 mod fields;
+mod filter;
 mod framing;
 mod gate;
 mod http2;

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use ztag_expr::{Expression, Hybrid, Shape, Template, Vocabulary};
 use ztag_fga::Model;
-use ztag_fga_remote::{Consistency, Entry, NoStore};
+use ztag_fga_remote::{Consistency, Entry, Name, NameKind, NoStore};
 use ztag_types::{Code, ConfigPath, Diagnostic, Reads, Root};
 
 use super::Compiler;
-use crate::fga::{
-    CheckPlan, FgaPlan, GivenPlan, ITEM_SLOT, ListPlan, Name, NameKind, Parameters, TuplePlan,
-};
+use crate::fga::{CheckPlan, FgaPlan, GivenPlan, ITEM_SLOT, ListPlan, Parameters, TuplePlan};
 use crate::fga_spec::{
     FgaCheckSpec, FgaConditionSpec, FgaConsistency, FgaListSpec, FgaSpec, FgaTupleSpec,
 };

@@ -4,10 +4,10 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value as Json;
 use ztag_expr::{Expression, Hybrid};
 use ztag_fga::{Fields, Tuple, TupleCondition};
+use ztag_fga_remote::{Name, NameKind};
 use ztag_types::{Reads, Root, Scope, Timestamp, Value, View};
 
-use super::name::Name;
-use super::{Lost, NameKind};
+use super::Lost;
 
 /// Contextual tuples of one question, as many as servers take.
 const MAX_TUPLES: usize = 100;

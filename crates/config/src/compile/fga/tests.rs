@@ -45,6 +45,13 @@ fn places(loaded: &Loaded) -> Stores {
     Stores::offline(loaded, Arc::new(ManualClock::new())).unwrap()
 }
 
+fn directory_of(loaded: &Loaded, stores: &Stores) -> Directory {
+    let (mut ledger, server) = (Ledger::default(), loaded.server().unwrap());
+    let places = (&*stores.tokens, &stores.client);
+    let tokens = Tokens::compile(loaded, server, places, &mut ledger);
+    super::stores(loaded, stores, &tokens, &mut ledger)
+}
+
 fn compiled(stores: &str, files: &[(&str, &str)]) -> Compiled {
     let loaded = House::new(stores, files).load();
     compile(&loaded, &places(&loaded))
@@ -52,13 +59,12 @@ fn compiled(stores: &str, files: &[(&str, &str)]) -> Compiled {
 
 #[track_caller]
 fn sees(directory: &Directory, user: &str) -> bool {
-    let Authority::Local(store) = &directory.find("docs").unwrap().authority;
+    let authority = &directory.find("docs").unwrap().authority;
     let check = Check {
         user: user.into(),
         relation: "viewer".into(),
         object: "doc:1".into(),
     };
-    let authority = Authority::Local(Arc::clone(store));
     let given = Given::default();
     let asked = authority.check(std::slice::from_ref(&check), &given);
     let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -83,19 +89,19 @@ fn stores_are_read_from_files_of_every_kind() {
     );
     let loaded = house.load();
     let stores = places(&loaded);
-    let directory = super::stores(&loaded, &stores, &mut Ledger::default());
+    let directory = directory_of(&loaded, &stores);
     for user in ["user:yaml", "user:json", "user:csv", "user:own"] {
         assert!(sees(&directory, user), "{user}");
     }
     assert!(!sees(&directory, "user:nobody"));
     // Read again, nothing is made anew.
     let again = house.load();
-    let other = super::stores(&again, &stores, &mut Ledger::default());
-    let (Authority::Local(a), Authority::Local(b)) = (
-        &directory.find("docs").unwrap().authority,
-        &other.find("docs").unwrap().authority,
-    );
-    assert!(Arc::ptr_eq(a, b));
+    let other = directory_of(&again, &stores);
+    let authority = |own: &Directory| own.find("docs").unwrap().authority.clone();
+    match (authority(&directory), authority(&other)) {
+        (Authority::Local(a), Authority::Local(b)) => assert!(Arc::ptr_eq(&a, &b)),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -112,11 +118,11 @@ fn attack_42_a_changed_file_is_another_store_and_the_old_plan_keeps_its_own() {
     );
     let loaded = house.load();
     let stores = places(&loaded);
-    let before = super::stores(&loaded, &stores, &mut Ledger::default());
+    let before = directory_of(&loaded, &stores);
     assert!(loaded.is_settled());
     house.write("t.yaml", "[]");
     assert!(!loaded.is_settled(), "the change is noticed");
-    let after = super::stores(&house.load(), &stores, &mut Ledger::default());
+    let after = directory_of(&house.load(), &stores);
     assert!(!sees(&after, "user:ada"));
     assert!(sees(&before, "user:ada"));
 }
@@ -127,7 +133,7 @@ fn a_writable_store_outlives_reloads_and_mistakes() {
     let house = House::new(spec, &[("model.fga", MODEL)]);
     let loaded = house.load();
     let stores = places(&loaded);
-    let directory = super::stores(&loaded, &stores, &mut Ledger::default());
+    let directory = directory_of(&loaded, &stores);
     let served = stores.fga.served().list(None, 9, |_| true);
     assert_eq!((served.len(), served[0].name()), (1, "docs"));
     let tuple = Tuple::new("user:new", "viewer", "doc:1");
@@ -135,11 +141,46 @@ fn a_writable_store_outlives_reloads_and_mistakes() {
     served[0].store().write(&write).unwrap();
     assert!(sees(&directory, "user:new"));
     house.write("gateway.yaml", RULE);
-    super::stores(&house.load(), &stores, &mut Ledger::default());
+    directory_of(&house.load(), &stores);
     house.write("gateway.yaml", &format!("{RULE}fgaStores: {spec}\n"));
-    let again = super::stores(&house.load(), &stores, &mut Ledger::default());
+    let again = directory_of(&house.load(), &stores);
     assert!(sees(&again, "user:new"));
-    assert!(stores.fga.served().create("another").is_err());
+}
+
+#[test]
+fn a_store_that_is_written_down_is_there_after_a_restart() {
+    let spec = "{docs: {writable: true, modelFile: model.fga, tuples: [{user: 'user:own', relation: viewer, object: 'doc:1'}]}}";
+    let house = House::new(spec, &[("model.fga", MODEL)]);
+    let text = format!("server: {{fga: {{folder: ./stores}}}}\n{RULE}fgaStores: {spec}\n");
+    house.write("gateway.yaml", &text);
+    let loaded = house.load();
+    let clock = Arc::new(ManualClock::new());
+    let stores = Stores::open(&loaded, clock.clone()).unwrap();
+    let directory = directory_of(&loaded, &stores);
+    assert!(sees(&directory, "user:own"));
+    let second = Stores::open(&loaded, clock.clone()).unwrap_err();
+    assert!(
+        second.to_human().contains("cannot be opened"),
+        "one process at a time"
+    );
+    let served = stores.fga.served().list(None, 9, |_| true);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let write = |request| runtime.block_on(served[0].write(request)).unwrap();
+    write(ztag_fga::WriteRequest::writes([Tuple::new(
+        "user:new", "viewer", "doc:1",
+    )]));
+    write(ztag_fga::WriteRequest::deletes([Tuple::new(
+        "user:own", "viewer", "doc:1",
+    )]));
+    stores.fga.served().close();
+    drop((directory, stores));
+    let stores = Stores::open(&loaded, clock).unwrap();
+    let directory = directory_of(&loaded, &stores);
+    assert!(sees(&directory, "user:new"));
+    assert!(!sees(&directory, "user:own"), "it begins once");
+    stores.fga.served().close();
 }
 
 #[test]
@@ -180,6 +221,18 @@ fn a_broken_store_closes_whoever_asks_it_and_nobody_else() {
             &[],
             "fgaStores.docs.id",
             "not a ULID",
+        ),
+        (
+            "{docs: {remote: {url: 'ftp://x', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
+            &[],
+            "fgaStores.docs.remote.url",
+            "`http` or `https`",
+        ),
+        (
+            "{docs: {writable: true, remote: {url: 'http://127.0.0.1:1', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
+            &[],
+            "fgaStores.docs.remote",
+            "neither model nor tuples",
         ),
     ] {
         let compiled = compiled(spec, files);

@@ -41,7 +41,12 @@ fn quarantined(compiled: &Compiled) -> Vec<&str> {
 fn verifier(text: &str, stores: &Stores, names: &[&str]) -> Option<Arc<Verifier>> {
     let loaded = read(text);
     let server = loaded.server().unwrap();
-    let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut Ledger::default());
+    let tokens = Tokens::compile(
+        &loaded,
+        server,
+        (&stores.tokens, &stores.client),
+        &mut Ledger::default(),
+    );
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     tokens.verifier(&names)
 }
@@ -175,7 +180,12 @@ introspection: {idp: {issuer: 'https://a.example/', audiences: [us]}}
     let asked = || {
         let loaded = load(&Sources::file(&file));
         let (server, mut ledger) = (loaded.server().unwrap(), Ledger::default());
-        let tokens = Tokens::compile(&loaded, server, &stores.tokens, &mut ledger);
+        let tokens = Tokens::compile(
+            &loaded,
+            server,
+            (&stores.tokens, &stores.client),
+            &mut ledger,
+        );
         tokens.introspector("idp").unwrap()
     };
     let before = asked();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ztag_backend::TlsMaterial;
+use ztag_expr::TemplateFiles;
+use ztag_fga_remote::Directory;
 use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, Findings};
 
@@ -72,6 +74,8 @@ fn compile_written<'a>(
         credentials: &BTreeMap::new(),
         identity: &[HeaderName::from_static("x-user")],
         correlation: Some(&correlation),
+        stores: &Directory::default(),
+        templates: &TemplateFiles::empty(),
     };
     let at = ConfigPath::root().key("routes");
     let mut findings = Findings::new();
@@ -420,4 +424,51 @@ fn attack_01_a_path_with_a_slash_more_is_not_weaker_unnoticed() {
     let open = r#"{"a": {"paths": ["/a"], "public": true, "upstream": "app"},
                    "wide": {"endpoint": "api", "upstream": "app"}}"#;
     check(open, &[]);
+}
+
+#[test]
+fn a_filter_that_cannot_work_closes_its_route() {
+    let sound = serde_json::json!({
+        "store": "docs", "items": "/docs", "user": "user:a", "relation": "viewer",
+        "object": "doc:{{ item.id }}",
+    });
+    for (key, value, path) in [
+        ("items", "docs", "items"),
+        ("store", "", "store"),
+        ("user", "a", "user"),
+        ("user", "user:{{ item.id }}", "user"),
+        ("relation", "", "relation"),
+        ("object", "doc:{{ item.id", "object"),
+    ] {
+        let mut filter = sound.clone();
+        filter[key] = value.into();
+        let spec = serde_json::json!({"upstream": "app", "public": true, "filterItems": filter});
+        let spec: RouteSpec = serde_json::from_value(spec).unwrap();
+        let found = filter_findings(&spec);
+        let path = format!("a.filterItems.{path}");
+        assert!(found.contains(&path), "{key}: {found:?}");
+    }
+    let spec = serde_json::json!({
+        "upstream": "app", "public": true, "filterItems": sound, "upgrade": ["websocket"],
+    });
+    let found = filter_findings(&serde_json::from_value(spec).unwrap());
+    assert!(found.contains(&"a.filterItems".to_owned()), "{found:?}");
+}
+
+/// The paths of all findings about the route `a`.
+fn filter_findings(spec: &RouteSpec) -> Vec<String> {
+    let mut findings = Findings::new();
+    let deps = RouteDeps {
+        endpoints: &BTreeMap::new(),
+        upstreams: &[("app".to_owned(), Some(upstream()))].into(),
+        credentials: &BTreeMap::new(),
+        identity: &[],
+        correlation: None,
+        stores: &Directory::default(),
+        templates: &TemplateFiles::empty(),
+    };
+    let written = [("a", WrittenRoute::Read(spec))];
+    RouteTable::compile(written, &ConfigPath::root(), &deps, &mut findings);
+    let found = findings.as_slice().iter();
+    found.map(|own| own.path.to_string()).collect()
 }

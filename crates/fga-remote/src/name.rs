@@ -1,4 +1,4 @@
-//! Users, relations and objects rendered from the evidence, held to the form they are written in.
+//! Users, relations and objects that templates render, held to the form they are written in.
 
 use ztag_expr::{EvalError, Template};
 use ztag_types::Scope;
@@ -14,19 +14,23 @@ const MAX_USER: usize = 512;
 
 /// What a name names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NameKind {
+pub enum NameKind {
+    /// `type:id`, `type:id#relation` or `type:*`.
     User,
+    /// A relation.
     Relation,
+    /// `type:id`.
     Object,
+    /// A type.
     Type,
 }
 
-/// A name, compiled.
+/// The name of a user, relation, object or type, with values of a request in it.
 ///
 /// INVARIANT: what it renders to has the form that its author wrote. A value of the request that
 /// holds `#`, `:` or `*` would ask another question than the one that was written.
 #[derive(Clone, Debug)]
-pub(crate) struct Name {
+pub struct Name {
     kind: NameKind,
     source: Box<str>,
     template: Template,
@@ -36,18 +40,20 @@ pub(crate) struct Name {
     is_wildcard: bool,
 }
 
-/// Why there is no name.
-#[derive(Debug)]
-pub(crate) enum Unfit {
+/// Why there is no name. The message holds no value.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
     /// It cannot be rendered.
-    Failed(EvalError),
+    #[error(transparent)]
+    Failed(#[from] EvalError),
     /// What it renders to is none.
-    Malformed,
+    #[error("renders to something else than {}", .0.form())]
+    Malformed(NameKind),
 }
 
 impl NameKind {
     /// The key it stands under.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Relation => "relation",
@@ -57,7 +63,7 @@ impl NameKind {
     }
 
     /// Its form, for messages.
-    pub(crate) const fn form(self) -> &'static str {
+    pub const fn form(self) -> &'static str {
         match self {
             Self::User => "`type:id`, `type:id#relation` or `type:*`",
             Self::Relation => "the name of a relation",
@@ -69,7 +75,7 @@ impl NameKind {
 
 impl Name {
     /// A name that is written as `source`, of which `template` was made.
-    pub(crate) fn new(kind: NameKind, source: &str, template: Template) -> Self {
+    pub fn new(kind: NameKind, source: &str, template: Template) -> Self {
         let written = literal_parts(source);
         Self {
             kind,
@@ -81,27 +87,30 @@ impl Name {
     }
 
     /// The name as written.
-    pub(crate) const fn source(&self) -> &str {
+    pub const fn source(&self) -> &str {
         &self.source
     }
 
     /// The template.
-    pub(crate) const fn template(&self) -> &Template {
+    pub const fn template(&self) -> &Template {
         &self.template
     }
 
     /// The name over `scope`.
-    pub(crate) fn render(&self, scope: Scope<'_>) -> Result<String, Unfit> {
+    ///
+    /// # Errors
+    /// Text that is none, or not of the form that was written.
+    pub fn render(&self, scope: Scope<'_>) -> Result<String, Unfit> {
         let text = self.template.render(scope).map_err(Unfit::Failed)?;
         if self.fits(&text) {
             Ok(text)
         } else {
-            Err(Unfit::Malformed)
+            Err(Unfit::Malformed(self.kind))
         }
     }
 
-    /// Whether `text` has the form.
-    pub(crate) fn fits(&self, text: &str) -> bool {
+    /// Whether `text` is a name of this kind and form.
+    pub fn fits(&self, text: &str) -> bool {
         match self.kind {
             NameKind::Relation => is_name(text, MAX_RELATION),
             NameKind::Type => is_name(text, MAX_TYPE),

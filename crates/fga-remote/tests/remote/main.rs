@@ -1,0 +1,6 @@
+//! Remote stores: against the API of this house, and against servers that misbehave.
+#![cfg(test)]
+
+mod faults;
+mod served;
+mod support;

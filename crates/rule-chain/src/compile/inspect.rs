@@ -1,0 +1,125 @@
+//! What a guardrail reads.
+
+use std::sync::Arc;
+
+use ztag_ai_security::extract::Extractor;
+use ztag_ai_security::guardrail::Guardrail;
+use ztag_types::{Absent, Code, ConfigPath, Diagnostic, Reads, SmolStr};
+
+use super::Compiler;
+use crate::inspect::{BodyPlan, InspectPlan, TextPlan};
+use crate::inspect_spec::{InspectBodySpec, InspectTextSpec};
+use crate::locals::Locals;
+
+/// Texts of one rule beside the body.
+const MAX_TEXTS: usize = 16;
+
+/// Name of the guardrail that nobody has to define.
+const STANDARD: &str = "standard";
+
+impl Compiler<'_> {
+    /// What is read first; `None` for a rule that reads nothing, or with findings.
+    pub(super) fn inspect(&mut self, locals: &Locals) -> Option<InspectPlan> {
+        let (spec, at) = (self.spec.inspect.as_ref()?, self.at.key("inspect"));
+        let name = spec.guardrail.as_deref().map_or(STANDARD, str::trim);
+        let guardrail = self.guardrail(name, &at.key("guardrail"));
+        let body = spec.body.as_ref();
+        let body = body.map(|own| self.inspected_body(own, &at.key("body")));
+        let texts = self.inspected_texts(&spec.texts, &at.key("texts"));
+        if body.is_none() && spec.texts.is_empty() {
+            let found = Diagnostic::error(Code::MissingKey, &at.key("body"), "nothing is read");
+            self.findings.push(found.hint("write `body`, `texts` or both"));
+        }
+        let mut plan = InspectPlan {
+            name: SmolStr::new(name),
+            guardrail: guardrail?,
+            body: match body {
+                None => None,
+                Some(plan) => Some(plan?),
+            },
+            texts: texts?,
+            shadow: spec.shadow,
+            on_unreadable: spec.on_unreadable,
+            needs: locals.needed_by(&Reads::nothing()),
+        };
+        let mut reads = Reads::nothing();
+        plan.add_reads(&mut reads);
+        plan.needs = locals.needed_by(&reads);
+        self.check_order(&reads, locals, &at);
+        self.check_masking(&plan, &at);
+        Some(plan)
+    }
+
+    fn guardrail(&mut self, name: &str, at: &ConfigPath) -> Option<Arc<Guardrail>> {
+        let found = match self.deps.guardrails.find(name) {
+            Ok(guardrail) => return Some(Arc::clone(guardrail)),
+            Err(Absent::Broken) => {
+                let message = format!("guardrail `{name}` is broken");
+                Diagnostic::error(Code::BrokenDefinition, at, message)
+            }
+            Err(Absent::Unknown(near)) => {
+                let message = format!("unknown guardrail `{name}`");
+                let found = Diagnostic::error(Code::UnknownDefinition, at, message);
+                match near {
+                    Some(near) => found.hint(format!("did you mean `{near}`?")),
+                    None => found.hint("define it below `guardrails`"),
+                }
+            }
+        };
+        self.findings.push(found);
+        None
+    }
+
+    fn inspected_body(&mut self, spec: &InspectBodySpec, at: &ConfigPath) -> Option<BodyPlan> {
+        if spec.json.is_none() && spec.text.is_none() {
+            let found = Diagnostic::error(Code::MissingKey, at, "nothing is read of the body");
+            let hint = "write `json` with a preset such as `openai-chat`, or `text` with a channel";
+            self.findings.push(found.hint(hint));
+            return None;
+        }
+        let json = spec.json.as_ref();
+        let json = json.map(|own| Extractor::compile(own, &at.key("json"), self.findings));
+        Some(BodyPlan {
+            json: match json {
+                None => None,
+                Some(extractor) => Some(extractor?),
+            },
+            text: spec.text,
+        })
+    }
+
+    fn inspected_texts(
+        &mut self,
+        specs: &[InspectTextSpec],
+        at: &ConfigPath,
+    ) -> Option<Box<[TextPlan]>> {
+        if specs.len() > MAX_TEXTS {
+            let message = format!("{} texts are more than {MAX_TEXTS}", specs.len());
+            self.error(Code::InvalidValue, at, message);
+            return None;
+        }
+        let texts = specs.iter().enumerate().map(|(index, spec)| {
+            let place = at.index(index).key("value");
+            Some(TextPlan {
+                value: self.template(&spec.value, &place, |words| &words.ask)?,
+                channel: spec.channel,
+                place: format!("texts[{index}]").into(),
+            })
+        });
+        let texts: Vec<_> = texts.collect();
+        texts.into_iter().collect()
+    }
+
+    /// A body is masked once: whoever reads it next would see the one received.
+    fn check_masking(&mut self, plan: &InspectPlan, at: &ConfigPath) {
+        let mut earlier = self.deps.earlier.iter();
+        let Some(rule) = earlier.find(|rule| rule.masks) else {
+            return;
+        };
+        if plan.masks() {
+            let message = format!("rule `{}` masks the body already", rule.name);
+            let found = Diagnostic::error(Code::InvalidValue, at, message);
+            self.findings.push(found.hint("mask in one rule of the endpoint only"));
+        }
+    }
+}

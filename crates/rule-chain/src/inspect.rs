@@ -1,0 +1,190 @@
+//! What a guardrail reads of a request, and what follows.
+
+mod body;
+mod state;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ztag_ai_security::guardrail::{Guardrail, Judgement, Reading};
+use ztag_ai_security::{Channel, Verdict};
+use ztag_expr::Template;
+use ztag_types::{
+    Clock, InspectReport, InspectedChannel, Outcome, ReadPath, Reads, Reason, ReasonCode, Scope,
+    SmolStr, Snapshot,
+};
+
+use crate::conditions::Ruling;
+use crate::error::Fault;
+use crate::inspect_spec::OnUnreadable;
+use crate::locals::Needs;
+use crate::notes::Notes;
+
+pub(crate) use body::{BodyPlan, Unreadable};
+pub(crate) use state::GuardState;
+
+/// What is read, compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct InspectPlan {
+    pub(crate) name: SmolStr,
+    pub(crate) guardrail: Arc<Guardrail>,
+    pub(crate) body: Option<BodyPlan>,
+    pub(crate) texts: Box<[TextPlan]>,
+    pub(crate) shadow: bool,
+    pub(crate) on_unreadable: OnUnreadable,
+    pub(crate) needs: Needs,
+}
+
+/// A text beside the body.
+#[derive(Clone, Debug)]
+pub(crate) struct TextPlan {
+    pub(crate) value: Template,
+    pub(crate) channel: Channel,
+    /// Where it stands, such as `texts[1]`.
+    pub(crate) place: Box<str>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) state: GuardState,
+    /// What it decides; nothing where the rule goes on.
+    pub(crate) ruling: Option<Ruling>,
+    /// The body in the place of the one received.
+    pub(crate) masked: Option<Bytes>,
+}
+
+/// Texts beside the body, rendered.
+pub(crate) type Rendered = Vec<String>;
+
+impl InspectPlan {
+    /// The texts beside the body over `scope`.
+    pub(crate) fn render(&self, scope: Scope<'_>) -> Result<Rendered, Fault> {
+        let texts = self.texts.iter().map(|plan| {
+            plan.value.render(scope).map_err(|source| {
+                let place = format!("inspect.{}", plan.place);
+                Fault::Render { place, source }
+            })
+        });
+        texts.collect()
+    }
+
+    /// Reads everything, and says what follows.
+    pub(crate) fn inspect(
+        &self,
+        rendered: &Rendered,
+        snapshot: &Snapshot,
+        clock: &dyn Clock,
+        notes: &mut Notes<'_>,
+    ) -> Inspected {
+        let begun = clock.monotonic();
+        let mut reading = self.guardrail.begin();
+        for (plan, text) in self.texts.iter().zip(rendered) {
+            // What is masked here has no place to be written back to: it is told of, no more.
+            let _ = reading.read(text, plan.channel, &plan.place);
+        }
+        let read = self.read_body(snapshot, &mut reading);
+        let (judgement, _vault) = reading.finish();
+        let mut report = self.report(&judgement);
+        let inspected = self.conclude(read, &judgement, &mut report);
+        report.latency = clock.monotonic().saturating_sub(begun);
+        notes.inspect = Some(Box::new(report));
+        inspected
+    }
+
+    fn read_body(
+        &self,
+        snapshot: &Snapshot,
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<Bytes>, Unreadable> {
+        match &self.body {
+            Some(plan) if !snapshot.body.bytes.is_empty() => plan.read(snapshot, reading),
+            _ => Ok(None),
+        }
+    }
+
+    fn conclude(
+        &self,
+        read: Result<Option<Bytes>, Unreadable>,
+        judgement: &Judgement,
+        report: &mut InspectReport,
+    ) -> Inspected {
+        let mut inspected = Inspected {
+            state: GuardState::of(judgement),
+            ruling: None,
+            masked: None,
+        };
+        match read {
+            Ok(masked) => inspected.masked = masked,
+            Err(unreadable) => {
+                report.error = Some(unreadable.to_string().into());
+                inspected.state = GuardState::unread();
+                if self.on_unreadable == OnUnreadable::Block {
+                    inspected.ruling = Some(self.unreadable(&unreadable));
+                }
+            }
+        }
+        // INVARIANT: what is found in one text blocks, whatever became of the others.
+        if judgement.verdict == Verdict::Block {
+            inspected.ruling = Some(self.blocked(judgement));
+        }
+        if self.shadow {
+            (inspected.ruling, inspected.masked) = (None, None);
+        }
+        inspected
+    }
+
+    fn blocked(&self, judgement: &Judgement) -> Ruling {
+        let first = judgement.findings.first();
+        let why = first.map_or("", |found| &found.finding.reason);
+        let place = first.map_or("", |found| &found.place);
+        let detail = format!("guardrail `{}`: {place}: {why}", self.name);
+        let reason = Reason::with_detail(ReasonCode::InspectionBlocked, detail);
+        Ruling::new(Outcome::Fail, reason)
+    }
+
+    fn unreadable(&self, why: &Unreadable) -> Ruling {
+        let detail = format!("guardrail `{}`: {}", self.name, why);
+        let reason = Reason::with_detail(ReasonCode::InspectionFailed, detail);
+        Ruling::new(Outcome::Fail, reason)
+    }
+
+    fn report(&self, judgement: &Judgement) -> InspectReport {
+        let channels = judgement.channels.iter().map(|tally| InspectedChannel {
+            channel: tally.channel.as_str(),
+            injections: tally.injections,
+            contents: tally.contents,
+            latency: tally.latency,
+        });
+        let findings = judgement.findings.iter();
+        let findings = findings.filter_map(|found| serde_json::to_value(found).ok());
+        InspectReport {
+            guardrail: self.name.clone(),
+            verdict: judgement.verdict.as_str(),
+            shadow: self.shadow,
+            score: judgement.score,
+            threshold: judgement.threshold,
+            texts: judgement.texts,
+            scanned: judgement.coverage.scanned,
+            skipped: judgement.coverage.skipped + judgement.coverage.undecoded,
+            masked: judgement.masked,
+            latency: std::time::Duration::ZERO,
+            channels: channels.collect(),
+            findings: findings.collect(),
+            error: None,
+        }
+    }
+
+    /// What it reads, local variables not followed.
+    pub(crate) fn add_reads(&self, reads: &mut Reads) {
+        for text in &self.texts {
+            reads.extend(text.value.reads());
+        }
+        if self.body.is_some() {
+            reads.insert(ReadPath::new(["request", "bodyText"]));
+            for name in ["content-encoding", "content-type"] {
+                reads.insert(ReadPath::new(["request", "headers", name]));
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `inspect:` of a rule, as written: what a guardrail reads of a request.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use ztag_ai_security::Channel;
+use ztag_ai_security::extract::ExtractSpec;
+
+/// What a guardrail reads of the request, before anybody else is asked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct InspectSpec {
+    /// The guardrail: a key of `guardrails`. The standard one, which looks for prompt injections,
+    /// unless set.
+    pub guardrail: Option<String>,
+    /// What is read of the body. Nothing unless set.
+    pub body: Option<InspectBodySpec>,
+    /// More texts, such as query parameters and header fields.
+    #[schemars(length(max = 16))]
+    pub texts: Vec<InspectTextSpec>,
+    /// Whether the verdict is only reported: nothing is blocked or masked.
+    pub shadow: bool,
+    /// What becomes of a request whose body cannot be read as `body` says.
+    pub on_unreadable: OnUnreadable,
+}
+
+/// What is read of a body. One in a media type that is not named here cannot be read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct InspectBodySpec {
+    /// What is read of JSON.
+    pub json: Option<ExtractSpec>,
+    /// Where other bodies, read as one text, would reach a model.
+    pub text: Option<Channel>,
+}
+
+/// A text to read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct InspectTextSpec {
+    /// The text: a template.
+    #[schemars(extend("examples" = ["{{ request.query.question }}"]))]
+    pub value: String,
+    /// Where the text would reach a model.
+    pub channel: Channel,
+}
+
+impl Default for InspectTextSpec {
+    fn default() -> Self {
+        Self {
+            value: String::new(),
+            channel: Channel::User,
+        }
+    }
+}
+
+/// What becomes of what cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnreadable {
+    /// It is turned away.
+    #[default]
+    Block,
+    /// It goes on unread, and the record says so.
+    Allow,
+}
