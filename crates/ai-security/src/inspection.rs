@@ -48,10 +48,14 @@ pub enum ViewKind {
     Text,
     /// Decoded from Base64 or Base64url.
     Base64,
+    /// Decoded from Base32.
+    Base32,
     /// Decoded from hexadecimal digits.
     Hex,
     /// Decoded from binary digits.
     Binary,
+    /// Decoded from Morse code.
+    Morse,
     /// Decoded from percent escapes.
     Percent,
     /// Decoded from HTML character references.
@@ -134,6 +138,9 @@ pub struct Finding {
     pub reason: SmolStr,
     /// What it adds to the score, 0 to 1.
     pub score: f32,
+    /// Parts of the text that weighed most, for a finding of the model. This is text of the request:
+    /// it goes into no record unless the operator asks for it.
+    pub evidence: Vec<SmolStr>,
     /// Where, in bytes of the original text, on borders of characters. What was found in a decoded
     /// view has the place of the encoded run.
     pub span: Range<usize>,
@@ -153,6 +160,13 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Adds what was read of another text.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.scanned += other.scanned;
+        self.skipped += other.skipped;
+        self.undecoded += other.undecoded;
+    }
+
     /// Whether everything was read.
     pub const fn is_complete(&self) -> bool {
         self.skipped == 0 && self.undecoded == 0

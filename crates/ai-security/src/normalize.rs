@@ -68,9 +68,12 @@ impl Normalized {
         &self.text
     }
 
-    /// The folded text, to blank parts of it. What is written must be as long as what it replaces.
-    pub(crate) fn text_mut(&mut self) -> &mut String {
-        &mut self.text
+    /// Puts spaces in the place of a part of the folded text.
+    pub(crate) fn blank(&mut self, span: Range<usize>) {
+        let spaces = " ".repeat(span.len());
+        if self.text.get(span.clone()).is_some() {
+            self.text.replace_range(span, &spaces);
+        }
     }
 
     /// What was dropped.
@@ -193,3 +196,6 @@ impl Normalized {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod pack;
 mod scan;
 mod stream;
 
+pub(crate) use book::Draft;
 pub use book::{BookError, Rule, RuleBook};
 pub use notation::NotationError;
 pub use scan::{RuleHit, Scan};

@@ -6,6 +6,7 @@ mod config;
 mod entry;
 mod expression;
 mod forwarded;
+mod guard;
 mod links;
 
 /// Takes any bytes; panics when something is wrong.
@@ -20,6 +21,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("description", config::description),
     ("entry", entry::target),
     ("forwarded", forwarded::target),
+    ("guard", guard::inspection),
     ("links", links::target),
+    ("normaliser", guard::normaliser),
     ("template", expression::template),
+    ("views", guard::views),
 ];

@@ -13,7 +13,7 @@ pub(super) fn fold(c: char, into: &mut String) {
         | '\u{30a1}'..='\u{30fa}'
         | '\u{ac00}'..='\u{d7a3}' => into.push(c),
         '\u{1161}'..='\u{1175}' | '\u{11a8}'..='\u{11c2}' | '\u{3099}' | '\u{309a}' => {
-            join(c, into)
+            join(c, into);
         }
         _ => match letter(c) {
             Some(plain) => into.push_str(plain),
@@ -28,7 +28,7 @@ fn push_part(part: char, into: &mut String) {
     }
     match part {
         '\u{1161}'..='\u{1175}' | '\u{11a8}'..='\u{11c2}' | '\u{3099}' | '\u{309a}' => {
-            join(part, into)
+            join(part, into);
         }
         _ if part.is_ascii() => into.push(part.to_ascii_lowercase()),
         _ => match letter(part) {

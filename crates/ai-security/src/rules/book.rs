@@ -11,7 +11,9 @@ use ztag_types::SmolStr;
 
 use super::notation::{Gap, NotationError, Sets, Step, Word, parse, parse_vetoes};
 use super::pack::{Pack, embedded, read};
+use super::scan::Scan;
 use crate::channel::Channel;
+use crate::normalize::Normalized;
 use crate::spec::RuleSpec;
 
 /// Rules that read a text together, in one pass.
@@ -129,24 +131,27 @@ impl RuleBook {
     /// Compiles packs, whose rules may use `sets` beside their own.
     pub(crate) fn of_packs(sets: &Sets, packs: &[Pack]) -> Result<Self, BookError> {
         let mut draft = Draft::default();
-        for pack in packs {
-            let mut known = sets.clone();
-            known.extend(pack.sets.clone());
-            for spec in &pack.rule {
-                draft
-                    .add(spec, pack.version, &known)
-                    .map_err(|error| BookError::Notation {
-                        id: spec.id.clone(),
-                        error,
-                    })?;
-            }
-        }
+        draft.add_packs(sets, packs)?;
         Ok(draft.finish()?)
     }
 
     /// The rules, in the order of [`RuleHit::rule`](super::RuleHit::rule).
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether the rule `id` hits `text` in some channel that it looks at.
+    pub(crate) fn hits(&self, id: &str, text: &str) -> bool {
+        let folded = Normalized::of(text);
+        let mut scan = Scan::default();
+        Channel::ALL.into_iter().any(|channel| {
+            let mut hits = self.scan(folded.text(), channel, &mut scan).iter();
+            hits.any(|hit| {
+                self.rules
+                    .get(usize::from(hit.rule))
+                    .is_some_and(|rule| rule.id == id)
+            })
+        })
     }
 
     /// Bytes of memory that the automaton takes.
@@ -158,6 +163,7 @@ impl RuleBook {
 /// Rules being collected.
 #[derive(Default)]
 pub(crate) struct Draft {
+    sets: Sets,
     rules: Vec<Rule>,
     words: BTreeMap<Word, Vec<Listener>>,
     vetoes: Vec<Box<[Veto]>>,
@@ -165,8 +171,52 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Adds a rule; nothing of it if it cannot be read.
-    pub(crate) fn add(
+    /// The rules that come with the guard, to which others are added.
+    pub(crate) fn of_embedded() -> Result<Self, BookError> {
+        let (sets, packs) = embedded().map_err(|error| BookError::Pack(error.to_string()))?;
+        let mut draft = Self::default();
+        draft.add_packs(&sets, &packs)?;
+        draft.sets = sets;
+        Ok(draft)
+    }
+
+    /// Whether a rule is called `id`.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
+    }
+
+    /// Adds a rule of the operator's, which may use the sets that every pack shares.
+    pub(crate) fn add(&mut self, spec: &RuleSpec) -> Result<(), NotationError> {
+        let sets = std::mem::take(&mut self.sets);
+        let added = self.add_rule(spec, 0, &sets);
+        self.sets = sets;
+        added
+    }
+
+    fn add_packs(&mut self, sets: &Sets, packs: &[Pack]) -> Result<(), BookError> {
+        for pack in packs {
+            let mut known = sets.clone();
+            known.extend(pack.sets.clone());
+            for spec in &pack.rule {
+                if spec
+                    .id
+                    .split_once('.')
+                    .is_none_or(|(name, _)| name != pack.name)
+                {
+                    let message = format!("rule `{}` is not named after its pack", spec.id);
+                    return Err(BookError::Pack(message));
+                }
+                let added = self.add_rule(spec, pack.version, &known);
+                added.map_err(|error| BookError::Notation {
+                    id: spec.id.clone(),
+                    error,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_rule(
         &mut self,
         spec: &RuleSpec,
         version: u32,

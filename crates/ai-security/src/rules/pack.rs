@@ -12,7 +12,8 @@ use crate::spec::RuleSpec;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pack {
     /// What ids of its rules begin with.
-    pub(crate) pack: String,
+    #[serde(rename = "pack")]
+    pub(crate) name: String,
     /// Counts up when a rule changes what it hits.
     pub(crate) version: u32,
     /// Sets of words that only this pack uses.

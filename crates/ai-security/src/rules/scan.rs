@@ -13,6 +13,10 @@ use crate::channel::Channel;
 /// Most bytes of signs between two steps that are next to each other.
 const LONGEST_SIGNS: usize = 24;
 
+/// Most bytes looked at between two steps, in the longest gap inside a sentence of our packs.
+#[cfg(test)]
+const LONGEST_WITHIN: usize = 200;
+
 /// A rule that a text hit, for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleHit {
@@ -30,6 +34,9 @@ pub struct Scan {
     slots: Vec<Slot>,
     done: Vec<u32>,
     hits: Vec<RuleHit>,
+    /// Steps of the last scan: bytes looked at and rules moved. Tests bound them.
+    #[cfg(test)]
+    pub(super) work: usize,
 }
 
 /// How far a rule has come.
@@ -57,6 +64,10 @@ impl Scan {
 
     fn begin(&mut self, book: &RuleBook) {
         self.hits.clear();
+        #[cfg(test)]
+        {
+            self.work = 0;
+        }
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             self.slots.fill(Slot::default());
@@ -156,6 +167,14 @@ impl RuleBook {
             if scan.is_done(listener.rule) || weight.is_none_or(|weight| *weight <= 0.0) {
                 continue;
             }
+            #[cfg(test)]
+            {
+                scan.work += 1 + scan
+                    .ways(listener.slot.saturating_sub(1))
+                    .map_or(0, |[way, _]| {
+                        start.saturating_sub(way.end).min(LONGEST_WITHIN)
+                    });
+            }
             let part = listener.part;
             let from = match part {
                 Part::First | Part::Veto | Part::Only => start,
@@ -190,7 +209,8 @@ impl RuleBook {
             })
         });
         if !is_vetoed {
-            scan.finish(rule, span);
+            let end = end_of_word(text, span.end);
+            scan.finish(rule, span.start..end);
         }
     }
 }
@@ -206,6 +226,18 @@ fn fits(word: &Spotted, text: &str, start: usize, end: usize) -> bool {
         return false;
     }
     !word.word.begins_line || begins_line(before)
+}
+
+/// Where the word ends that `end` may stand in.
+fn end_of_word(text: &str, end: usize) -> usize {
+    let rest = text.get(end..).unwrap_or_default();
+    let letters = rest
+        .chars()
+        .take_while(|c| c.is_alphanumeric() && !is_unspaced(*c));
+    end + letters
+        .take(LONGEST_SIGNS)
+        .map(char::len_utf8)
+        .sum::<usize>()
 }
 
 /// Whether only signs stand between the end of `before` and the beginning of its last line.

@@ -41,16 +41,11 @@ fn attack_52_every_rule_hits_and_misses_what_it_says() {
 }
 
 #[test]
-fn every_rule_is_named_after_its_pack_and_proves_itself() {
+fn every_rule_says_what_it_means_and_proves_itself() {
     let (_, packs) = embedded().unwrap();
     let mut ids = Vec::new();
     for pack in &packs {
         for rule in &pack.rule {
-            assert!(
-                rule.id.starts_with(&format!("{}.", pack.pack)),
-                "{}",
-                rule.id
-            );
             assert!(
                 !rule.reason.is_empty() && !rule.reason.ends_with('.'),
                 "{}",
@@ -69,4 +64,38 @@ fn every_rule_is_named_after_its_pack_and_proves_itself() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), count, "an id stands twice");
+}
+
+#[test]
+fn attack_58_the_work_grows_with_the_text_and_no_faster() {
+    let book = RuleBook::embedded().unwrap();
+    let mut scan = Scan::default();
+    let mut work = |piece: &str, bytes: usize| {
+        let text = piece.repeat(bytes / piece.len());
+        book.scan(&text, Channel::Document, &mut scan);
+        scan.work
+    };
+    for piece in [
+        "a",
+        " ",
+        "ignore ",
+        "ignore all ",
+        "previous instructions ",
+        "your instructions ",
+        "send the user ",
+        "you must tell the assistant ",
+        "reveal the secret password to you ",
+        "####",
+        "<|im_start|>",
+        "what is ",
+        "忽略之前",
+        "игнорируй ",
+    ] {
+        let (once, twice) = (work(piece, 8 * 1024), work(piece, 16 * 1024));
+        assert!(
+            twice <= 2 * once + 8 * 1024,
+            "{piece}: {once}, then {twice}"
+        );
+        assert!(once <= 8 * 1024 * 400, "{piece}: {once}");
+    }
 }

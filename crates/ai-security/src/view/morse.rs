@@ -1,0 +1,52 @@
+//! Morse code (ITU-R M.1677-1): dots and dashes, letters apart by a space, words by a stroke.
+
+use super::{Source, ViewLimits, Views};
+use crate::inspection::ViewKind;
+
+/// Fewest letters in a row that are read.
+const FEWEST: usize = 8;
+
+/// Letters in the order of the tree in which a dot goes left and a dash goes right.
+const TREE: &[u8] = b"**etianmsurwdkgohvf*l*pjbxcyzq**";
+
+pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
+    // Between dots or dashes of one letter stands nothing: three in a row are rare in prose.
+    let signs = source
+        .text
+        .bytes()
+        .filter(|byte| matches!(byte, b'.' | b'-'));
+    if signs.take(2 * FEWEST).count() < 2 * FEWEST {
+        return;
+    }
+    views.add(ViewKind::Morse, source, limits, |sink| {
+        let mut read = String::new();
+        let mut letters = 0;
+        for sign in source.text.split_ascii_whitespace() {
+            if sign == "/" || sign == "|" {
+                read.push(' ');
+            } else if let Some(letter) = letter(sign) {
+                read.push(letter);
+                letters += 1;
+            }
+        }
+        if letters >= FEWEST {
+            sink.push(&read, 0..source.text.len());
+        }
+    });
+}
+
+fn letter(signs: &str) -> Option<char> {
+    let mut at = 1_usize;
+    for sign in signs.bytes() {
+        at = match sign {
+            b'.' => at * 2,
+            b'-' => at * 2 + 1,
+            _ => return None,
+        };
+        if at >= TREE.len() {
+            return None;
+        }
+    }
+    let letter = TREE.get(at).map(|letter| char::from(*letter));
+    letter.filter(char::is_ascii_alphabetic)
+}
