@@ -150,6 +150,11 @@ impl Filter {
         kinds
     }
 
+    /// Whether anything that is found is masked.
+    pub fn masks(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == Action::Mask)
+    }
+
     /// Looks at `window` with every finder and decides what can be decided.
     pub(crate) fn scan(&self, window: &Window<'_>, system: Option<&SystemText>) -> Scan {
         let mut found = Found::new(window);

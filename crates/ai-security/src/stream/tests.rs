@@ -1,3 +1,4 @@
 //! Tests of streams.
 
+mod events;
 mod splits;

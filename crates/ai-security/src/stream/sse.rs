@@ -1,0 +1,220 @@
+//! Server-sent events: a stream cut into events, each as it came.
+//!
+//! After the section "Server-sent events" of the HTML standard: lines end with LF, CR or both, an empty
+//! line ends an event, a mark of byte order may begin the stream.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Cuts a stream into events. Each byte is looked at once.
+#[derive(Debug)]
+pub struct Splitter {
+    buffer: Vec<u8>,
+    looked: usize,
+    line_is_empty: bool,
+    after_return: bool,
+    limit: usize,
+}
+
+/// An event that does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event is longer than {limit} bytes")]
+pub struct TooLong {
+    /// Most bytes of an event.
+    pub limit: usize,
+}
+
+/// One event, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    raw: Vec<u8>,
+}
+
+impl Splitter {
+    /// For events of at most `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            looked: 0,
+            line_is_empty: true,
+            after_return: false,
+            limit,
+        }
+    }
+
+    /// Takes the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next event that has come whole.
+    ///
+    /// # Errors
+    ///
+    /// More bytes than the limit have come without an end.
+    pub fn next_event(&mut self) -> Result<Option<Event>, TooLong> {
+        while let Some(byte) = self.buffer.get(self.looked).copied() {
+            self.looked += 1;
+            if self.ends_event(byte) {
+                self.take_second_half();
+                let rest = self.buffer.split_off(self.looked);
+                let raw = std::mem::replace(&mut self.buffer, rest);
+                self.looked = 0;
+                if raw.len() > self.limit {
+                    return Err(TooLong { limit: self.limit });
+                }
+                return Ok(Some(Event { raw }));
+            }
+            if self.looked > self.limit {
+                return Err(TooLong { limit: self.limit });
+            }
+        }
+        Ok(None)
+    }
+
+    /// What came behind the last event. A stream that ends inside an event ends with no event.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        self.looked = 0;
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Takes the LF of a line end whose CR was the last byte, if it is already there.
+    fn take_second_half(&mut self) {
+        if self.after_return && self.buffer.get(self.looked) == Some(&b'\n') {
+            self.after_return = false;
+            self.looked += 1;
+        }
+    }
+
+    /// Whether `byte` is the end of an empty line.
+    fn ends_event(&mut self, byte: u8) -> bool {
+        let second = byte == b'\n' && self.after_return;
+        self.after_return = byte == b'\r';
+        if second {
+            // The second half of one line end; what it ends was counted with the first.
+            return false;
+        }
+        let ends_line = matches!(byte, b'\n' | b'\r');
+        let ends_event = ends_line && self.line_is_empty;
+        self.line_is_empty = ends_line;
+        ends_event
+    }
+}
+
+impl Event {
+    /// An event with a name and data.
+    pub fn named(name: &str, data: &str) -> Self {
+        let mut raw = format!("event: {name}\n").into_bytes();
+        write_data(data, &mut raw);
+        raw.push(b'\n');
+        Self { raw }
+    }
+
+    /// An event that says nothing.
+    pub(super) const fn empty() -> Self {
+        Self { raw: Vec::new() }
+    }
+
+    /// As it came, with the empty line at its end.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Its data: the values of its `data` lines. Borrowed if there is one. `None` if there is none, or
+    /// it is not UTF-8.
+    pub fn data(&self) -> Option<Cow<'_, str>> {
+        let mut lines = self.data_lines();
+        let first = self.value(lines.next()?)?;
+        let Some(second) = lines.next() else {
+            return Some(Cow::Borrowed(first));
+        };
+        let mut data = first.to_owned();
+        for line in std::iter::once(second).chain(lines) {
+            data.push('\n');
+            data.push_str(self.value(line)?);
+        }
+        Some(Cow::Owned(data))
+    }
+
+    /// Whether every line has a meaning that is known: a comment, or a field of UTF-8.
+    pub fn is_text(&self) -> bool {
+        std::str::from_utf8(&self.raw).is_ok()
+    }
+
+    /// The same event with other data. Every other line stays as it is.
+    #[must_use]
+    pub fn with_data(&self, data: &str) -> Self {
+        let mut raw = Vec::with_capacity(self.raw.len() + data.len());
+        let mut written = false;
+        for line in Lines::of(&self.raw) {
+            let is_data = is_data(self.raw.get(line.clone()).unwrap_or_default());
+            if !is_data {
+                let end = line_end(&self.raw, line.end);
+                raw.extend_from_slice(self.raw.get(line.start..end).unwrap_or_default());
+            } else if !written {
+                write_data(data, &mut raw);
+                written = true;
+            }
+        }
+        Self { raw }
+    }
+
+    fn data_lines(&self) -> impl Iterator<Item = Range<usize>> {
+        Lines::of(&self.raw).filter(|line| is_data(self.raw.get(line.clone()).unwrap_or_default()))
+    }
+
+    /// The value of the field that stands in `line`.
+    fn value(&self, line: Range<usize>) -> Option<&str> {
+        let line = std::str::from_utf8(self.raw.get(line)?).ok()?;
+        let value = line.split_once(':').map_or("", |(_, value)| value);
+        Some(value.strip_prefix(' ').unwrap_or(value))
+    }
+}
+
+fn is_data(line: &[u8]) -> bool {
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    line == b"data" || line.starts_with(b"data:")
+}
+
+fn write_data(data: &str, raw: &mut Vec<u8>) {
+    // A return inside would end the line for the reader.
+    for line in data.split(['\n', '\r']) {
+        raw.extend_from_slice(b"data: ");
+        raw.extend_from_slice(line.as_bytes());
+        raw.push(b'\n');
+    }
+}
+
+/// Where lines stand, their ends left out.
+struct Lines<'a> {
+    raw: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    const fn of(raw: &'a [u8]) -> Self {
+        Self { raw, at: 0 }
+    }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let rest = self.raw.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let line = self.at..self.at + length.unwrap_or(rest.len());
+        self.at = line_end(self.raw, line.end);
+        Some(line)
+    }
+}
+
+/// Behind the line end that stands at `at`, if one does.
+fn line_end(raw: &[u8], at: usize) -> usize {
+    let rest = raw.get(at..).unwrap_or_default();
+    at + match rest {
+        [b'\r', b'\n', ..] => 2,
+        [b'\r' | b'\n', ..] => 1,
+        _ => 0,
+    }
+}
