@@ -36,11 +36,14 @@ impl Finder for Hosts {
                 return;
             };
             let start = at + next;
-            if begins(window.bytes, start) {
+            let run = HEX.run(window.bytes.get(start..).unwrap_or_default());
+            // A point or a colon stands behind the first group, or the text ends there.
+            let sign = window.bytes.get(start + run).copied();
+            let fits = run <= 4 && sign.is_none_or(|byte| matches!(byte, b'.' | b':'));
+            if fits && begins(window.bytes, start) {
                 self.read_v4(window, start, found);
                 self.read_v6(window, start, found);
             }
-            let run = HEX.run(window.bytes.get(start..).unwrap_or_default());
             at = start + run.max(1);
         }
     }

@@ -186,6 +186,23 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Where `literal` begins in `text` from `from` on, one place after the other.
+pub(crate) fn openings<'t>(
+    text: &'t [u8],
+    from: usize,
+    literal: &'t [u8],
+) -> impl Iterator<Item = usize> + 't {
+    let rest = text.get(from..).unwrap_or_default();
+    memchr::memmem::find_iter(rest, literal).map(move |at| from + at)
+}
+
+/// Where the end of `text` may be the beginning of `literal`, not before `from`.
+pub(crate) fn cut_opening(text: &[u8], from: usize, literal: &[u8]) -> Option<usize> {
+    let longest = literal.len().saturating_sub(1);
+    let first = text.len().saturating_sub(longest).max(from);
+    (first..text.len()).find(|at| text.get(*at..).is_some_and(|tail| literal.starts_with(tail)))
+}
+
 /// The byte before `at`.
 pub(crate) fn before(text: &[u8], at: usize) -> Option<u8> {
     at.checked_sub(1).and_then(|last| text.get(last)).copied()

@@ -1,6 +1,6 @@
 //! JSON Web Tokens, RFC 7519: three parts of base64url, the first of which begins a JSON object.
 
-use super::bytes::{ByteSet, Cursor, before, starts_word};
+use super::bytes::{ByteSet, before, cut_opening, openings, starts_word};
 use super::candidate::{Candidate, Finder, Found, LONG, Window};
 use super::latch::{Latch, TOKEN};
 
@@ -20,30 +20,22 @@ pub(crate) struct WebTokens {
 
 impl Finder for WebTokens {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let mut at = window.from;
-        while let Some(rest) = window.bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| *byte == b'e') else {
-                return;
-            };
-            let start = at + next;
-            at = start + 1;
-            if starts_run(window.bytes, start) {
-                at = self.read(window, start, found).unwrap_or(at);
+        let mut done = window.from;
+        for start in openings(window.bytes, window.from, OPENING) {
+            if start >= done && starts_run(window.bytes, start) {
+                done = self.read(window, start, found).unwrap_or(start + 1);
             }
+        }
+        if !window.complete
+            && let Some(at) = cut_opening(window.bytes, done, OPENING)
+        {
+            found.hold(at);
         }
     }
 }
 
 impl WebTokens {
     fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) -> Option<usize> {
-        let mut cursor = Cursor::new(window.bytes, start);
-        let opened = cursor.eat_all(OPENING);
-        if !opened {
-            if cursor.starved() && !window.complete {
-                found.hold(start);
-            }
-            return None;
-        }
         let mut latch = Latch::Run(TOKEN);
         let rest = window.bytes.get(start..)?;
         let (taken, ended) = latch.feed(rest);

@@ -1,6 +1,6 @@
 //! Private keys between their first and last lines: PEM (RFC 7468), OpenSSH and OpenPGP.
 
-use super::bytes::{ByteSet, Cursor};
+use super::bytes::{ByteSet, Cursor, cut_opening, openings};
 use super::candidate::{Candidate, Finder, Found, LONG, Window};
 use super::latch::{KeyEnd, Latch};
 
@@ -28,17 +28,16 @@ pub(crate) struct PrivateKeys {
 
 impl Finder for PrivateKeys {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let mut at = window.from;
-        while let Some(rest) = window.bytes.get(at..) {
-            let Some(dash) = rest.iter().position(|byte| *byte == b'-') else {
-                return;
-            };
-            let start = at + dash;
-            at = match self.read(window, start, found) {
-                Some(end) => end,
-                // Each dash of a long line may begin the five that matter; the last five do.
-                None => start + 1,
-            };
+        let mut done = window.from;
+        for start in openings(window.bytes, window.from, OPENING) {
+            if start >= done {
+                done = self.read(window, start, found).unwrap_or(start + 1);
+            }
+        }
+        if !window.complete
+            && let Some(at) = cut_opening(window.bytes, done, OPENING)
+        {
+            found.hold(at);
         }
     }
 }
@@ -111,6 +110,8 @@ fn has_key(cursor: &mut Cursor<'_>) -> bool {
     false
 }
 
+/// `-----BEGIN ` in base64, as far as it does not depend on what follows.
+const ENCODED_OPENING: &[u8] = b"LS0tLS1CRUdJTi";
 /// `-----BEGIN ... PRIVATE KEY` in base64, as in the files of `kubectl` and in variables of builds.
 const ENCODED: [&[u8]; 6] = [
     b"LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBL",
@@ -130,20 +131,23 @@ pub(crate) struct EncodedKeys {
 
 impl Finder for EncodedKeys {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let mut at = window.from;
-        while let Some(rest) = window.bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| *byte == b'L') else {
-                return;
-            };
-            let start = at + next;
-            at = start + 1;
+        let mut done = window.from;
+        for start in openings(window.bytes, window.from, ENCODED_OPENING) {
             let mut cursor = Cursor::new(window.bytes, start);
             let begins = ENCODED.iter().any(|opening| cursor.eat_all(opening));
+            if start < done {
+                continue;
+            }
             if cursor.starved() && !window.complete {
                 found.hold(start);
             } else if begins {
-                at = self.read(window, start, found);
+                done = self.read(window, start, found);
             }
+        }
+        if !window.complete
+            && let Some(at) = cut_opening(window.bytes, done, ENCODED_OPENING)
+        {
+            found.hold(at);
         }
     }
 }

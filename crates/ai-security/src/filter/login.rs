@@ -22,13 +22,9 @@ pub(crate) struct Logins {
 impl Finder for Logins {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
         let bytes = window.bytes;
-        let mut at = window.from;
-        while let Some(rest) = bytes.get(at..) {
-            let Some(colon) = rest.iter().position(|byte| *byte == b':') else {
-                break;
-            };
-            self.read(window, at + colon, found);
-            at += colon + 1;
+        let rest = bytes.get(window.from..).unwrap_or_default();
+        for colon in memchr::memchr_iter(b':', rest) {
+            self.read(window, window.from + colon, found);
         }
         if !window.complete {
             let recent = bytes.len().saturating_sub(LONGEST_SCHEME);

@@ -25,13 +25,9 @@ pub(crate) struct Addresses {
 impl Finder for Addresses {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
         let bytes = window.bytes;
-        let mut at = window.from;
-        while let Some(rest) = bytes.get(at..) {
-            let Some(sign) = rest.iter().position(|byte| *byte == b'@') else {
-                break;
-            };
-            self.read(window, at + sign, found);
-            at += sign + 1;
+        let rest = bytes.get(window.from..).unwrap_or_default();
+        for sign in memchr::memchr_iter(b'@', rest) {
+            self.read(window, window.from + sign, found);
         }
         if !window.complete {
             let tail = bytes.get(window.from..).unwrap_or_default();

@@ -94,7 +94,10 @@ impl Finder for NationalInsurance {
                 return;
             };
             let start = at + next;
-            if starts_word(bytes, start) && before(bytes, start) != Some(b'_') {
+            // Most words are told from an insurance number by their third letter.
+            let third = bytes.get(start + 2);
+            let fits = third.is_none_or(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-'));
+            if fits && starts_word(bytes, start) && before(bytes, start) != Some(b'_') {
                 self.read(window, start, found);
             }
             at = start + LETTERS.run(bytes.get(start..).unwrap_or_default());

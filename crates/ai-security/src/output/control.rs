@@ -22,8 +22,7 @@ impl Finder for ControlSequences {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
         let mut at = window.from;
         while let Some(rest) = window.bytes.get(at..) {
-            let begins = |byte: &u8| matches!(*byte, ESCAPE | C1_LEAD);
-            let Some(next) = rest.iter().position(begins) else {
+            let Some(next) = memchr::memchr2(ESCAPE, C1_LEAD, rest) else {
                 return;
             };
             let start = at + next;

@@ -28,7 +28,7 @@ impl Finder for HiddenText {
     fn find(&self, window: &Window<'_>, found: &mut Found) {
         let mut at = window.from;
         while let Some(rest) = window.bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| *byte == LEAD) else {
+            let Some(next) = memchr::memchr(LEAD, rest) else {
                 return;
             };
             let start = at + next;
