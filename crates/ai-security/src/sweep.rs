@@ -75,8 +75,8 @@ impl Sweep {
             view: None,
         });
         self.views.clear();
-        self.views.search_hidden(text, self.folded.hidden(), limits);
-        self.views.search(text, self.folded.text(), limits);
+        self.views.search_hidden(text, &self.folded, limits);
+        self.views.search(text, &self.folded, limits);
         let mut index = 0;
         while let Some(view) = self.views.as_slice().get(index) {
             self.view.read(view.text());
@@ -86,7 +86,7 @@ impl Sweep {
                 hits: book.scan(self.view.text(), channel, &mut self.scan),
                 view: Some(view),
             });
-            self.views.search_view(index, self.view.text(), limits);
+            self.views.search_view(index, &self.view, limits);
             index += 1;
         }
     }

@@ -5,6 +5,7 @@
 //! up. Each view is bounded, and kept only if it reads like text. A view may hold another one; there
 //! the search ends.
 
+mod cluster;
 mod codes;
 mod escapes;
 mod letters;
@@ -15,7 +16,7 @@ mod spaced;
 use std::ops::Range;
 
 use crate::inspection::{HiddenKind, ViewKind};
-use crate::normalize::Hidden;
+use crate::normalize::{Hidden, Normalized};
 
 /// How much is decoded of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ pub struct Source<'a> {
     /// As written.
     pub text: &'a str,
     /// Folded.
-    pub folded: &'a str,
+    pub folded: &'a Normalized,
     /// The view that it is; `None` for the original.
     pub view: Option<&'a View>,
 }
@@ -122,7 +123,7 @@ impl Views {
     }
 
     /// Adds what the original text holds.
-    pub fn search(&mut self, text: &str, folded: &str, limits: ViewLimits) {
+    pub fn search(&mut self, text: &str, folded: &Normalized, limits: ViewLimits) {
         let source = Source {
             text,
             folded,
@@ -132,10 +133,11 @@ impl Views {
     }
 
     /// Adds what the hidden characters of the original text say.
-    pub fn search_hidden(&mut self, text: &str, hidden: &Hidden, limits: ViewLimits) {
+    pub fn search_hidden(&mut self, text: &str, folded: &Normalized, limits: ViewLimits) {
+        let hidden = folded.hidden();
         let source = Source {
             text,
-            folded: "",
+            folded,
             view: None,
         };
         if let Some((_, first)) = hidden.seen(HiddenKind::Tags) {
@@ -155,7 +157,7 @@ impl Views {
 
     /// Adds what view `index` holds, of which `fold` makes the folded text. Only views of the original
     /// are searched.
-    pub fn search_view(&mut self, index: usize, folded: &str, limits: ViewLimits) {
+    pub fn search_view(&mut self, index: usize, folded: &Normalized, limits: ViewLimits) {
         let Some(view) = self.all.get_mut(index).filter(|view| !view.is_nested) else {
             return;
         };
@@ -209,7 +211,7 @@ impl Views {
         write(&mut sink);
         let left_out = sink.left_out;
         let says = view.text.trim();
-        if says.is_empty() || says == source.text.trim() || says == source.folded.trim() {
+        if says.is_empty() || says == source.text.trim() || says == source.folded.text().trim() {
             return;
         }
         if self.len < limits.views {
@@ -258,6 +260,12 @@ impl Sink<'_> {
         let (kept, rest) = decoded.split_at_checked(fits).unwrap_or((decoded, ""));
         self.view.text.push_str(kept);
         self.left_out += rest.len();
+    }
+
+    /// The same for a part of the folded source.
+    fn push_folded(&mut self, decoded: &str, part: Range<usize>) {
+        let span = self.source.folded.original(part);
+        self.push(decoded, span);
     }
 
     /// The same with bytes, if they read like text.

@@ -1,13 +1,14 @@
 //! Percent escapes, HTML character references, and escapes behind a backslash.
 
+use super::cluster::each_cluster;
 use super::runs::nibble;
 use super::{Sink, Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
 /// Fewest escapes that are decoded.
 const FEWEST: usize = 3;
-/// Bytes of the text before the first escape that are read with it.
-const LEAD: usize = 256;
+/// How far apart escapes of one text stand, in bytes; as much is read around them.
+const REACH: usize = 64;
 
 /// Decodes the escape that a text begins with: the byte or character, and its length.
 type Escape = fn(&[u8]) -> Option<(Unit, usize)>;
@@ -37,47 +38,40 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
     }
 }
 
-/// The text from the first escape on, with all of them decoded, if there are enough.
+/// Every stretch of the text with enough escapes, decoded.
 fn decode(sink: &mut Sink<'_>, sign: u8, escape: Escape) {
     let text = sink.source.text;
     let bytes = text.as_bytes();
-    let is_escape = |at: &usize| bytes.get(*at..).is_some_and(|rest| escape(rest).is_some());
-    let mut places = (0..bytes.len())
-        .filter(|at| bytes.get(*at) == Some(&sign))
-        .filter(is_escape);
-    let Some(first) = places.next() else {
-        return;
-    };
-    if places.take(FEWEST - 1).count() < FEWEST - 1 {
-        return;
-    }
-    let start = text.floor_char_boundary(first.saturating_sub(LEAD));
-    let mut decoded = Vec::with_capacity(sink.room().min(bytes.len() - start));
-    let mut at = start;
-    while at < bytes.len() && decoded.len() < sink.room() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let unit = rest
-            .first()
-            .filter(|byte| **byte == sign)
-            .and_then(|_| escape(rest));
-        match unit {
+    let signs = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&sign));
+    let marks = signs.filter_map(|at| Some(at..at + escape(bytes.get(at..)?)?.1));
+    each_cluster(text, marks, (REACH, FEWEST), |span| {
+        let part = bytes.get(span.clone()).unwrap_or_default();
+        let decoded = decoded(part, sign, escape);
+        sink.push(&String::from_utf8_lossy(&decoded), span);
+    });
+}
+
+fn decoded(bytes: &[u8], sign: u8, escape: Escape) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let is_sign = rest.first() == Some(&sign);
+        at += match is_sign.then(|| escape(rest)).flatten() {
             Some((Unit::Byte(byte), length)) => {
                 decoded.push(byte);
-                at += length;
+                length
             }
             Some((Unit::Char(c), length)) => {
                 decoded.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
-                at += length;
+                length
             }
             None => {
                 decoded.extend(rest.first());
-                at += 1;
+                1
             }
-        }
+        };
     }
-    sink.left_out += bytes.len().saturating_sub(at);
-    let text = String::from_utf8_lossy(&decoded);
-    sink.push(&text, start..at.min(bytes.len()));
+    decoded
 }
 
 fn percent(text: &[u8]) -> Option<(Unit, usize)> {
@@ -85,28 +79,18 @@ fn percent(text: &[u8]) -> Option<(Unit, usize)> {
     Some((Unit::Byte(high << 4 | nibble(*text.get(2)?)?), 3))
 }
 
-/// Numeric references and the few names that stand for signs of ASCII (HTML, section 13.5).
+/// Numeric references (HTML, section 13.5). Those by name hide no letter of ASCII.
 fn reference(text: &[u8]) -> Option<(Unit, usize)> {
     let end = text.iter().take(10).position(|byte| *byte == b';')?;
-    let name = std::str::from_utf8(text.get(1..end)?).ok()?;
-    let c = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => ' ',
-        _ => {
-            let digits = name.strip_prefix('#')?;
-            let hex = digits.strip_prefix(['x', 'X']);
-            let number = match hex {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => digits.parse().ok()?,
-            };
-            char::from_u32(number)?
-        }
+    let digits = std::str::from_utf8(text.get(2..end)?).ok()?;
+    if text.get(1) != Some(&b'#') {
+        return None;
+    }
+    let number = match digits.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+        None => digits.parse().ok()?,
     };
-    Some((Unit::Char(c), end + 1))
+    Some((Unit::Char(char::from_u32(number)?), end + 1))
 }
 
 /// `\x41`, `\u0041`, `\u{41}` and `\U00000041`.

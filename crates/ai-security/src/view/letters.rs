@@ -1,66 +1,80 @@
 //! ROT13, text read from its end, and leet.
 
+use super::cluster::{each_cluster, words};
+use super::spaced::known;
 use super::{Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
-/// Fewest words of an encoding that make a text suspect of it.
+/// Fewest words of an encoding near each other that are read, and how far apart they may stand.
 const FEWEST: usize = 2;
+const REACH: usize = 64;
 
-/// What the words of a text look like.
+/// What a text looks like at a glance: words of each encoding.
 #[derive(Debug, Default)]
 struct Looks {
-    words: usize,
     rot13: usize,
     reversed: usize,
     leet: usize,
-    /// Words of leet behind each other, at most.
-    leet_run: usize,
 }
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    let looks = look(source.folded);
-    let folded = || source.folded.chars().take(limits.bytes);
-    let whole = 0..source.text.len();
+    let looks = look(source.folded.text());
     if looks.rot13 >= FEWEST {
-        views.add(ViewKind::Rot13, source, limits, |sink| {
-            sink.push(&folded().map(rot13).collect::<String>(), whole.clone());
-        });
+        read(ViewKind::Rot13, is_rot13, rot13, source, limits, views);
     }
     if looks.reversed >= FEWEST {
-        views.add(ViewKind::Reversed, source, limits, |sink| {
-            let from_end = source.folded.chars().rev().take(limits.bytes);
-            sink.push(&from_end.collect::<String>(), whole.clone());
-        });
-        views.add(ViewKind::ReversedWords, source, limits, |sink| {
-            sink.push(&turn_words(source.folded), whole.clone());
-        });
+        let (whole, words) = (ViewKind::Reversed, ViewKind::ReversedWords);
+        read(whole, is_reversed, turned, source, limits, views);
+        read(words, is_reversed, turned_words, source, limits, views);
     }
-    if looks.leet >= FEWEST && (looks.leet * 3 >= looks.words || looks.leet_run > FEWEST) {
-        views.add(ViewKind::Leet, source, limits, |sink| {
-            sink.push(&unleet(source.folded), whole.clone());
-        });
+    if looks.leet >= FEWEST {
+        read(ViewKind::Leet, is_leet, unleet, source, limits, views);
     }
+}
+
+/// Adds a view of the stretches whose words look like an encoding.
+fn read(
+    kind: ViewKind,
+    looks: fn(&str) -> bool,
+    decode: fn(&str) -> String,
+    source: Source<'_>,
+    limits: ViewLimits,
+    views: &mut Views,
+) {
+    let text = source.folded.text();
+    views.add(kind, source, limits, |sink| {
+        let marks = words(text)
+            .filter(|(word, _)| looks(word))
+            .map(|(_, span)| span);
+        each_cluster(text, marks, (REACH, FEWEST), |span| {
+            let part = text.get(span.clone()).unwrap_or_default();
+            let decoded = decode(part);
+            // Tables of registers and the like are no leet.
+            if kind != ViewKind::Leet || known(&decoded) > known(part) + 3 {
+                sink.push_folded(&decoded, span);
+            }
+        });
+    });
 }
 
 fn look(text: &str) -> Looks {
     let mut looks = Looks::default();
-    let mut run = 0;
     for word in text.split_ascii_whitespace() {
-        looks.words += 1;
-        let plain = word.trim_matches(|c: char| c.is_ascii_punctuation());
-        looks.rot13 += usize::from(is_rot13(plain));
-        looks.reversed += usize::from(is_reversed(plain));
-        run = if is_leet(word) { run + 1 } else { 0 };
-        looks.leet += usize::from(run > 0);
-        looks.leet_run = looks.leet_run.max(run);
+        looks.rot13 += usize::from(is_rot13(word));
+        looks.reversed += usize::from(is_reversed(word));
+        looks.leet += usize::from(is_leet(word));
     }
     looks
+}
+
+fn plain(word: &str) -> &str {
+    word.trim_matches(|c: char| c.is_ascii_punctuation())
 }
 
 /// Common words, and words of orders to models, in ROT13.
 fn is_rot13(word: &str) -> bool {
     matches!(
-        word,
+        plain(word),
         "gur"
             | "naq"
             | "lbh"
@@ -70,13 +84,6 @@ fn is_rot13(word: &str) -> bool {
             | "gung"
             | "jvgu"
             | "sbe"
-            | "abg"
-            | "ner"
-            | "zr"
-            | "zl"
-            | "bs"
-            | "gb"
-            | "vf"
             | "jung"
             | "ubj"
             | "cyrnfr"
@@ -100,16 +107,13 @@ fn is_rot13(word: &str) -> bool {
             | "rkrphgr"
             | "vtaben"
             | "vafgehppvbarf"
-            | "qvr"
-            | "haq"
-            | "yrf"
     )
 }
 
 /// The same from their end; none is an English word.
 fn is_reversed(word: &str) -> bool {
     matches!(
-        word,
+        plain(word),
         "eht"
             | "dna"
             | "uoy"
@@ -137,8 +141,6 @@ fn is_reversed(word: &str) -> bool {
             | "tnirp"
             | "tuptuo"
             | "etucexe"
-            | "rof"
-            | "lla"
             | "eveileb"
             | "rewsna"
             | "esnopser"
@@ -200,7 +202,7 @@ fn unleet(text: &str) -> String {
     read
 }
 
-fn turn_words(text: &str) -> String {
+fn turned_words(text: &str) -> String {
     let mut read = String::with_capacity(text.len());
     for word in text.split_inclusive(char::is_whitespace) {
         let letters = word.trim_end();
@@ -210,10 +212,15 @@ fn turn_words(text: &str) -> String {
     read
 }
 
-const fn rot13(c: char) -> char {
-    match c {
-        'a'..='m' => (c as u8 + 13) as char,
-        'n'..='z' => (c as u8 - 13) as char,
+fn turned(text: &str) -> String {
+    text.chars().rev().collect()
+}
+
+fn rot13(text: &str) -> String {
+    let turn = |c: char| match c {
+        'a'..='m' => char::from_u32(u32::from(c) + 13).unwrap_or(c),
+        'n'..='z' => char::from_u32(u32::from(c) - 13).unwrap_or(c),
         _ => c,
-    }
+    };
+    text.chars().map(turn).collect()
 }

@@ -1,15 +1,19 @@
 //! Letters with signs between them, words with other signs than spaces between them, and words with
 //! nothing between them.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::cluster::each_cluster;
 use super::{Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
 /// Fewest single letters that make a word.
 const FEWEST: usize = 4;
+/// Bytes read around such places.
+const REACH: usize = 48;
 /// Letters from which on a word may be several.
 const LONG_WORD: usize = 18;
 /// Words joined by signs, such as `ignore.all.rules`, from which on they are taken apart.
@@ -38,45 +42,87 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 });
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    if !is_spaced(source.folded) {
+    let text = source.folded.text();
+    if stretches(text).next().is_none() {
         return;
     }
     views.add(ViewKind::Spaced, source, limits, |sink| {
-        sink.push(&join(source.folded), 0..source.text.len());
+        each_cluster(text, stretches(text), (REACH, 1), |span| {
+            let part = text.get(span.clone()).unwrap_or_default();
+            let joined = join(part);
+            // Lists of variables and paths of files are no orders.
+            if joined != part && known(&joined) > 3 {
+                sink.push_folded(&joined, span);
+            }
+        });
     });
 }
 
-/// Whether some letters stand alone in a row, or some words hang together.
-fn is_spaced(text: &str) -> bool {
+/// Places where letters stand alone in a row, or words hang together.
+fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut row = Row::default();
     let bytes = text.as_bytes();
-    let (mut alone, mut letters, mut joined) = (0, 0, 0);
-    let mut before = b' ';
-    for (at, byte) in bytes.iter().enumerate() {
+    (0..=bytes.len()).filter_map(move |at| row.read(at, bytes.get(at).copied().unwrap_or(b'\n')))
+}
+
+/// What was read of a text, byte by byte.
+#[derive(Default)]
+struct Row {
+    /// Letters of the word that is being read.
+    letters: usize,
+    /// Words of one letter in a row.
+    alone: usize,
+    alone_at: Range<usize>,
+    /// Words with a sign other than a space between them.
+    joined: usize,
+    joined_from: usize,
+}
+
+impl Row {
+    /// Reads the byte at `at`; a place if one ends here.
+    fn read(&mut self, at: usize, byte: u8) -> Option<Range<usize>> {
         if byte.is_ascii_alphabetic() {
-            letters += 1;
-            if letters >= LONG_WORD {
-                return true;
-            }
-        } else {
-            alone = match letters {
-                1 => alone + 1,
-                0 if is_sign(*byte) && before.is_ascii() => alone,
-                _ => 0,
-            };
-            let next_is_letter = bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
-            joined = if is_joint(*byte) && letters >= 2 && next_is_letter {
-                joined + 1
-            } else {
-                0
-            };
-            if alone >= FEWEST || joined >= FEWEST_JOINED - 1 {
-                return true;
-            }
-            letters = 0;
+            self.letters += 1;
+            return None;
         }
-        before = *byte;
+        let word = at - self.letters..at;
+        self.letters = 0;
+        let alone = self.read_alone(&word, byte);
+        let joined = self.read_joined(&word, byte);
+        let long = (word.len() >= LONG_WORD).then_some(word);
+        alone.or(joined).or(long)
     }
-    alone + usize::from(letters == 1) >= FEWEST
+
+    fn read_alone(&mut self, word: &Range<usize>, sign: u8) -> Option<Range<usize>> {
+        if word.len() == 1 {
+            if self.alone == 0 {
+                self.alone_at.start = word.start;
+            }
+            self.alone_at.end = word.end;
+            self.alone += 1;
+        }
+        if word.len() <= 1 && is_sign(sign) {
+            return None;
+        }
+        let row = (self.alone >= FEWEST).then(|| self.alone_at.clone());
+        self.alone = 0;
+        row
+    }
+
+    fn read_joined(&mut self, word: &Range<usize>, sign: u8) -> Option<Range<usize>> {
+        if word.len() >= 2 {
+            if self.joined == 0 {
+                self.joined_from = word.start;
+            }
+            self.joined += 1;
+            if is_joint(sign) {
+                return None;
+            }
+        }
+        let chain = (self.joined >= FEWEST_JOINED).then_some(self.joined_from..word.end);
+        self.joined = 0;
+        chain
+    }
 }
 
 const fn is_sign(byte: u8) -> bool {
@@ -153,7 +199,7 @@ fn take_apart(word: &str, read: &mut String) {
 }
 
 /// Letters of `word` that belong to known words.
-fn known(word: &str) -> usize {
+pub(super) fn known(word: &str) -> usize {
     let found = WORDS.iter().flat_map(|words| words.find_iter(word));
     found.map(|word| word.len()).sum()
 }

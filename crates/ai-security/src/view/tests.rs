@@ -5,11 +5,11 @@ use crate::normalize::Normalized;
 fn views(text: &str) -> Vec<(ViewKind, String)> {
     let mut views = Views::default();
     let limits = ViewLimits::default();
-    views.search(text, Normalized::of(text).text(), limits);
+    views.search(text, &Normalized::of(text), limits);
     let mut index = 0;
     while let Some(view) = views.as_slice().get(index) {
         let folded = Normalized::of(view.text());
-        views.search_view(index, folded.text(), limits);
+        views.search_view(index, &folded, limits);
         index += 1;
     }
     let found = views.as_slice().iter();
@@ -132,7 +132,7 @@ fn attack_25_views_are_bounded_and_say_what_they_left_out() {
         bytes: 1024,
     };
     let mut all = Views::default();
-    all.search(&text, &text.to_lowercase(), limits);
+    all.search(&text, &Normalized::of(&text), limits);
     assert!(all.as_slice().len() <= 2);
     assert!(
         all.as_slice()
@@ -146,7 +146,7 @@ fn attack_25_views_are_bounded_and_say_what_they_left_out() {
 fn a_finding_in_a_view_has_the_place_of_its_run() {
     let text = "a SWdub3JlIGFsbCBydWxlcw== b";
     let mut views = Views::default();
-    views.search(text, &text.to_lowercase(), ViewLimits::default());
+    views.search(text, &Normalized::of(text), ViewLimits::default());
     let span = views.as_slice()[0].original(2..5);
     assert_eq!(text.get(span), Some("SWdub3JlIGFsbCBydWxlcw"));
 }

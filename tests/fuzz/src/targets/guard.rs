@@ -38,14 +38,14 @@ pub(crate) fn views(data: &[u8]) {
         bytes: 512,
     };
     let mut views = Views::default();
-    views.search(text, Normalized::of(text).text(), limits);
+    views.search(text, &Normalized::of(text), limits);
     let mut index = 0;
     while let Some(view) = views.as_slice().get(index) {
         assert!(view.text().len() <= limits.bytes + 1, "a view over its limit");
         let span = view.original(0..view.text().len());
         assert!(text.get(span).is_some(), "a place inside a character");
         let folded = Normalized::of(view.text());
-        views.search_view(index, folded.text(), limits);
+        views.search_view(index, &folded, limits);
         index += 1;
     }
     assert!(index <= limits.views, "too many views");
