@@ -79,6 +79,37 @@ fn attack_22_malformed_chunks_are_the_clients_fault_and_end_nowhere() -> Result<
     Ok(())
 }
 
+/// Where a rule reads the body, it is whole or nobody judges it.
+#[test]
+fn attack_22_a_malformed_body_is_not_judged() -> Result<(), Failure> {
+    let upstream = RawServer::start(|_, _| {})?;
+    let policy = r#"
+endpoints:
+  api: {authentication: {allow: {none: true}}, rules: [{name: read}]}
+rules:
+  read: {conditions: {pass: ['request.bodyText != ""']}}
+routes: {all: {endpoint: api, upstream: app}}
+upstreams: {app: {targets: [{url: 'http://{upstream}'}]}}
+"#;
+    let policy = policy.replace("{upstream}", &upstream.address().to_string());
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    for chunks in ["5\r\nfirst\r\nzz\r\n", "5\r\nfirst\r\n0\nx"] {
+        let mut client = Connection::open(house.address())?;
+        let head = "POST / HTTP/1.1\r\nHost: app.example.com\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.write((head.to_owned() + chunks).as_bytes())?;
+        assert_eq!(client.reply("POST")?.status, 400, "{chunks:?}");
+        assert!(client.ends(), "{chunks:?}");
+    }
+    let process = &house.gateway.process;
+    let line = process.wait_for_line(|line| line.contains("request_malformed"))?;
+    assert!(
+        line.contains("the body breaks off or is malformed"),
+        "{line}"
+    );
+    assert_eq!(upstream.connections(), 0);
+    Ok(())
+}
+
 #[test]
 fn attack_23_a_client_that_hangs_up_is_not_a_failure_of_the_upstream() -> Result<(), Failure> {
     let (house, _upstream, read) = telling()?;
