@@ -107,12 +107,20 @@ pub struct Refused {
 impl Refused {
     /// The refusal of `hop`, whose body is larger than the limit or too slow to arrive: 413.
     pub fn body_too_large(hop: &Hop, policy: &CapturePolicy) -> Self {
-        Self::of(hop, policy, Fault::too_large("the body is too large or too slow"))
+        Self::of(
+            hop,
+            policy,
+            Fault::too_large("the body is too large or too slow"),
+        )
     }
 
     /// The refusal of `hop`, whose body breaks off or is malformed: 400.
     pub fn body_broken(hop: &Hop, policy: &CapturePolicy) -> Self {
-        Self::of(hop, policy, Fault::malformed("the body breaks off or is malformed"))
+        Self::of(
+            hop,
+            policy,
+            Fault::malformed("the body breaks off or is malformed"),
+        )
     }
 
     fn of(hop: &Hop, policy: &CapturePolicy, fault: Fault) -> Self {
