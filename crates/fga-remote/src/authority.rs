@@ -101,6 +101,8 @@ pub struct Provenance {
 pub enum Source {
     /// A store of this process.
     Local,
+    /// A copy of a store of a server, in this process.
+    Replica,
     /// A store of a server.
     Remote,
 }
@@ -110,6 +112,7 @@ impl Source {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Replica => "replica",
             Self::Remote => "remote",
         }
     }

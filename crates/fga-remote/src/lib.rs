@@ -13,5 +13,7 @@ pub use authority::{
 pub use directory::{Directory, Entry, NoStore, OnOutage};
 pub use local::LocalStore;
 pub use name::{Name, NameKind, Unfit};
-pub use remote::{FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteDeps, RemoteSpec, RemoteStore};
+pub use remote::{
+    FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteDeps, RemoteSpec, RemoteStore, ReplicaSpec,
+};
 pub use undecided::Undecided;

@@ -6,6 +6,7 @@ mod desk;
 mod key;
 mod line;
 mod memory;
+mod replica;
 mod spec;
 mod wire;
 
@@ -20,9 +21,10 @@ use crate::undecided::Undecided;
 use desk::{Desk, Question, Ticket};
 use key::Key;
 use memory::Remembered;
+use replica::Replica;
 
 pub use compile::RemoteDeps;
-pub use spec::{FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteSpec};
+pub use spec::{FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteSpec, ReplicaSpec};
 
 /// Most objects that servers list where nothing else is configured there: as many may be a part.
 const LISTED: usize = 1_000;
@@ -38,6 +40,7 @@ pub struct RemoteStore {
     /// What keys begin with: the server, the store and the model.
     scope: Box<[u8]>,
     timeout: Duration,
+    replica: Option<Arc<Replica>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,6 +61,12 @@ struct Answer {
 
 impl RemoteStore {
     pub(crate) async fn check(&self, checks: &[Check], given: &Given) -> Answers {
+        if let Some(replica) = &self.replica
+            && given.consistency == Consistency::MinimizeLatency
+            && let Some(answers) = Replica::check(replica, checks, given)
+        {
+            return answers;
+        }
         let deadline = Instant::now() + self.timeout;
         // All of them wait before the first is waited for, so that they travel together.
         let pending: Vec<_> = checks.iter().map(|check| self.ask(check, given)).collect();

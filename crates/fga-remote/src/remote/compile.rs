@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::key::scope;
 use super::line::{Credential, Line};
 use super::memory::Memory;
+use super::replica::Replica;
 use super::spec::{RemoteAuthSpec, RemoteSpec};
 
 /// Checks of one batch at the most.
@@ -72,6 +73,14 @@ impl RemoteStore {
         {
             refuse("cache", "`denialTtl` is longer than `ttl`");
         }
+        if let Some(replica) = &spec.replica {
+            if replica.every.get().is_zero() {
+                refuse("replica", "`every` of 0 leaves the server no rest");
+            }
+            if replica.max_staleness.get() < replica.every.get() {
+                refuse("replica", "`maxStaleness` is shorter than `every`");
+            }
+        }
         let (base, credential) = (base?, credential?);
         if findings.errors() > before {
             return None;
@@ -92,9 +101,16 @@ impl RemoteStore {
             denial_ttl.unwrap_or(cache.ttl.get() / 4),
             cache.max_entries,
         );
+        let desk = Arc::new(Desk::new(line, memory, spec.max_batch));
+        let replica = spec.replica.map(|own| {
+            let line = Arc::clone(desk.line());
+            let bounds = (own.max_staleness.get(), own.every.get(), own.max_tuples);
+            Arc::new(Replica::new(line, Arc::clone(deps.clock), bounds))
+        });
         Some(Self {
-            desk: Arc::new(Desk::new(line, memory, spec.max_batch)),
+            desk,
             scope,
+            replica,
             timeout: spec.timeout.get(),
             clock: Arc::clone(deps.clock),
         })

@@ -8,11 +8,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 use ztag_backend::{Call, Client, PageReply, Pagination};
+use ztag_fga::spec::ModelSpec;
 use ztag_token::client::OutboundCredential;
 use ztag_types::Clock;
 
 use super::breaker::Breaker;
-use super::wire;
+use super::wire::{self, Changes};
 use crate::undecided::Undecided;
 
 /// Bytes of an answer at the most: a thousand objects with the longest names.
@@ -41,6 +42,15 @@ pub(super) enum Credential {
     Own(OutboundCredential),
 }
 
+/// What is sent.
+struct Letter<'a> {
+    method: Method,
+    /// Below the store.
+    path: &'a [&'a str],
+    query: &'a [(&'a str, &'a str)],
+    body: Bytes,
+}
+
 /// What came of a call.
 enum Outcome {
     Answer(Bytes),
@@ -58,11 +68,56 @@ impl Line {
 
     /// The answer to a question, of which there is none while the server is left alone.
     pub(super) async fn post(&self, call: &str, body: Bytes) -> Result<Bytes, Undecided> {
+        let path = [call];
+        let letter = Letter {
+            method: Method::POST,
+            path: &path,
+            query: &[],
+            body,
+        };
+        self.exchange(&letter).await
+    }
+
+    /// The model that questions are about, with its id.
+    pub(super) async fn model_spec(&self) -> Result<ModelSpec, Undecided> {
+        const MODELS: &str = "authorization-models";
+        match self.model() {
+            Some(id) => {
+                let reply = self.get(&[MODELS, id], &[]).await?;
+                wire::model(&reply)
+            }
+            None => {
+                let reply = self.get(&[MODELS], &[("page_size", "1")]).await?;
+                wire::latest_model(&reply)
+            }
+        }
+    }
+
+    /// Changes of tuples after `token`, those from the beginning where it is empty.
+    pub(super) async fn changes(&self, token: &str, most: usize) -> Result<Changes, Undecided> {
+        let most = most.to_string();
+        let query = [("page_size", &*most), ("continuation_token", token)];
+        let query = query.get(..if token.is_empty() { 1 } else { 2 });
+        let reply = self.get(&["changes"], query.unwrap_or_default()).await?;
+        wire::changes(&reply)
+    }
+
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Bytes, Undecided> {
+        let letter = Letter {
+            method: Method::GET,
+            path,
+            query,
+            body: Bytes::new(),
+        };
+        self.exchange(&letter).await
+    }
+
+    async fn exchange(&self, letter: &Letter<'_>) -> Result<Bytes, Undecided> {
         let begun = self.clock.monotonic();
         if !self.breaker.admits(begun) {
             return Err(Undecided::unavailable("left_alone"));
         }
-        match self.send(call, body.clone(), self.timeout).await {
+        match self.send(letter, self.timeout).await {
             Outcome::Later(pause) => {
                 let now = self.clock.monotonic();
                 let left = self.timeout.saturating_sub(now.saturating_sub(begun));
@@ -71,7 +126,7 @@ impl Line {
                     return Err(Undecided::unavailable("throttled"));
                 }
                 tokio::time::sleep(pause).await;
-                let again = self.send(call, body, left.saturating_sub(pause)).await;
+                let again = self.send(letter, left.saturating_sub(pause)).await;
                 self.conclude(again)
             }
             outcome => self.conclude(outcome),
@@ -101,7 +156,7 @@ impl Line {
         }
     }
 
-    async fn send(&self, call: &str, body: Bytes, timeout: Duration) -> Outcome {
+    async fn send(&self, letter: &Letter<'_>, timeout: Duration) -> Outcome {
         let headers = match self.headers().await {
             Ok(headers) => headers,
             Err(undecided) => return Outcome::Failed(undecided),
@@ -109,13 +164,16 @@ impl Line {
         let mut url = self.base.clone();
         // Set when the configuration was read: it can be a base.
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.push(call);
+            segments.extend(letter.path);
+        }
+        if !letter.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(letter.query);
         }
         let call = Call {
-            method: Method::POST,
+            method: letter.method.clone(),
             url,
             headers,
-            body,
+            body: letter.body.clone(),
             timeout,
             max_body: MAX_ANSWER,
             retries: 1,

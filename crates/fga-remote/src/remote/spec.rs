@@ -30,6 +30,8 @@ pub struct RemoteSpec {
     pub max_batch: usize,
     /// How long answers are remembered.
     pub cache: RemoteCacheSpec,
+    /// A copy of the store in this process, which answers in the server's stead.
+    pub replica: Option<ReplicaSpec>,
     /// What it means that the server does not answer. It never means yes.
     pub fail_mode: FailMode,
 }
@@ -44,6 +46,7 @@ impl Default for RemoteSpec {
             timeout: DurationSpec::new(Duration::from_secs(2)),
             max_batch: 50,
             cache: RemoteCacheSpec::default(),
+            replica: None,
             fail_mode: FailMode::default(),
         }
     }
@@ -86,6 +89,31 @@ impl Default for RemoteCacheSpec {
             ttl: DurationSpec::new(Duration::ZERO),
             denial_ttl: None,
             max_entries: 10_000,
+        }
+    }
+}
+
+/// A copy of a remote store, kept up by the changes that its server tells from the first one on: a
+/// server that forgets old ones cannot be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ReplicaSpec {
+    /// How old the copy may be; then the server is asked again. What is taken away at the server may
+    /// go on counting as long.
+    pub max_staleness: DurationSpec,
+    /// How often the server is asked what changed.
+    pub every: DurationSpec,
+    /// Most tuples of the copy; a larger store is asked for at its server.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_tuples: usize,
+}
+
+impl Default for ReplicaSpec {
+    fn default() -> Self {
+        Self {
+            max_staleness: DurationSpec::new(Duration::from_secs(10)),
+            every: DurationSpec::new(Duration::from_secs(1)),
+            max_tuples: 1_000_000,
         }
     }
 }

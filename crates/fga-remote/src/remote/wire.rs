@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Fields, Tuple};
 
 use crate::authority::{Check, Consistency, Given, Wanted};
@@ -81,6 +82,49 @@ pub(super) fn list(wanted: &Wanted, given: &Given, model: Option<&str>) -> Bytes
 pub(super) fn listed(body: &[u8]) -> Result<Vec<String>, Undecided> {
     let answer: Objects = read(body)?;
     answer.objects.ok_or_else(unreadable)
+}
+
+/// The model of an answer.
+pub(super) fn model(body: &[u8]) -> Result<ModelSpec, Undecided> {
+    let answer: ModelAnswer = read(body)?;
+    Ok(answer.authorization_model)
+}
+
+/// The first model of a list, the latest.
+pub(super) fn latest_model(body: &[u8]) -> Result<ModelSpec, Undecided> {
+    let answer: ModelsAnswer = read(body)?;
+    answer
+        .authorization_models
+        .into_iter()
+        .next()
+        .ok_or_else(unreadable)
+}
+
+/// Changes of tuples, in their order.
+pub(super) fn changes(body: &[u8]) -> Result<Changes, Undecided> {
+    let answer: ChangesAnswer = read(body)?;
+    let changes = answer.changes.into_iter().map(|told| Change {
+        tuple: told.tuple_key,
+        is_delete: told.operation == Operation::Delete,
+    });
+    Ok(Changes {
+        changes: changes.collect(),
+        token: answer.continuation_token,
+    })
+}
+
+/// A change of a tuple.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    pub(super) tuple: Tuple,
+    pub(super) is_delete: bool,
+}
+
+/// Changes, and where to go on.
+#[derive(Clone, Debug)]
+pub(super) struct Changes {
+    pub(super) changes: Vec<Change>,
+    pub(super) token: String,
 }
 
 /// Why the server refuses a question; `None` where it does not say so as `OpenFGA` does.
@@ -240,6 +284,38 @@ impl From<BatchError> for Undecided {
 #[derive(Deserialize)]
 struct Objects {
     objects: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct ModelAnswer {
+    authorization_model: ModelSpec,
+}
+
+#[derive(Deserialize)]
+struct ModelsAnswer {
+    authorization_models: Vec<ModelSpec>,
+}
+
+#[derive(Deserialize)]
+struct ChangesAnswer {
+    changes: Vec<ToldChange>,
+    #[serde(default)]
+    continuation_token: String,
+}
+
+#[derive(Deserialize)]
+struct ToldChange {
+    tuple_key: Tuple,
+    operation: Operation,
+}
+
+/// Another operation than these makes an answer unreadable.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Operation {
+    #[serde(rename = "TUPLE_OPERATION_WRITE")]
+    Write,
+    #[serde(rename = "TUPLE_OPERATION_DELETE")]
+    Delete,
 }
 
 #[derive(Deserialize)]

@@ -1,13 +1,14 @@
 //! Remote stores of the API of this house, which is that of `OpenFGA`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use ztag_fga::{Limits, Tuple, WriteRequest, dsl};
 use ztag_fga_api::{Access, FgaService, NamedStore, Stores};
-use ztag_fga_remote::{Authority, Check, Consistency, Given, LocalStore, Source, Wanted};
+use ztag_fga_remote::{Answers, Authority, Check, Consistency, Given, LocalStore, Source, Wanted};
 use ztag_server::{LimitsSpec, Listen, Server, Shutdown};
-use ztag_types::{Clock, SystemClock};
+use ztag_types::{Clock, ManualClock, SystemClock};
 
 use crate::support::{ask, check, remote, shown};
 
@@ -74,12 +75,18 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
+impl World {
+    fn close(&mut self) {
         self.shutdown.begin();
         if let Some(server) = self.server.take() {
             server.join();
         }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -121,6 +128,72 @@ async fn a_remote_store_answers_as_a_local_one() {
         shown(&ask(&far, &tim).await),
         [Err("validation_error"), Ok(true)]
     );
+}
+
+/// Asks until `is_wanted`. Guarded against tests that hang.
+async fn until(authority: &Authority, checks: &[Check], is_wanted: impl Fn(&Answers) -> bool) {
+    let asking = async {
+        while !is_wanted(&ask(authority, checks).await) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), asking).await;
+    assert!(waited.is_ok(), "the answer never came");
+}
+
+#[tokio::test]
+async fn a_replica_follows_its_store_and_knows_when_it_is_too_old() {
+    let mut world = World::open();
+    let clock = Arc::new(ManualClock::new());
+    let shared: Arc<dyn Clock> = clock.clone();
+    let address = world.server.as_ref().unwrap().address();
+    let spec = json!({ "replica": { "every": "1ms", "maxStaleness": "5s" } });
+    let far = remote(address, world.store.id().as_str(), spec, &shared);
+    let asked = [check("user:ada", "doc:1"), check("user:ben", "doc:1")];
+    let near = |answers: &Answers| answers.provenance.source == Source::Replica;
+    until(&far, &asked, near).await;
+    let answers = ask(&far, &asked).await;
+    assert_eq!(shown(&answers), [Ok(true), Ok(false)]);
+    let store = Arc::clone(world.store.store());
+    let tuple = || Tuple::new("user:ben", "viewer", "doc:1");
+    store.write(&WriteRequest::writes([tuple()])).unwrap();
+    until(&far, &asked, |own| {
+        near(own) && shown(own) == [Ok(true), Ok(true)]
+    })
+    .await;
+    store.write(&WriteRequest::deletes([tuple()])).unwrap();
+    until(&far, &asked, |own| {
+        near(own) && shown(own) == [Ok(true), Ok(false)]
+    })
+    .await;
+    // Whoever wants the latest answer asks the server.
+    let latest = Given {
+        consistency: Consistency::HigherConsistency,
+        ..Given::default()
+    };
+    assert_eq!(
+        far.check(&asked, &latest).await.provenance.source,
+        Source::Remote
+    );
+    // Another model is another copy.
+    let model = MODEL.replace(
+        "user with in_time]",
+        "user with in_time]\n    define owner: [user]",
+    );
+    store.write_model(dsl::parse(&model).unwrap()).unwrap();
+    let owner = [Check {
+        relation: "owner".into(),
+        ..check("user:ada", "doc:1")
+    }];
+    until(&far, &owner, |own| near(own) && shown(own) == [Ok(false)]).await;
+    // Without its server the copy answers as long as it may.
+    world.close();
+    clock.advance(Duration::from_secs(5));
+    assert!(near(&ask(&far, &asked).await));
+    clock.advance(Duration::from_secs(1));
+    let late = ask(&far, &asked).await;
+    assert_eq!(late.provenance.source, Source::Remote);
+    assert!(late.results.iter().all(Result::is_err));
 }
 
 #[tokio::test]

@@ -121,15 +121,27 @@ impl Compiler<'_> {
         at: &ConfigPath,
     ) -> Option<CheckPlan> {
         let above = self.at.key("fga");
-        let user = self.inherited(NameKind::User, &own.user, &spec.user, at, &above);
-        let relation = self.inherited(
-            NameKind::Relation,
-            &own.relation,
-            &spec.relation,
+        let user = self.inherited(
+            NameKind::User,
+            own.user.as_ref(),
+            spec.user.as_ref(),
             at,
             &above,
         );
-        let object = self.inherited(NameKind::Object, &own.object, &spec.object, at, &above);
+        let relation = self.inherited(
+            NameKind::Relation,
+            own.relation.as_ref(),
+            spec.relation.as_ref(),
+            at,
+            &above,
+        );
+        let object = self.inherited(
+            NameKind::Object,
+            own.object.as_ref(),
+            spec.object.as_ref(),
+            at,
+            &above,
+        );
         Some(CheckPlan {
             user: user?,
             relation: relation?,
@@ -140,7 +152,13 @@ impl Compiler<'_> {
 
     fn list(&mut self, own: &FgaListSpec, spec: &FgaSpec, at: &ConfigPath) -> Option<ListPlan> {
         let above = self.at.key("fga");
-        let user = self.inherited(NameKind::User, &own.user, &spec.user, at, &above);
+        let user = self.inherited(
+            NameKind::User,
+            own.user.as_ref(),
+            spec.user.as_ref(),
+            at,
+            &above,
+        );
         let words = self.words.ask.clone();
         let relation = self.name(NameKind::Relation, &own.relation, &words, at);
         let type_name = self.name(NameKind::Type, &own.type_name, &words, at);
@@ -155,8 +173,8 @@ impl Compiler<'_> {
     fn inherited(
         &mut self,
         kind: NameKind,
-        own: &Option<String>,
-        all: &Option<String>,
+        own: Option<&String>,
+        all: Option<&String>,
         at: &ConfigPath,
         above: &ConfigPath,
     ) -> Option<Name> {
@@ -269,8 +287,8 @@ impl Compiler<'_> {
     }
 
     /// What is asked first cannot read what is known later.
-    fn check_order(&mut self, reads: &Reads, locals: &Locals, at: &ConfigPath) {
-        let late = [Root::Backend, Root::Fga].map(Root::as_str);
+    pub(super) fn check_order(&mut self, reads: &Reads, locals: &Locals, at: &ConfigPath) {
+        let late = [Root::Backend, Root::Fga, Root::Guard].map(Root::as_str);
         for local in locals.iter() {
             let all = locals.read_through(local.source.reads());
             let root = late.iter().find(|root| all.touches(&[root]));
