@@ -23,6 +23,7 @@ fn every_key_is_explained() -> Result<(), Failure> {
         "routes.<name>",
         "upstreams.<name>",
         "fgaStores.<name>",
+        "guardrails.<name>",
     ] {
         // Writing to a string cannot fail.
         let _ = write!(

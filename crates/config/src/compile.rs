@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod fga;
+mod guardrails;
 mod ledger;
 mod routes;
 mod rules;
@@ -58,7 +59,9 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         &mut judged,
     );
     let directory = fga::stores(loaded, stores, &tokens, &mut judged);
-    let workshop = Workshop::new(loaded, server, stores, (&tokens, &directory));
+    let guardrails = guardrails::guardrails(loaded, stores, &mut judged);
+    let named = (&tokens, &directory, &guardrails);
+    let workshop = Workshop::new(loaded, server, stores, named);
     let mut states = Vec::with_capacity(loaded.endpoints.len());
     for (name, definition) in &loaded.endpoints {
         states.push(workshop.endpoint(name, definition, &mut judged));

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     Route,
     Upstream,
     FgaStore,
+    Guardrail,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
         Self::Route,
         Self::Upstream,
         Self::FgaStore,
+        Self::Guardrail,
     ];
 
     /// The section of the document.
@@ -36,6 +38,7 @@ impl Kind {
             Self::Route => "routes",
             Self::Upstream => "upstreams",
             Self::FgaStore => "fgaStores",
+            Self::Guardrail => "guardrails",
         }
     }
 
@@ -49,6 +52,7 @@ impl Kind {
             Self::Route => "route",
             Self::Upstream => "upstream",
             Self::FgaStore => "store",
+            Self::Guardrail => "guardrail",
         }
     }
 
@@ -62,6 +66,7 @@ impl Kind {
             Self::Route => "a route",
             Self::Upstream => "an upstream",
             Self::FgaStore => "a store",
+            Self::Guardrail => "a guardrail",
         }
     }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ztag_ai_security::guardrail::GuardrailSpec;
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
 use ztag_proxy::{RouteSpec, UpstreamSpec};
@@ -51,6 +52,8 @@ pub struct Loaded {
     pub(crate) unread_routes: Vec<UnreadRoute>,
     pub(crate) upstreams: Named<UpstreamSpec>,
     pub(crate) fga_stores: Named<FgaStoreSpec>,
+    /// The guardrails.
+    pub(crate) guardrails: Named<GuardrailSpec>,
     /// Where stores are written down.
     pub(crate) fga_folder: Option<PathBuf>,
     /// What the files of stores hold.
@@ -233,6 +236,7 @@ impl<'s> Loading<'s> {
         let upstreams = self.definitions(&mut tree, Kind::Upstream, &twice);
         let fga_stores = self.definitions(&mut tree, Kind::FgaStore, &twice);
         let fga_files = self.fga_files(&fga_stores);
+        let guardrails = self.definitions(&mut tree, Kind::Guardrail, &twice);
         let fga_folder = server.as_ref().and_then(|own| own.fga.folder.as_ref());
         let fga_folder = fga_folder.map(|folder| self.sources.resolve(folder));
         let keys = KeyUsers {
@@ -262,6 +266,7 @@ impl<'s> Loading<'s> {
             unread_routes,
             upstreams,
             fga_stores,
+            guardrails,
             fga_folder,
             fga_files,
             globals: read.globals,

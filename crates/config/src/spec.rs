@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use ztag_admission::{AuthenticationSpec, ForwardProxySpec};
+use ztag_ai_security::guardrail::GuardrailSpec;
 use ztag_backend::ClientSpec;
 use ztag_endpoint_vars::EndpointVarsSpec;
 use ztag_forward_policy::ForwardPolicySpec;
@@ -42,6 +43,8 @@ pub struct DocumentSpec {
     pub upstreams: BTreeMap<String, UpstreamSpec>,
     /// The stores of relationships that rules may ask, by name.
     pub fga_stores: BTreeMap<String, FgaStoreSpec>,
+    /// What is looked for in texts on their way to and from models, tools and agents, by name.
+    pub guardrails: BTreeMap<String, GuardrailSpec>,
 }
 
 /// A document of the rules folder: every section of the main document but `server`.
@@ -63,6 +66,8 @@ pub struct RulesDocumentSpec {
     pub upstreams: BTreeMap<String, UpstreamSpec>,
     /// The stores of relationships that rules may ask, by name.
     pub fga_stores: BTreeMap<String, FgaStoreSpec>,
+    /// What is looked for in texts on their way to and from models, tools and agents, by name.
+    pub guardrails: BTreeMap<String, GuardrailSpec>,
 }
 
 /// How the server runs.

@@ -5,6 +5,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use ztag_ai_security::guardrail::Digests;
 use ztag_backend::Client;
 use ztag_fga_api::{Access, FgaService};
 use ztag_proxy::UpstreamPlaces;
@@ -35,6 +36,8 @@ pub struct Stores {
     pub upstreams: Arc<UpstreamPlaces>,
     /// Stores of relationships.
     pub fga: Arc<FgaPlaces>,
+    /// What records hold instead of what guardrails found, under a key of this process.
+    pub digests: Digests,
     /// The certificates of the public listener, when it speaks TLS.
     pub certificates: Option<CertificateStore>,
     /// The time.
@@ -120,8 +123,10 @@ impl Stores {
             TokenPlaces::open(&server.tokens, client, &clock, &at, &mut findings)
         });
         let fga = stores(loaded, &clock, &mut findings);
-        match (client, cache, tokens, fga) {
-            (Some(client), Some(cache), Some(tokens), Some(fga)) => Ok(Self {
+        let digests = digests(&mut findings);
+        match (client, cache, tokens, fga.zip(digests)) {
+            (Some(client), Some(cache), Some(tokens), Some((fga, digests))) => Ok(Self {
+                digests,
                 cache: Arc::new(cache),
                 client,
                 tokens: Arc::new(tokens),
@@ -187,4 +192,15 @@ pub(crate) fn proxy_protocol(
     let spec = server.listen.proxy_protocol.as_ref()?;
     let at = ConfigPath::root().key("server").key("listen");
     ProxyProtocol::compile(spec, &at.key("proxyProtocol"), findings)
+}
+
+/// Digests under a key that nobody knows.
+fn digests(findings: &mut Findings) -> Option<Digests> {
+    let mut key = [0; 32];
+    let filled = aws_lc_rs::rand::fill(&mut key).map_err(|_| {
+        let message = "the system gives no random numbers";
+        Diagnostic::error(Code::InvalidValue, &ConfigPath::root(), message)
+    });
+    findings.keep(filled)?;
+    Some(Digests::new(key))
 }

@@ -45,16 +45,21 @@ pub(crate) fn effect(kind: Kind, users: &Users) -> String {
 const fn user_of(kind: Kind) -> Kind {
     match kind {
         Kind::Route | Kind::Upstream => Kind::Route,
-        Kind::Endpoint | Kind::Rule | Kind::Issuer | Kind::Introspection | Kind::FgaStore => {
-            Kind::Endpoint
-        }
+        Kind::Endpoint
+        | Kind::Rule
+        | Kind::Issuer
+        | Kind::Introspection
+        | Kind::FgaStore
+        | Kind::Guardrail => Kind::Endpoint,
     }
 }
 
 /// Those who name the definition `name` of `kind`.
 fn naming(kind: Kind, name: &str, tree: &Node) -> Users {
-    if kind == Kind::FgaStore {
-        return asking(name, tree);
+    match kind {
+        Kind::FgaStore => return asking(&["fga", "store"], name, tree),
+        Kind::Guardrail => return asking(&["inspect", "guardrail"], name, tree),
+        _ => {}
     }
     let section = tree.get(user_of(kind).section());
     let all = section.map(Node::entries).unwrap_or_default();
@@ -62,13 +67,13 @@ fn naming(kind: Kind, name: &str, tree: &Node) -> Users {
     users.map(|user| user.key.clone()).collect()
 }
 
-/// The endpoints of which a rule asks the store `store`.
-fn asking(store: &str, tree: &Node) -> Users {
+/// The endpoints of which a rule names `name` at `keys`.
+fn asking(keys: &[&str], name: &str, tree: &Node) -> Users {
     let rules = tree.get(Kind::Rule.section()).map(Node::entries);
     let asking = rules.unwrap_or_default().iter().filter(|rule| {
-        let fga = rule.node.get("fga");
-        let asked = fga.and_then(|fga| fga.get("store")).and_then(Node::as_str);
-        asked.is_some_and(|asked| asked.trim() == store)
+        let named = keys.iter().try_fold(&rule.node, |node, key| node.get(key));
+        let named = named.and_then(Node::as_str);
+        named.is_some_and(|named| named.trim() == name)
     });
     asking
         .flat_map(|rule| naming(Kind::Rule, &rule.key, tree))
@@ -80,7 +85,7 @@ fn names(user: &Node, kind: Kind, name: &str) -> bool {
     let item = |item: &Node| item.as_str() == Some(name);
     let allow = |list| any(user, &["authentication", "allow", list], item);
     match kind {
-        Kind::Endpoint | Kind::Route | Kind::FgaStore => false,
+        Kind::Endpoint | Kind::Route | Kind::FgaStore | Kind::Guardrail => false,
         Kind::Rule => any(user, &["rules"], |rule| rule.get("name").is_some_and(item)),
         Kind::Issuer => allow("jwt"),
         Kind::Introspection => allow("introspection"),

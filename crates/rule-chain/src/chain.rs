@@ -81,8 +81,10 @@ impl RuleChain {
                 verdict.outcome = judged.outcome;
                 verdict.reason = judged.reason;
                 verdict.challenge = judged.challenge;
+                verdict.masked = None;
                 return verdict;
             }
+            verdict.masked = judged.masked.or(verdict.masked);
             verdict.reason = Reason::new(ReasonCode::RulesPassed);
         }
         verdict

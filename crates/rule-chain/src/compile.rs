@@ -5,6 +5,7 @@ mod call;
 mod fga;
 mod forward;
 mod headers;
+mod inspect;
 mod logic;
 mod vouched;
 
@@ -20,6 +21,7 @@ use crate::deps::RuleDeps;
 use crate::exports::Exporter;
 use crate::fga::FgaPlan;
 use crate::forward::Forwards;
+use crate::inspect::InspectPlan;
 use crate::locals::Locals;
 use crate::redact::Redaction;
 use crate::reply::{Wanted, whole_body};
@@ -47,9 +49,10 @@ impl Rule {
         };
         let auth = compiler.auth();
         let logic = compiler.logic();
+        let inspect = compiler.inspect(&logic.locals).map(Box::new);
         let fga = compiler.fga(&logic.locals).map(Box::new);
         let call = compiler.call(&auth);
-        let reads = all_reads(&auth, &logic, fga.as_deref());
+        let reads = all_reads(&auth, &logic, (inspect.as_deref(), fga.as_deref()));
         let backend = call.map(|(call, accepted)| {
             let caching = compiler.caching(&logic);
             let readers = [&reads, &deps.endpoint.response_reads];
@@ -71,6 +74,7 @@ impl Rule {
                 name: name.clone(),
                 description: spec.description.as_str().into(),
                 auth,
+                inspect,
                 fga,
                 backend,
                 locals: logic.locals,
@@ -92,8 +96,15 @@ struct Logic {
     exporter: Exporter,
 }
 
-fn all_reads(auth: &Auth, logic: &Logic, fga: Option<&FgaPlan>) -> Reads {
+fn all_reads(
+    auth: &Auth,
+    logic: &Logic,
+    (inspect, fga): (Option<&InspectPlan>, Option<&FgaPlan>),
+) -> Reads {
     let mut reads = Reads::nothing();
+    if let Some(plan) = inspect {
+        plan.add_reads(&mut reads);
+    }
     if let Some(plan) = fga {
         plan.add_reads(&mut reads);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use ztag_ai_security::guardrail::Guardrail;
 use ztag_backend::Client;
 use ztag_expr::TemplateFiles;
 use ztag_fga_remote::Directory;
@@ -62,6 +63,8 @@ pub struct EarlierRule {
     pub name: RuleName,
     /// What it exports on a pass, the only outcome after which the chain goes on.
     pub exports: BTreeSet<String>,
+    /// Whether it masks the body.
+    pub masks: bool,
 }
 
 /// Everything a rule needs beside its spec.
@@ -78,6 +81,8 @@ pub struct RuleDeps<'a> {
     pub client: Arc<Client>,
     /// The stores of relationships.
     pub stores: &'a Directory,
+    /// The guardrails.
+    pub guardrails: &'a ztag_types::Directory<Arc<Guardrail>>,
     /// The cache; none where the endpoint admits anybody, since such verdicts are not remembered.
     pub cache: Option<CacheDeps>,
     /// The time.

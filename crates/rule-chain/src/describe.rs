@@ -9,6 +9,7 @@ use crate::chain::RuleChain;
 use crate::exports::ExportPlan;
 use crate::fga::FgaPlan;
 use crate::forward::Forwards;
+use crate::inspect::InspectPlan;
 use crate::reply::plain_url;
 use crate::rule::Rule;
 
@@ -39,6 +40,7 @@ impl Rule {
             "name": self.name,
             "description": self.description,
             "auth": self.auth.groups.iter().map(Group::describe).collect::<Vec<_>>(),
+            "inspect": self.inspect.as_deref().map(InspectPlan::describe),
             "fga": self.fga.as_deref().map(FgaPlan::describe),
             "backend": self.backend.as_deref().map(Asking::describe),
             "conditions": {
@@ -86,6 +88,18 @@ impl Asking {
             "maxPages": self.call.pagination.max_pages(),
             "acceptedStatuses": self.accepted.0,
             "cacheKey": self.caching.as_ref().map(crate::caching::Caching::input_names),
+        })
+    }
+}
+
+impl InspectPlan {
+    fn describe(&self) -> Json {
+        json!({
+            "guardrail": self.name,
+            "readsBody": self.body.is_some(),
+            "texts": self.texts.len(),
+            "masks": self.masks(),
+            "shadow": self.shadow,
         })
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     EmptyForward { part: &'static str },
     #[error("auth.forwardAs: {part} cannot be sent")]
     UnfitForward { part: &'static str },
+    #[error("{place}: {source}")]
+    Render { place: String, source: EvalError },
     #[error("backendApi.headers.{name}: {source}")]
     Header { name: HeaderName, source: EvalError },
     #[error("backendApi.headers.{name} would hold a line break or control character")]

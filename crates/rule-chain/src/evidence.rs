@@ -10,6 +10,7 @@ use crate::auth_view::AuthView;
 use crate::chain::ChainInput;
 use crate::fga::FgaState;
 use crate::forward::Forwarded;
+use crate::inspect::GuardState;
 use crate::locals::{LocalValues, Needs};
 
 /// The evidence of earlier stages and rules, and the credentials of the winning group.
@@ -22,6 +23,7 @@ pub(crate) struct Evidence<'a> {
     chain: ChainView<'a>,
     rule: Named<'a>,
     fga: Option<&'a FgaState>,
+    guard: Option<&'a GuardState>,
 }
 
 /// The `rule` root while the rule is judged.
@@ -47,6 +49,7 @@ impl<'a> Evidence<'a> {
             chain: ChainView(judged),
             rule: Named(rule),
             fga: None,
+            guard: None,
         }
     }
 
@@ -60,6 +63,13 @@ impl<'a> Evidence<'a> {
     pub(crate) fn knowing(self, fga: &'a FgaState) -> Self {
         Self {
             fga: Some(fga),
+            ..self
+        }
+    }
+
+    pub(crate) fn inspected(self, guard: &'a GuardState) -> Self {
+        Self {
+            guard: Some(guard),
             ..self
         }
     }
@@ -111,6 +121,10 @@ impl<'a> Evidence<'a> {
             .with(
                 Root::Fga,
                 self.fga.map_or(View::Null, |fga| View::Object(fga)),
+            )
+            .with(
+                Root::Guard,
+                self.guard.map_or(View::Null, |guard| View::Object(guard)),
             )
             .with(Root::Variables, View::Object(variables))
             .with(Root::Response, View::Map(&self.exports.merged))

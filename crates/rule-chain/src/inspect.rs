@@ -175,6 +175,11 @@ impl InspectPlan {
         }
     }
 
+    /// Whether the body may go on otherwise than it came.
+    pub(crate) fn masks(&self) -> bool {
+        self.body.is_some() && !self.shadow && self.guardrail.masks()
+    }
+
     /// What it reads, local variables not followed.
     pub(crate) fn add_reads(&self, reads: &mut Reads) {
         for text in &self.texts {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ztag_result_cache::Entry;
 use ztag_types::{BackendState, Challenge, Map, Outcome, Reason, ReasonCode};
 
@@ -21,6 +22,8 @@ pub(crate) struct Judged {
     pub(crate) fresh_for: Option<Duration>,
     /// What would let the client pass.
     pub(crate) challenge: Option<Box<Challenge>>,
+    /// The body in the place of the one received.
+    pub(crate) masked: Option<Bytes>,
 }
 
 /// The shorter of two bounds; `None` is no bound.
@@ -58,6 +61,7 @@ impl Judged {
             keep_for: None,
             fresh_for: None,
             challenge: None,
+            masked: None,
         }
     }
 
@@ -66,6 +70,17 @@ impl Judged {
         Self {
             fresh_for: shorter(self.fresh_for, bound),
             ..self
+        }
+    }
+
+    /// The same with the body that passes in the place of the one received. Nobody remembers that.
+    pub(crate) fn masking(self, masked: Option<Bytes>) -> Self {
+        match masked {
+            None => self,
+            Some(masked) => Self {
+                masked: Some(masked),
+                ..self.bounded(Some(Duration::ZERO))
+            },
         }
     }
 
@@ -95,6 +110,7 @@ impl Judged {
             keep_for: None,
             fresh_for: left,
             challenge: None,
+            masked: None,
         }
     }
 }

@@ -17,6 +17,8 @@ mod exports;
 mod fga;
 mod fga_spec;
 mod forward;
+mod inspect;
+mod inspect_spec;
 mod judged;
 mod locals;
 mod notes;
@@ -32,6 +34,7 @@ pub use deps::{AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, RuleDeps};
 pub use fga_spec::{
     FgaCheckSpec, FgaConditionSpec, FgaConsistency, FgaListSpec, FgaSpec, FgaTupleSpec,
 };
+pub use inspect_spec::{InspectSpec, InspectTextSpec, OnUnreadable};
 pub use rule::Rule;
 pub use spec::{
     AuthGroupSpec, BackendApiSpec, ConditionsSpec, ExportsSpec, ForwardSpec, MatchSpec,

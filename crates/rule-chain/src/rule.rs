@@ -20,6 +20,7 @@ use crate::evidence::Evidence;
 use crate::exports::Exporter;
 use crate::fga::{Asked, FgaPlan};
 use crate::forward::Forwarded;
+use crate::inspect::InspectPlan;
 use crate::judged::{Judged, implicit};
 use crate::locals::{LocalValues, Locals};
 use crate::notes::Notes;
@@ -32,6 +33,7 @@ pub struct Rule {
     pub(crate) name: RuleName,
     pub(crate) description: Box<str>,
     pub(crate) auth: Auth,
+    pub(crate) inspect: Option<Box<InspectPlan>>,
     pub(crate) fga: Option<Box<FgaPlan>>,
     pub(crate) backend: Option<Box<Asking>>,
     pub(crate) locals: Locals,
@@ -52,6 +54,11 @@ impl Rule {
     /// variables included.
     pub const fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// Whether it lets bodies pass otherwise than they came.
+    pub fn masks(&self) -> bool {
+        self.inspect.as_deref().is_some_and(InspectPlan::masks)
     }
 
     /// Judges the rule over `input` and what earlier rules left.
@@ -112,16 +119,52 @@ impl Rule {
             }
         };
         let evidence = evidence.forwarding(&forwarded);
+        let known = Known(&evidence, &locals);
+        match &self.inspect {
+            None => self.judge_read(won, &forwarded, known, notes).await,
+            // Boxed: what reads no text shall not pay for its size.
+            Some(plan) => Box::pin(self.judge_texts(plan, won, &forwarded, known, notes)).await,
+        }
+    }
+
+    /// Judges by what a guardrail says of the texts, and goes on where it lets them pass.
+    async fn judge_texts(
+        &self,
+        plan: &InspectPlan,
+        won: &Won<'_>,
+        forwarded: &[Forwarded<'_>],
+        known: Known<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
+        let Known(evidence, locals) = known;
+        let texts = match evidence.over_locals(locals, &plan.needs, |scope| plan.render(scope)) {
+            Ok(texts) => texts,
+            Err(fault) => {
+                return self.cut_short(fault.into(), known, BackendState::default(), notes);
+            }
+        };
+        let inspected = plan.inspect(&texts, evidence.input.snapshot, &*self.clock, notes);
+        let evidence = evidence.inspected(&inspected.state);
+        let known = Known(&evidence, locals);
+        let judged = match inspected.ruling {
+            Some(ruling) => self.cut_short(ruling, known, BackendState::default(), notes),
+            None => self.judge_read(won, forwarded, known, notes).await,
+        };
+        judged.masking(inspected.masked)
+    }
+
+    /// Judges what no guardrail holds up.
+    async fn judge_read(
+        &self,
+        won: &Won<'_>,
+        forwarded: &[Forwarded<'_>],
+        known: Known<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
         match &self.fga {
-            None => {
-                let known = Known(&evidence, &locals);
-                self.judge_backend(won, &forwarded, known, notes).await
-            }
+            None => self.judge_backend(won, forwarded, known, notes).await,
             // Boxed: what asks nobody about relationships shall not pay for its size.
-            Some(plan) => {
-                let known = Known(&evidence, &locals);
-                Box::pin(self.judge_relations(plan, won, &forwarded, known, notes)).await
-            }
+            Some(plan) => Box::pin(self.judge_relations(plan, won, forwarded, known, notes)).await,
         }
     }
 

@@ -11,6 +11,7 @@ use ztag_types::{DurationSpec, OneOrMany, Outcome, Secret};
 
 use crate::claim_spec::ClaimSpec;
 use crate::fga_spec::FgaSpec;
+use crate::inspect_spec::InspectSpec;
 
 /// Most further attempts of one call.
 pub(crate) const MAX_RETRIES: u32 = 10;
@@ -27,6 +28,9 @@ pub struct RuleSpec {
     /// Match groups: the first one whose matchers all fit wins, none fitting is a `fail`. Without
     /// groups the rule is for everybody and forwards no credential.
     pub auth: Vec<AuthGroupSpec>,
+    /// What a guardrail reads of the request, before anybody is asked: whether it holds a prompt
+    /// injection, secrets or personal data.
+    pub inspect: Option<InspectSpec>,
     /// What to ask a store of relationships, before the backend: whether somebody may do something.
     pub fga: Option<FgaSpec>,
     /// The backend to ask. Without a URL the rule judges the request alone.

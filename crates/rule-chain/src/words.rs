@@ -45,10 +45,13 @@ impl Words {
             ask: base.with(Root::Auth, auth(true)).with(Root::Variables, own),
             forward: request.clone().with(Root::Auth, auth(false)),
             request: request.with(Root::Auth, auth(true)),
-            judge: match spec.fga {
-                None => judge,
-                Some(_) => judge.with(Root::Fga, standard(Root::Fga)),
-            },
+            judge: [
+                (spec.fga.is_some(), Root::Fga),
+                (spec.inspect.is_some(), Root::Guard),
+            ]
+            .into_iter()
+            .filter(|(known, _)| *known)
+            .fold(judge, |own, (_, root)| own.with(root, standard(root))),
         }
     }
 }

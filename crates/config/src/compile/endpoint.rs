@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::HeaderName;
+use ztag_ai_security::guardrail::Guardrail;
 use ztag_fga_remote::Directory;
 use ztag_pipeline::{DecisionCache, Endpoint, EndpointState, Quarantine, Uncacheable};
 use ztag_result_cache::{Fingerprint, Namespace, ceiled};
@@ -27,6 +28,7 @@ pub(super) struct Workshop<'a> {
     pub(super) stores: &'a Stores,
     pub(super) tokens: &'a Tokens<'a>,
     pub(super) directory: &'a Directory,
+    pub(super) guardrails: &'a ztag_types::Directory<Arc<Guardrail>>,
     pub(super) environment: BTreeSet<String>,
     pub(super) secrets: BTreeSet<String>,
     pub(super) correlation: Option<HeaderName>,
@@ -46,7 +48,11 @@ impl<'a> Workshop<'a> {
         loaded: &'a Loaded,
         server: &'a ServerSpec,
         stores: &'a Stores,
-        (tokens, directory): (&'a Tokens<'a>, &'a Directory),
+        (tokens, directory, guardrails): (
+            &'a Tokens<'a>,
+            &'a Directory,
+            &'a ztag_types::Directory<Arc<Guardrail>>,
+        ),
     ) -> Self {
         let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Self {
@@ -55,6 +61,7 @@ impl<'a> Workshop<'a> {
             stores,
             tokens,
             directory,
+            guardrails,
             environment: names(loaded.globals.environment.names()),
             secrets: names(loaded.globals.secrets.names()),
             correlation: server.logging.correlation_header.parse().ok(),

@@ -84,7 +84,9 @@ impl<'a> Workshop<'a> {
                 earlier: &earlier,
                 cache: self.cache_deps(bench.spec, *fingerprint),
             };
-            chain.extend(self.rule(name, spec, spot, &mut bench.findings));
+            let rule = self.rule(name, spec, spot, &mut bench.findings);
+            let masks = rule.as_ref().is_some_and(Rule::masks);
+            chain.extend(rule);
             if bench.spec.authentication.allow.none {
                 bench.findings.extend(remembers_nothing(name, spec));
             }
@@ -92,6 +94,7 @@ impl<'a> Workshop<'a> {
             earlier.push(EarlierRule {
                 name: name.clone(),
                 exports,
+                masks,
             });
         }
         (chain.len() == rules.len()).then(|| RuleChain::new(chain))
@@ -118,6 +121,7 @@ impl<'a> Workshop<'a> {
             earlier: spot.earlier,
             templates: &self.loaded.templates,
             stores: self.directory,
+            guardrails: self.guardrails,
             client,
             cache: spot.cache,
             clock: Arc::clone(&self.stores.clock),

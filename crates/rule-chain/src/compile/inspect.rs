@@ -28,7 +28,8 @@ impl Compiler<'_> {
         let texts = self.inspected_texts(&spec.texts, &at.key("texts"));
         if body.is_none() && spec.texts.is_empty() {
             let found = Diagnostic::error(Code::MissingKey, &at.key("body"), "nothing is read");
-            self.findings.push(found.hint("write `body`, `texts` or both"));
+            self.findings
+                .push(found.hint("write `body`, `texts` or both"));
         }
         let mut plan = InspectPlan {
             name: SmolStr::new(name),
@@ -119,7 +120,8 @@ impl Compiler<'_> {
         if plan.masks() {
             let message = format!("rule `{}` masks the body already", rule.name);
             let found = Diagnostic::error(Code::InvalidValue, at, message);
-            self.findings.push(found.hint("mask in one rule of the endpoint only"));
+            self.findings
+                .push(found.hint("mask in one rule of the endpoint only"));
         }
     }
 }

@@ -87,7 +87,9 @@ fn owned(read: Cow<'_, [u8]>) -> Option<Bytes> {
 /// `application/json`, `application/problem+json; charset=utf-8` and the like; nothing announced is
 /// no JSON.
 fn is_json(headers: &HeaderMap) -> bool {
-    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let essence = media.unwrap_or_default().split(';').next();
     let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
     essence.ends_with("/json") || essence.ends_with("+json")

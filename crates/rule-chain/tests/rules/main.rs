@@ -9,6 +9,7 @@ mod credentials;
 mod defects;
 mod explain;
 mod fga;
+mod inspect;
 mod model;
 mod outcomes;
 mod stub;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Method};
 use serde_json::Value as Json;
 use smallvec::SmallVec;
+use ztag_ai_security::guardrail::Guardrail;
 use ztag_backend::{ClientSpec, TlsMaterial};
 use ztag_expr::TemplateFiles;
 use ztag_fga_remote::Directory;
@@ -33,6 +34,7 @@ pub(crate) struct Gate {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) detail: Detail,
     pub(crate) stores: Directory,
+    pub(crate) guardrails: ztag_types::Directory<Arc<Guardrail>>,
     rules: Vec<(RuleName, RuleSpec)>,
 }
 
@@ -64,6 +66,7 @@ impl Gate {
             fingerprint: Fingerprint::of(b"test"),
             detail: Detail::Summary,
             stores: Directory::default(),
+            guardrails: ztag_types::Directory::default(),
             rules: rules.collect(),
         }
     }
@@ -91,6 +94,7 @@ impl Gate {
                 earlier: &earlier,
                 templates: &templates,
                 stores: &self.stores,
+                guardrails: &self.guardrails,
                 client: Arc::clone(&client),
                 cache: self.cache.clone().map(|cache| CacheDeps {
                     cache,
@@ -101,11 +105,14 @@ impl Gate {
                 clock: self.clock.clone(),
             };
             let at = ConfigPath::root().key("rules").key(name.as_str());
-            rules.push(Rule::compile(name, spec, &at, &deps, &mut findings));
+            let rule = Rule::compile(name, spec, &at, &deps, &mut findings);
+            let masks = rule.as_ref().is_some_and(Rule::masks);
+            rules.push(rule);
             let exports = spec.exports(Outcome::Pass).map(str::to_owned).collect();
             earlier.push(EarlierRule {
                 name: name.clone(),
                 exports,
+                masks,
             });
         }
         let rules: Option<Vec<_>> = rules.into_iter().collect();
@@ -224,6 +231,12 @@ impl Ask {
         headers.insert(name, value.parse().unwrap());
         self.snapshot.subrequest.headers = Headers::new(headers);
         self
+    }
+
+    /// The same with a body of this media type.
+    pub(crate) fn body(mut self, media: &str, body: &str) -> Self {
+        self.snapshot.body.bytes = body.to_owned().into();
+        self.header("content-type", media)
     }
 
     pub(crate) fn bearer(self, token: &str) -> Self {

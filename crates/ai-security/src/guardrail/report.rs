@@ -1,0 +1,108 @@
+//! What is to be said of all texts of a request or a response.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+use ztag_types::SmolStr;
+
+use crate::channel::Channel;
+use crate::inspection::{Coverage, Finding, Verdict};
+
+/// Bytes of a hit that are recorded, where the operator wants text at all.
+const MOST_TEXT: usize = 200;
+
+/// What is to be said of all texts together: the strictest verdict, the highest score.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Judgement {
+    /// What becomes of the request or response.
+    pub verdict: Verdict,
+    /// How likely it is an attack, 0 to 1.
+    pub score: f32,
+    /// The score from which the text with the highest one is blocked.
+    pub threshold: f32,
+    /// Why.
+    pub findings: Vec<Found>,
+    /// Findings that are not listed, because there are too many.
+    pub unlisted: usize,
+    /// Texts read.
+    pub texts: usize,
+    /// Places masked.
+    pub masked: usize,
+    /// How much was read.
+    pub coverage: Coverage,
+    /// What was found where.
+    pub channels: SmallVec<[ChannelTally; 2]>,
+}
+
+/// What was found in one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelTally {
+    /// The channel.
+    pub channel: Channel,
+    /// Texts that are marked or blocked as injections.
+    pub injections: usize,
+    /// Secrets, personal data and words.
+    pub contents: usize,
+    /// How long reading took.
+    pub latency: Duration,
+}
+
+/// A finding and where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The channel of the text.
+    pub channel: Channel,
+    /// Where the text stands in the request, such as `messages[2].content`; spans count from its
+    /// beginning.
+    pub place: SmolStr,
+    /// Stands for what was found: a keyed digest.
+    pub digest: SmolStr,
+    /// What was found, where the operator wants to see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl Default for Judgement {
+    fn default() -> Self {
+        Self {
+            verdict: Verdict::Allow,
+            score: 0.0,
+            threshold: 1.0,
+            findings: Vec::new(),
+            unlisted: 0,
+            texts: 0,
+            masked: 0,
+            coverage: Coverage::default(),
+            channels: SmallVec::new(),
+        }
+    }
+}
+
+impl Judgement {
+    pub(super) fn tally(&mut self, channel: Channel) -> &mut ChannelTally {
+        let at = self.channels.iter().position(|own| own.channel == channel);
+        let at = at.unwrap_or_else(|| {
+            self.channels.push(ChannelTally {
+                channel,
+                injections: 0,
+                contents: 0,
+                latency: Duration::ZERO,
+            });
+            self.channels.len() - 1
+        });
+        // Found or pushed just now.
+        #[expect(clippy::indexing_slicing, reason = "the place is inside the list")]
+        &mut self.channels[at]
+    }
+}
+
+/// The beginning of a hit.
+pub(super) fn shortened(hit: &str) -> String {
+    let end = hit.floor_char_boundary(MOST_TEXT);
+    hit.get(..end).unwrap_or_default().to_owned()
+}
