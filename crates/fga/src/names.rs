@@ -104,6 +104,7 @@ const IN_NAME: u8 = 1;
 const IN_ID: u8 = 2;
 
 /// Where each character of ASCII may stand: neither white space nor control characters anywhere.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
 const PLACES: [u8; 256] = {
     let mut places = [0; 256];
     let mut character = b'!';

@@ -9,8 +9,9 @@ use ahash::AHashMap;
 
 use crate::check::Session;
 use crate::error::{Error, ErrorCode};
+use crate::ids::{EntityId, PlanId};
 use crate::model::ModelId;
-use crate::store::{Call, Store};
+use crate::store::{Asked, Call, Store, Subject};
 use crate::tuple::{Fields, Tuple};
 
 /// One question of a batch.
@@ -48,7 +49,14 @@ pub struct BatchCheckResult {
     pub allowed: Result<bool, Error>,
 }
 
-type Answers = Vec<Option<Result<bool, Error>>>;
+/// An answer with the place of its question.
+type Placed = (usize, Result<bool, Error>);
+
+/// The questions about one user, by their places.
+struct OfUser {
+    subject: Result<Subject, Error>,
+    targets: Vec<(usize, EntityId, PlanId)>,
+}
 
 impl Store {
     /// Answers each question as [`Store::check`] would, all of one model.
@@ -59,9 +67,14 @@ impl Store {
     pub fn batch_check(&self, request: &BatchCheckRequest) -> Result<Vec<BatchCheckResult>, Error> {
         self.check_batch(request)?;
         let model = self.model(request.model.as_ref())?;
-        let mut answers: Answers = vec![None; request.checks.len()];
-        for places in alike(&request.checks) {
-            self.answer_alike(request, model.id(), &places, &mut answers);
+        let mut answers = vec![None; request.checks.len()];
+        for items in alike(&request.checks) {
+            for (at, answer) in self.answer_alike(&items, model.id()) {
+                self.activity.answered(&answer);
+                if let Some(own) = answers.get_mut(at) {
+                    *own = Some(answer);
+                }
+            }
         }
         let answers = request.checks.iter().zip(answers);
         Ok(answers
@@ -73,69 +86,37 @@ impl Store {
     }
 
     /// Answers questions that assume the same.
-    fn answer_alike(
-        &self,
-        request: &BatchCheckRequest,
-        model: &ModelId,
-        places: &[usize],
-        answers: &mut Answers,
-    ) {
-        let items = places
-            .iter()
-            .filter_map(|at| Some((*at, request.checks.get(*at)?)));
-        let Some((_, first)) = items.clone().next() else {
-            return;
+    fn answer_alike(&self, items: &[(usize, &BatchCheckItem)], model: &ModelId) -> Vec<Placed> {
+        let Some((_, first)) = items.first() else {
+            return Vec::new();
         };
-        let mut answer = |at: usize, answer: Result<bool, Error>| {
-            self.activity.answered(&answer);
-            if let Some(own) = answers.get_mut(at) {
-                *own = Some(answer);
-            }
-        };
-        let asked = self.ask(
-            Some(model),
-            &first.contextual_tuples,
-            &first.context,
-            Call::Check,
-        );
+        let tuples = &first.contextual_tuples;
+        let asked = self.ask(Some(model), tuples, &first.context, Call::Check);
         let mut asked = match asked {
             Ok(asked) => asked,
-            Err(error) => return items.for_each(|(at, _)| answer(at, Err(error.clone()))),
+            Err(error) => {
+                return items
+                    .iter()
+                    .map(|(at, _)| (*at, Err(error.clone())))
+                    .collect();
+            }
         };
-        // Users in the order of their first questions, with what is asked about each.
-        let mut users = Vec::new();
-        let mut by_name: AHashMap<&str, usize> = AHashMap::new();
-        for (at, item) in items {
-            let target = asked.target(&item.object, &item.relation);
-            let target = match target {
-                Ok((object, node)) => (at, object, node.plan()),
-                Err(error) => {
-                    answer(at, Err(error));
-                    continue;
+        let mut answers = Vec::with_capacity(items.len());
+        for user in by_user(&mut asked, items, &mut answers) {
+            match user.subject {
+                Ok(subject) => {
+                    let mut session = Session::shared(&asked, subject);
+                    answers.extend(user.targets.into_iter().map(|(at, object, plan)| {
+                        (at, self.timed(|| session.check(object, plan)))
+                    }));
                 }
-            };
-            let own = *by_name.entry(&item.user).or_insert_with(|| {
-                users.push((asked.subject(&item.user), Vec::new()));
-                users.len() - 1
-            });
-            if let Some((_, targets)) = users.get_mut(own) {
-                targets.push(target);
+                Err(error) => {
+                    let targets = user.targets.iter();
+                    answers.extend(targets.map(|(at, ..)| (*at, Err(error.clone()))));
+                }
             }
         }
-        for (subject, targets) in users {
-            let mut session = match subject {
-                Ok(subject) => Session::shared(&asked, subject),
-                Err(error) => {
-                    targets
-                        .iter()
-                        .for_each(|(at, ..)| answer(*at, Err(error.clone())));
-                    continue;
-                }
-            };
-            for (at, object, plan) in targets {
-                answer(at, self.timed(|| session.check(object, plan)));
-            }
-        }
+        answers
     }
 
     fn timed(&self, check: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
@@ -177,15 +158,47 @@ impl Store {
     }
 }
 
-/// The places of questions that assume the same tuples and parameters.
-fn alike(items: &[BatchCheckItem]) -> Vec<Vec<usize>> {
+/// Users in the order of their first questions, with what is asked about each. Questions whose
+/// objects are none have their answers at once.
+fn by_user(
+    asked: &mut Asked<'_>,
+    items: &[(usize, &BatchCheckItem)],
+    answers: &mut Vec<Placed>,
+) -> Vec<OfUser> {
+    let mut users: Vec<OfUser> = Vec::new();
+    let mut by_name: AHashMap<&str, usize> = AHashMap::new();
+    for (at, item) in items {
+        let (object, node) = match asked.target(&item.object, &item.relation) {
+            Ok(target) => target,
+            Err(error) => {
+                answers.push((*at, Err(error)));
+                continue;
+            }
+        };
+        let own = *by_name.entry(&item.user).or_insert_with(|| {
+            users.push(OfUser {
+                subject: asked.subject(&item.user),
+                targets: Vec::new(),
+            });
+            users.len() - 1
+        });
+        if let Some(user) = users.get_mut(own) {
+            user.targets.push((*at, object, node.plan()));
+        }
+    }
+    users
+}
+
+/// Questions that assume the same tuples and parameters, with their places.
+fn alike(items: &[BatchCheckItem]) -> Vec<Vec<(usize, &BatchCheckItem)>> {
     let mut bare = Vec::with_capacity(items.len());
-    let mut others: AHashMap<Vec<u8>, Vec<usize>> = AHashMap::new();
+    let mut others: AHashMap<Vec<u8>, Vec<_>> = AHashMap::new();
     for (at, item) in items.iter().enumerate() {
         if item.contextual_tuples.is_empty() && item.context.is_empty() {
-            bare.push(at);
+            bare.push((at, item));
         } else {
-            others.entry(assumptions(item)).or_default().push(at);
+            let own = others.entry(assumptions(item)).or_default();
+            own.push((at, item));
         }
     }
     let mut alike: Vec<_> = others.into_values().collect();

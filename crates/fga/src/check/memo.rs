@@ -14,6 +14,10 @@ impl Place {
         Self((object.0 as u64) << 16 | plan.0 as u64)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "48 bits hold an object and a plan"
+    )]
     pub(super) const fn object(self) -> EntityId {
         EntityId((self.0 >> 16) as u32)
     }

@@ -41,6 +41,7 @@ pub(crate) struct Session<'a> {
 
 thread_local! {
     /// Searches to be used again, so that most questions allocate nothing.
+    #[expect(clippy::vec_box, reason = "a search is taken out and put back: only its place moves")]
     static SPARE: RefCell<Vec<Box<Search>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -113,6 +113,7 @@ fn uuid(text: &[u8]) -> Option<[u8; UUID_LEN]> {
 const NO_DIGIT: u8 = 0x80;
 
 /// Digits by character.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
 const DIGITS: [u8; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut digit = 0;
