@@ -14,7 +14,6 @@ use std::fmt::Write;
 const FIRST: u32 = 0xe000;
 /// How many of them there are; a mark of eight has 32 bits of chance.
 const LETTERS: u32 = 16;
-const LENGTH: usize = 8;
 
 /// The mark of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn words_are_marked_and_unmarked() {
         let mark = Mark::of([0x01, 0x23, 0x45, 0x67]);
-        assert_eq!(mark.as_str().chars().count(), LENGTH);
+        assert_eq!(mark.as_str().chars().count(), 8);
         let marked = mark.mark_words("send the  money\nnow");
         let expected = format!("send{0}the{0}money{0}\nnow", mark.as_str());
         assert_eq!(marked, expected);

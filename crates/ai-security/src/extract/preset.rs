@@ -12,9 +12,9 @@ use crate::Channel::{Document, Output, System, Tool, ToolDescription, User};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Chat completions of OpenAI and those who speak like it.
+    /// Chat completions of `OpenAI` and those who speak like it.
     OpenaiChat,
-    /// Responses of OpenAI.
+    /// Responses of `OpenAI`.
     OpenaiResponses,
     /// Messages of Anthropic.
     AnthropicMessages,

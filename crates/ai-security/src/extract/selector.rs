@@ -1,4 +1,4 @@
-//! Selectors: a part of JSONPath, RFC 9535.
+//! Selectors: a part of `JSONPath`, RFC 9535.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ const MOST_STEPS: usize = 32;
 
 /// Which values of a body are meant.
 ///
-/// The part of JSONPath that is understood: `$`, `.name`, `['name']`, `.*`, `[*]`, `[3]`, `..name`,
+/// The part of `JSONPath` that is understood: `$`, `.name`, `['name']`, `.*`, `[*]`, `[3]`, `..name`,
 /// `..*` and filters that compare one member with one text, `[?@.role=='user']`, `[?@.type!='image']`.
 /// Names are compared without regard to the case of ASCII letters, because some parsers do so.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// It is outside the part of JSONPath that is understood, or has more than 32 steps.
+    /// It is outside the part of `JSONPath` that is understood, or has more than 32 steps.
     pub fn compile(text: &str) -> Result<Self, SelectorError> {
         let wrong = |rest: &str| SelectorError {
             selector: text.to_owned(),
@@ -115,13 +115,12 @@ impl Step {
         let mut next = Vec::new();
         for &node in nodes {
             match self {
-                Self::Descend => {}
                 Self::All => next.extend(tree.children(node)),
                 Self::Name(name) => next.extend(tree.members(node, name)),
                 Self::Index(index) if tree.kind(node) == Some(Kind::Array) => {
                     next.extend(tree.children(node).nth(*index));
                 }
-                Self::Index(_) => {}
+                Self::Descend | Self::Index(_) => {}
                 Self::Filter { name, value, equal } => {
                     let fits = |child: &NodeId| {
                         let mut members = tree.members(*child, name);

@@ -304,7 +304,7 @@ impl Parser<'_> {
         let word = [&b"true"[..], b"false", b"null"]
             .into_iter()
             .find(|word| rest.starts_with(word));
-        let length = word.map_or_else(|| number(rest), |word| word.len());
+        let length = word.map_or_else(|| number(rest), <[u8]>::len);
         if length == 0 {
             return Err(self.unfit());
         }

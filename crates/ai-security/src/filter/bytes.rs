@@ -200,7 +200,10 @@ pub(crate) fn openings<'t>(
 pub(crate) fn cut_opening(text: &[u8], from: usize, literal: &[u8]) -> Option<usize> {
     let longest = literal.len().saturating_sub(1);
     let first = text.len().saturating_sub(longest).max(from);
-    (first..text.len()).find(|at| text.get(*at..).is_some_and(|tail| literal.starts_with(tail)))
+    (first..text.len()).find(|at| {
+        text.get(*at..)
+            .is_some_and(|tail| literal.starts_with(tail))
+    })
 }
 
 /// The byte before `at`.

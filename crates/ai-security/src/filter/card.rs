@@ -64,16 +64,12 @@ fn ends(cursor: &mut Cursor<'_>) -> SmallVec<[usize; 2]> {
         .peek()
         .filter(|byte| matches!(byte, b' ' | b'-' | b'.'));
     while let Some(sign) = sign {
-        let grouped = match sizes.as_slice() {
-            [4] | [4, 4] | [4, 6] | [4, 4, 4] | [4, 4, 4, 4] => cursor.eat(sign),
-            _ => false,
-        };
+        let grouped = sizes.first() == Some(&4) && sizes.len() < 5 && cursor.eat(sign);
         let size = if grouped { cursor.run(DIGITS, 7) } else { 0 };
-        let fits = match (sizes.as_slice(), size) {
-            ([4] | [4, 4] | [4, 4, 4], 4) | ([4], 6) | ([4, 6], 4 | 5) => true,
-            ([4, 4, 4, 4], 3) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (sizes.as_slice(), size),
+            ([4] | [4, 4] | [4, 4, 4], 4) | ([4], 6) | ([4, 6], 4 | 5) | ([4, 4, 4, 4], 3)
+        );
         if !fits {
             break;
         }
@@ -92,10 +88,7 @@ fn ends(cursor: &mut Cursor<'_>) -> SmallVec<[usize; 2]> {
 }
 
 fn is_complete(sizes: &[usize]) -> bool {
-    matches!(
-        sizes,
-        [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4]
-    )
+    matches!(sizes, [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 4 | 5])
 }
 
 /// Whether `number` has the prefix and length of a brand and the right check digit. Lengths that are

@@ -1,6 +1,6 @@
 //! From spec to filter.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings, SmolStr};
 
@@ -82,13 +82,7 @@ impl Building<'_> {
 
     /// What is read by readers of one shape each.
     fn shapes(&mut self) {
-        let shapes: [(
-            &'static str,
-            &'static str,
-            bool,
-            u8,
-            fn(usize) -> Box<dyn Finder>,
-        ); 11] = [
+        let shapes: [Shape; 11] = [
             ("key.private", "PRIVATE_KEY", false, CERTAIN, |rule| {
                 Box::new(key::PrivateKeys { rule })
             }),
@@ -243,15 +237,15 @@ impl Building<'_> {
 
     /// Complains of kinds that do not exist.
     fn check_kinds(&self, at: &ConfigPath, findings: &mut Findings) {
-        let known: BTreeMap<&str, ()> = self.rules.iter().map(|r| (r.kind.as_str(), ())).collect();
+        let known: BTreeSet<&str> = self.rules.iter().map(|rule| rule.kind.as_str()).collect();
         for kind in self.spec.kinds.keys() {
-            if known.contains_key(kind.as_str()) {
+            if known.contains(kind.as_str()) {
                 continue;
             }
             let message = format!("there is no kind `{kind}`");
             let mut diagnostic =
                 Diagnostic::error(Code::UnknownDefinition, &at.key("kinds").key(kind), message);
-            if let Some(near) = Diagnostic::nearest(kind, known.keys().copied()) {
+            if let Some(near) = Diagnostic::nearest(kind, known.iter().copied()) {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
             }
             findings.push(diagnostic);
@@ -270,6 +264,15 @@ impl Building<'_> {
         }
     }
 }
+
+/// A reader of one shape: its rule's id, kind, whether it is about people, specificity.
+type Shape = (
+    &'static str,
+    &'static str,
+    bool,
+    u8,
+    fn(usize) -> Box<dyn Finder>,
+);
 
 /// Specificity of telephone numbers: everything else says more about its digits.
 const NAMED_LESS: u8 = 10;

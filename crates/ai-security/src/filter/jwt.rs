@@ -79,7 +79,7 @@ fn trim(run: &[u8]) -> &[u8] {
     let run = run.get(..dashes.unwrap_or(run.len())).unwrap_or(run);
     let signs = run.iter().rev().take_while(|byte| **byte == b'.').count();
     // `a.b.` is an unsigned token; what follows its dot is nothing.
-    let unsigned = signs == 1 && run.iter().filter(|byte| **byte == b'.').count() == 2;
+    let unsigned = signs == 1 && memchr::memchr_iter(b'.', run).count() == 2;
     let keep = run.len() - if unsigned { 0 } else { signs };
     run.get(..keep).unwrap_or(run)
 }

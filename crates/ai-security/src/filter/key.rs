@@ -1,4 +1,4 @@
-//! Private keys between their first and last lines: PEM (RFC 7468), OpenSSH and OpenPGP.
+//! Private keys between their first and last lines: PEM (RFC 7468), `OpenSSH` and `OpenPGP`.
 
 use super::bytes::{ByteSet, Cursor, cut_opening, openings};
 use super::candidate::{Candidate, Finder, Found, LONG, Window};

@@ -70,7 +70,7 @@ impl Keywords {
         })
     }
 
-    fn attempt(&self, gated: &Gated, window: &Window<'_>, keyword: usize, found: &mut Found) {
+    fn attempt(gated: &Gated, window: &Window<'_>, keyword: usize, found: &mut Found) {
         let lead = gated
             .lead
             .map_or(0, |lead| lead.back(window.bytes, keyword));
@@ -149,7 +149,7 @@ impl Finder for Keywords {
                 continue;
             };
             for gated in uses.iter().filter_map(|index| self.patterns.get(*index)) {
-                self.attempt(gated, window, start + hit.start(), found);
+                Self::attempt(gated, window, start + hit.start(), found);
             }
         }
         if !window.complete {

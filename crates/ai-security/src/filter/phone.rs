@@ -80,9 +80,8 @@ struct Number {
     head: SmallVec<[u8; 4]>,
     /// First digit of the second group.
     second: u8,
-    dots: bool,
+    signs: SmallVec<[Sign; MOST_GROUPS]>,
     parenthesis: bool,
-    spaces: bool,
     end: usize,
 }
 
@@ -137,9 +136,8 @@ impl Number {
             groups: SmallVec::new(),
             head: SmallVec::new(),
             second: 0,
-            dots: false,
+            signs: SmallVec::new(),
             parenthesis: false,
-            spaces: false,
             end: cursor.at(),
         };
         while number.groups.len() < MOST_GROUPS && number.group(cursor)? {}
@@ -178,8 +176,7 @@ impl Number {
         }
         self.take(run, from, cursor);
         self.parenthesis |= opened;
-        self.dots |= sign == Sign::Dot;
-        self.spaces |= sign == Sign::Space;
+        self.signs.push(sign);
         self.end = ahead.at();
         *cursor = ahead;
         Some(true)
@@ -225,6 +222,10 @@ impl Number {
         }
     }
 
+    fn has(&self, sign: Sign) -> bool {
+        self.signs.contains(&sign)
+    }
+
     fn digits(&self) -> usize {
         self.groups.iter().sum()
     }
@@ -251,7 +252,7 @@ impl Number {
             return Plan::Likely;
         }
         // Two numbers with a point between are a fraction.
-        if self.dots && (self.spaces || self.groups.len() < 3) {
+        if self.has(Sign::Dot) && (self.has(Sign::Space) || self.groups.len() < 3) {
             return Plan::No;
         }
         Plan::Possible
@@ -261,7 +262,7 @@ impl Number {
     fn international(&self) -> Plan {
         let total = self.digits();
         let grouped = self.groups.len() >= 2;
-        if self.head.first() == Some(&b'0') || (self.dots && self.groups.len() < 3) {
+        if self.head.first() == Some(&b'0') || (self.has(Sign::Dot) && self.groups.len() < 3) {
             Plan::No
         } else if total >= 10 || (grouped && total >= 8) {
             Plan::Certain
@@ -288,7 +289,7 @@ impl Number {
         self.groups.len() >= 2
             && (9..=12).contains(&total)
             && (2..=6).contains(&first)
-            && !self.dots
+            && !self.has(Sign::Dot)
             && self
                 .groups
                 .iter()
@@ -307,7 +308,7 @@ impl Number {
 
     /// `203.0.113.9`, `1.299.00`: numbers with points and no group longer than three.
     fn is_quad(&self) -> bool {
-        self.dots && !self.spaces && self.groups.iter().all(|size| *size <= 3)
+        self.has(Sign::Dot) && !self.has(Sign::Space) && self.groups.iter().all(|size| *size <= 3)
     }
 }
 
@@ -318,7 +319,7 @@ mod tests {
     fn plan(text: &str) -> Option<(Plan, String)> {
         let mut cursor = Cursor::new(text.as_bytes(), 0);
         let number = Number::read(&mut cursor)?;
-        Some((number.plan(), text[..number.end].to_owned()))
+        Some((number.plan(), text.get(..number.end).unwrap().to_owned()))
     }
 
     #[test]

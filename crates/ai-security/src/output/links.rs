@@ -202,11 +202,11 @@ fn hold_tail(window: &Window<'_>, found: &mut Found) {
     let length = window.bytes.len();
     for at in length.saturating_sub(LONGEST_OPENING)..length {
         let tail = window.bytes.get(at..).unwrap_or_default();
-        let begins = |opening: &&str| {
+        let begins = |opening: &str| {
             let head = opening.as_bytes().get(..tail.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(tail))
         };
-        if OPENINGS.iter().any(|opening| begins(&opening)) {
+        if OPENINGS.into_iter().any(begins) {
             return found.hold(at);
         }
     }

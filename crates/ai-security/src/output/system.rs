@@ -84,12 +84,12 @@ impl SystemText {
             }
         }
         if !window.complete {
-            self.hold_tail(bytes, &row, found);
+            Self::hold_tail(bytes, &row, found);
         }
     }
 
     /// Holds words at the end that more words could make a row of.
-    fn hold_tail(&self, bytes: &[u8], row: &[Word], found: &mut Found) {
+    fn hold_tail(bytes: &[u8], row: &[Word], found: &mut Found) {
         let recent = row
             .last()
             .is_some_and(|last| bytes.len() - last.end <= LONGEST_GAP);

@@ -17,7 +17,7 @@ const LONGEST: usize = 1024 * 1024;
 const MOST_LANES: usize = 256;
 
 /// Filters the events of an answer, of any interface that says pieces of text in JSON: chat completions
-/// and responses of OpenAI, messages of Anthropic, and those who speak like them.
+/// and responses of `OpenAI`, messages of Anthropic, and those who speak like them.
 ///
 /// Pieces of one text are read as one, each choice, block and call by itself. What may still become a
 /// match is held and said with the next piece, or in an event of its own before the text ends. Arguments
@@ -143,7 +143,7 @@ impl<'f> EventGuard<'f> {
                 out.extend_from_slice(event.as_bytes());
             } else if let Ok(tree) = Tree::parse(data.as_bytes()) {
                 let carried = lane::read(&tree);
-                self.take(&event, &tree, carried, vault, out)?;
+                self.take(&event, &tree, &carried, vault, out)?;
             } else {
                 self.take_text(&event, &data, vault, out)?;
             }
@@ -178,7 +178,7 @@ impl<'f> EventGuard<'f> {
         &mut self,
         event: &Event,
         tree: &Tree<'_>,
-        carried: Carried,
+        carried: &Carried,
         vault: &mut Vault,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {

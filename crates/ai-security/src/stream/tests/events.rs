@@ -37,7 +37,7 @@ fn events(text: &str) -> Vec<Event> {
 fn values(answer: &str) -> Vec<serde_json::Value> {
     let data = events(answer)
         .into_iter()
-        .filter_map(|e| e.data().map(|d| d.into_owned()));
+        .filter_map(|e| e.data().map(std::borrow::Cow::into_owned));
     data.filter_map(|data| serde_json::from_str(&data).ok())
         .collect()
 }
@@ -57,9 +57,10 @@ fn chat(pieces: &[&str]) -> String {
     );
     for piece in pieces {
         let content = serde_json::to_string(piece).unwrap();
-        answer += &format!(
+        let event = format!(
             "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{content}}},\"finish_reason\":null}}]}}\n\n"
         );
+        answer += &event;
     }
     answer
         + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
@@ -143,7 +144,7 @@ fn attack_52_arguments_of_calls_pass_only_whole() {
     // The letter `g` as an escape: what a program reads is what is filtered.
     let tail_call = format!("{tail}\", \"n\": 1}}");
     let answer = call("{\"key\": \"\\u0067")
-        + &call(&head[1..])
+        + &call(head.get(1..).unwrap())
         + &call(&tail_call)
         + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n";
     let out = run(&answer, 16);
@@ -198,7 +199,7 @@ fn plain_text_in_events_is_one_text() {
     let out = run("data: write to a.b@exa\n\ndata: mple.org now\n\n", 3);
     let text: String = events(&out)
         .iter()
-        .filter_map(|e| e.data().map(|d| d.into_owned()))
+        .filter_map(|e| e.data().map(std::borrow::Cow::into_owned))
         .collect();
     assert_eq!(text, "write to [EMAIL_1] now");
 }
@@ -260,7 +261,7 @@ fn events_are_cut_where_the_standard_says() {
             for piece in text.as_bytes().chunks(by) {
                 splitter.push(piece);
                 while let Some(event) = splitter.next_event().unwrap() {
-                    found.extend(event.data().map(|data| data.into_owned()));
+                    found.extend(event.data().map(std::borrow::Cow::into_owned));
                 }
             }
             assert_eq!(found, data, "{text:?} by {by}");
