@@ -11,6 +11,7 @@ mod oracle;
 mod setup;
 mod soak;
 mod test;
+mod train_guard;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ enum Verb {
     Soak(soak::Options),
     /// Feed random input to everything that reads input from outside.
     Fuzz(fuzz::Options),
+    /// Train the linear model of the guard and measure it on sources it was not trained on.
+    TrainGuard(train_guard::Options),
     /// Run everything that must hold before a change goes in.
     Ci(ci::Options),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(&options),
         Verb::Soak(options) => soak::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
+        Verb::TrainGuard(options) => train_guard::run(&options),
         Verb::Ci(options) => ci::run(&options),
     };
     match done {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::features::{Sink, read};
+use super::features::{CHAR_BITS, Sink, read};
 
 /// Reasons given for a window.
 const REASONS: usize = 5;
@@ -16,10 +16,21 @@ pub struct Reason {
     pub span: Range<usize>,
 }
 
-/// The n-grams of `text` that weigh most for an attack, heaviest first. Of those that overlap only
-/// the heaviest is named.
+/// The n-grams of `text` that weigh most for an attack, heaviest first: words, which people can read,
+/// and parts of words only where no word weighs. Of those that overlap only the heaviest is named.
 pub(super) fn heaviest(weights: &[i8], text: &str) -> Vec<Reason> {
+    let words = heaviest_from(1 << CHAR_BITS, weights, text);
+    if words.is_empty() {
+        heaviest_from(0, weights, text)
+    } else {
+        words
+    }
+}
+
+/// The same, of places from `first` on.
+fn heaviest_from(first: usize, weights: &[i8], text: &str) -> Vec<Reason> {
     let mut top = Top {
+        first,
         weights,
         reasons: Vec::with_capacity(REASONS + 1),
     };
@@ -28,6 +39,7 @@ pub(super) fn heaviest(weights: &[i8], text: &str) -> Vec<Reason> {
 }
 
 struct Top<'w> {
+    first: usize,
     weights: &'w [i8],
     /// Heaviest first, none overlapping another.
     reasons: Vec<Reason>,
@@ -40,7 +52,7 @@ impl Sink for Top<'_> {
         let is_beaten = |other: &&Reason| overlaps(other) && other.weight >= weight;
         let lightest = self.reasons.get(REASONS - 1);
         let floor = lightest.map_or(0, |reason| reason.weight);
-        if weight <= floor || self.reasons.iter().find(is_beaten).is_some() {
+        if place < self.first || weight <= floor || self.reasons.iter().find(is_beaten).is_some() {
             return;
         }
         self.reasons.retain(|other| !overlaps(other));

@@ -121,15 +121,15 @@ impl Chars {
     }
 
     #[inline]
-    fn push(&mut self, c: u64, at: Range<usize>, sink: &mut impl Sink) {
-        let [a, b, d, e] = self.last;
+    fn push(&mut self, newest: u64, at: Range<usize>, sink: &mut impl Sink) {
+        let [back1, back2, back3, back4] = self.last;
         let [_, from3, from4, from5] = self.starts;
         let [f0, f1, f2, f3, f4] = CHAR_FACTORS;
-        let three = (c.wrapping_mul(f0))
-            .wrapping_add(a.wrapping_mul(f1))
-            .wrapping_add(b.wrapping_mul(f2));
-        let four = three.wrapping_add(d.wrapping_mul(f3));
-        let five = four.wrapping_add(e.wrapping_mul(f4));
+        let three = (newest.wrapping_mul(f0))
+            .wrapping_add(back1.wrapping_mul(f1))
+            .wrapping_add(back2.wrapping_mul(f2));
+        let four = three.wrapping_add(back3.wrapping_mul(f3));
+        let five = four.wrapping_add(back4.wrapping_mul(f4));
         let [salt3, salt4, salt5] = CHAR_SALTS;
         if self.seen >= 2 {
             sink.gram(place(three.wrapping_add(salt3), CHAR_BITS), from3..at.end);
@@ -141,7 +141,7 @@ impl Chars {
             sink.gram(place(five.wrapping_add(salt5), CHAR_BITS), from5..at.end);
         }
         self.seen = self.seen.saturating_add(1);
-        self.last = [c, a, b, d];
+        self.last = [newest, back1, back2, back3];
         let [from2, from3, from4, _] = self.starts;
         self.starts = [at.start, from2, from3, from4];
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Channel;
 use crate::rules::RuleBook;
-use crate::sweep::Sweep;
+use crate::sweep::{Reading, Sweep};
 use crate::view::ViewLimits;
 
 /// Reads texts one after the other: the text itself and its views, folded, with the rules that each
@@ -47,19 +47,17 @@ impl Reader {
 
     /// Shows `text` and every view of it, folded, and the rules that each hits.
     pub fn read(&mut self, text: &str, channel: Channel, mut show: impl FnMut(&str, &[u16])) {
-        let (book, hits) = (&self.book, &mut self.hits);
-        let limits = ViewLimits::default();
-        self.sweep.read(
-            book,
-            text,
+        let reading = Reading {
+            book: &self.book,
             channel,
-            limits,
-            |_| (),
-            |seen| {
-                hits.clear();
-                hits.extend(seen.hits.iter().map(|hit| hit.rule));
-                show(seen.folded.text(), hits);
-            },
-        );
+            limits: ViewLimits::default(),
+        };
+        let hits = &mut self.hits;
+        let blank_nothing = |_: &mut _| ();
+        self.sweep.read(text, &reading, blank_nothing, |seen| {
+            hits.clear();
+            hits.extend(seen.hits.iter().map(|hit| hit.rule));
+            show(seen.folded.text(), hits);
+        });
     }
 }

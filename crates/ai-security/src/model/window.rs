@@ -94,10 +94,10 @@ impl<'w> Windows<'w> {
 
     /// Rates the window of the last segments.
     fn rate(&mut self) {
-        let window = self.last.iter().take(self.width);
+        let mut window = self.last.iter().take(self.width);
         let sum: i32 = window.clone().map(|segment| segment.sum).sum();
         let features = window.clone().map(|segment| segment.features).sum();
-        let start = window.last().map_or(0, |oldest| oldest.start);
+        let start = window.next_back().map_or(0, |oldest| oldest.start);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a window has thousands of features of at most 127 each"
