@@ -72,10 +72,9 @@ fn domain(text: &str) -> Result<Cow<'_, str>, Fault> {
     let (mut upper, mut before) = (false, b'.');
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            b'A'..=b'Z' => upper = true,
             b'.' if before == b'.' => return Err(EMPTY_LABEL),
-            b'.' => {}
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {}
+            b'A'..=b'Z' => upper = true,
             _ => return Err(Fault::ambiguous("host is malformed")),
         }
         before = byte;
