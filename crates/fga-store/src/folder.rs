@@ -16,7 +16,14 @@ const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Holds a folder until it is dropped, or the process ends in any way.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough while a process that was just forked has the file, too.
+        let _ = self.0.unlock();
+    }
+}
 
 /// Makes a folder if it is not there, and takes it.
 pub(crate) fn lock(folder: &Path) -> Result<Lock, OpenError> {

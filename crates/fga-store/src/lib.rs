@@ -5,6 +5,7 @@ mod folder;
 mod image_file;
 mod journal;
 mod mailbox;
+mod named;
 mod scribe;
 mod settings;
 mod sql;
@@ -14,7 +15,8 @@ mod stores;
 
 pub use error::{JournalError, OpenError};
 pub use journal::{Entry, Journal, StoreNumber, StoreRow};
+pub use named::NamedStore;
 pub use settings::Settings;
 pub use sqlite::{SqliteJournal, SqliteSettings, backup, restore};
 pub use store_id::StoreId;
-pub use stores::{NamedStore, Stores};
+pub use stores::Stores;

@@ -8,8 +8,8 @@ use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Assertion, Edit, Edited, Error, ModelId};
 
 use crate::error::closed;
+use crate::named::NamedStore;
 use crate::store_id::StoreId;
-use crate::stores::NamedStore;
 
 /// Requests that wait at the most; whoever comes then waits before the door.
 pub(crate) const QUEUE: usize = 1024;

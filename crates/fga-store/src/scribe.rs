@@ -21,9 +21,10 @@ use crate::error::{JournalError, OpenError, unavailable};
 use crate::folder::Lock;
 use crate::journal::{Entry, Journal, StoreNumber, StoreRow};
 use crate::mailbox::{Command, Mailbox, QUEUE};
+use crate::named::NamedStore;
 use crate::settings::Settings;
 use crate::store_id::StoreId;
-use crate::stores::{NamedStore, Registry};
+use crate::stores::Registry;
 use tidy::Imaging;
 
 /// Requests that are written down at once.

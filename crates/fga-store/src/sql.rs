@@ -1,6 +1,6 @@
 //! The tables, and every statement that is the same for all databases.
 //!
-//! Placeholders are written `$1`, which SQLite and PostgreSQL both read. Times are milliseconds since
+//! Placeholders are written `$1`, which `SQLite` and `PostgreSQL` both read. Times are milliseconds since
 //! the epoch.
 
 /// What databases say differently.

@@ -1,10 +1,10 @@
-//! SQLite: one file, one process.
+//! `SQLite`: one file, one process.
 
+mod copies;
 mod tables;
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use crate::folder::{self, sync_folder};
 use crate::journal::{Entry, Journal, StoreNumber, StoreRow};
 use crate::sql::{self, Dialect};
 
+pub use copies::{backup, restore};
+
 /// The file in a folder of stores.
 const FILE: &str = "stores.db";
 /// Tells our files from those of other programs: "ZTFG".
@@ -28,10 +30,10 @@ const DIALECT: Dialect = Dialect {
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a database up to which every page of it is looked at when it is opened.
 const SMALL: u64 = 64 << 20;
-/// Rows that wait between the thread of SQLite and us.
+/// Rows that wait between the thread of `SQLite` and us.
 const ROWS: usize = 1024;
 
-/// A journal in a file of SQLite, with a log of its own in front (`-wal`). A commit is on the disk
+/// A journal in a file of `SQLite`, with a log of its own in front (`-wal`). A commit is on the disk
 /// when it returns.
 pub struct SqliteJournal {
     connection: SqliteConnection,
@@ -112,9 +114,10 @@ impl SqliteJournal {
                 text.push_str(&statement);
                 text.push(';');
             }
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number}; COMMIT"
-            ));
+            );
             self.run(text).await?;
         }
         Ok(())
@@ -196,7 +199,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn backup(&mut self, to: &Path) -> Result<(), JournalError> {
-        copy(&mut self.connection, to).await
+        copies::write(&mut self.connection, to).await
     }
 
     fn is_shared(&self) -> bool {
@@ -204,92 +207,12 @@ impl Journal for SqliteJournal {
     }
 
     async fn woken(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn close(self) -> Result<(), JournalError> {
         self.connection.close().await.map_err(|error| wrong(&error))
     }
-}
-
-/// Copies the stores of a folder to a new file, also while a server writes to them.
-///
-/// # Errors
-/// A file that exists already; a folder without stores; anything that keeps it from being written.
-pub async fn backup(folder: &Path, to: &Path) -> Result<(), OpenError> {
-    let from = folder.join(FILE);
-    fs::metadata(&from).map_err(|error| OpenError::file(&from, error))?;
-    let connection = options(&from).create_if_missing(false).connect().await;
-    let mut journal = SqliteJournal {
-        connection: connection.map_err(|error| wrong(&error))?,
-    };
-    journal.judge(false).await?;
-    let done = journal.backup(to).await;
-    journal.close().await?;
-    Ok(done?)
-}
-
-/// Makes a folder of stores from a backup, which is looked at whole before. The folder must not
-/// have stores yet.
-///
-/// # Errors
-/// Stores that are there already, in use or not; a backup that is damaged or none.
-pub async fn restore(from: &Path, folder: &Path) -> Result<(), OpenError> {
-    fs::metadata(from).map_err(|error| OpenError::file(from, error))?;
-    let _lock = folder::lock(folder)?;
-    let path = folder.join(FILE);
-    if path.exists() {
-        return Err(OpenError::Exists(path.display().to_string()));
-    }
-    let draft = folder.join(format!("{FILE}.new"));
-    let _ = fs::remove_file(&draft);
-    folder::copy_private(from, &draft).map_err(|error| OpenError::file(&draft, error))?;
-    let judged = judge_copy(&draft).await;
-    if let Err(error) = judged {
-        let _ = fs::remove_file(&draft);
-        return Err(error);
-    }
-    folder::put_in_place(&draft, &path).map_err(|error| OpenError::file(&path, error))
-}
-
-async fn judge_copy(path: &Path) -> Result<(), OpenError> {
-    let connection = options(path)
-        .create_if_missing(false)
-        .read_only(true)
-        .immutable(true)
-        .connect()
-        .await;
-    let mut journal = SqliteJournal {
-        connection: connection.map_err(|error| wrong(&error))?,
-    };
-    let judged = journal.judge(true).await;
-    let version = journal.number("PRAGMA user_version").await;
-    journal.close().await?;
-    judged?;
-    if version? == 0 {
-        return Err(JournalError::Damaged("not a backup of stores".into()).into());
-    }
-    Ok(())
-}
-
-/// Copies everything to a new file that only we may read.
-async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result<(), JournalError> {
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::AlreadyExists => JournalError::Failed(format!("`{}` exists", to.display())),
-        ErrorKind::StorageFull => JournalError::Full,
-        _ => JournalError::Failed(format!("`{}`: {error}", to.display())),
-    };
-    folder::create_new_private(to).map_err(failed)?;
-    let text = to.to_string_lossy().into_owned();
-    let done = sqlx::query("VACUUM INTO $1").bind(text).execute(connection);
-    let done = match done.await {
-        Ok(_) => folder::sync_new(to).map_err(failed),
-        Err(error) => Err(wrong(&error)),
-    };
-    if done.is_err() {
-        let _ = fs::remove_file(to);
-    }
-    done
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -300,7 +223,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// What SQLite says, in our words. Result codes: <https://sqlite.org/rescode.html>.
+/// What `SQLite` says, in our words. Result codes: <https://sqlite.org/rescode.html>.
 fn wrong(error: &sqlx::Error) -> JournalError {
     const FULL: u32 = 13;
     const CORRUPT: u32 = 11;

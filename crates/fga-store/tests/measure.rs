@@ -31,7 +31,7 @@ const LOADED_AT_ONCE: usize = 10_000;
 
 fn settings() -> Settings {
     let mut settings = Settings {
-        tidy_every: Duration::from_secs(3600),
+        tidy_every: Duration::from_hours(1),
         ..Settings::default()
     };
     settings.limits.tuples_per_write = LOADED_AT_ONCE;
@@ -83,11 +83,11 @@ async fn writes() {
             task.await.unwrap();
         }
         let seconds = begin.elapsed().as_secs_f64();
-        let writes = tasks * rounds;
-        let rate = writes as f64 / seconds;
+        let writes = u32::try_from(tasks * rounds).unwrap();
+        let rate = f64::from(writes) / seconds;
         println!(
             "{tasks} writers, {tuples} tuples each: {rate:.0} writes/s, {:.0} tuples/s",
-            rate * tuples as f64
+            rate * f64::from(u32::try_from(tuples).unwrap())
         );
     }
     stores.close();

@@ -10,8 +10,8 @@ use super::{Open, Scribe};
 use crate::error::{JournalError, OpenError};
 use crate::image_file;
 use crate::journal::{Journal, StoreNumber, StoreRow};
+use crate::named::{Kept, NamedStore};
 use crate::store_id::StoreId;
-use crate::stores::{Kept, NamedStore};
 
 /// Changes that are read at once.
 const PAGE: usize = 10_000;
@@ -96,9 +96,11 @@ impl<J: Journal> Scribe<J> {
             }
         }
         for (model, content) in self.journal.assertions(number).await? {
-            match (ModelId::parse(&model), serde_json::from_str(&content)) {
-                (Ok(model), Ok(assertions)) => writer.publish_assertions(&model, assertions),
-                _ => tracing::error!(model, "assertions cannot be read: there are none"),
+            let parsed = (ModelId::parse(&model), serde_json::from_str(&content));
+            if let (Ok(model), Ok(assertions)) = parsed {
+                writer.publish_assertions(&model, assertions);
+            } else {
+                tracing::error!(model, "assertions cannot be read: there are none");
             }
         }
         Ok(())

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tempfile::TempDir;
 use ztag_fga::spec::ModelSpec;
-use ztag_fga::{ReadRequest, Store, StoredTuple, Tuple, dsl};
+use ztag_fga::{ChangesRequest, Fields, ReadRequest, Store, StoredTuple, Tuple, TupleChange, dsl};
 use ztag_fga_store::{NamedStore, Settings, Stores};
 
 const MODEL: &str = "model
@@ -50,7 +51,7 @@ impl House {
 /// Nothing happens by itself.
 pub(crate) fn settings() -> Settings {
     Settings {
-        tidy_every: Duration::from_secs(3600),
+        tidy_every: Duration::from_hours(1),
         retry_after: Duration::ZERO,
         ..Settings::default()
     }
@@ -80,4 +81,31 @@ pub(crate) fn stored(store: &Store) -> Vec<StoredTuple> {
         found.extend(page.tuples);
     }
     found
+}
+
+/// The context of a tuple that is over at `time`.
+pub(crate) fn until(time: &str) -> Option<Fields> {
+    json!({ "expires_at": time }).as_object().cloned()
+}
+
+/// Every change that is kept, read `page` at a time.
+pub(crate) fn changes_by(store: &Store, page: usize) -> Vec<TupleChange> {
+    let mut found = Vec::new();
+    let mut request = ChangesRequest {
+        page_size: Some(page),
+        ..ChangesRequest::default()
+    };
+    loop {
+        let page = store.read_changes(&request).unwrap();
+        if page.changes.is_empty() {
+            return found;
+        }
+        found.extend(page.changes);
+        request.continuation_token = page.continuation_token;
+    }
+}
+
+/// Every change that is kept.
+pub(crate) fn changes(store: &Store) -> Vec<TupleChange> {
+    changes_by(store, 100)
 }

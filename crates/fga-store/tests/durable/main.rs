@@ -6,3 +6,4 @@ mod images;
 mod life;
 mod refused;
 mod several;
+mod upkeep;

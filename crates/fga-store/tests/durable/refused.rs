@@ -123,7 +123,7 @@ async fn writes_go_on_when_a_full_file_system_has_room_again() {
     let stores = house.open();
     let store = documents(&stores).await;
     let batch = |number: usize| {
-        let all = (0..100).map(|user| viewer(format!("{user}-{:0100}", number), number));
+        let all = (0..100).map(|user| viewer(format!("{user}-{number:0100}"), number));
         WriteRequest::writes(all)
     };
     let mut written = 0;

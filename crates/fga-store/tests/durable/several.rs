@@ -1,8 +1,10 @@
 //! Many writers at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ztag_fga::{ErrorCode, WriteRequest};
+use ztag_fga::{ErrorCode, Revision, WriteRequest};
+use ztag_fga_store::NamedStore;
 
 use crate::house::{House, documents, stored, viewer};
 
@@ -18,36 +20,7 @@ async fn writes_are_linearizable() {
     let house = House::new();
     let stores = house.open();
     let store = documents(&stores).await;
-    let tasks = (0..TASKS).map(|task| {
-        let store = store.clone();
-        tokio::spawn(async move {
-            let mut history = Vec::new();
-            for round in 0..ROUNDS {
-                let tuple = viewer("shared", round % 4);
-                let is_delete = (task + round) % 2 == 0;
-                let request = match is_delete {
-                    true => WriteRequest::deletes([tuple]),
-                    false => WriteRequest::writes([tuple]),
-                };
-                let before = store.store().revision();
-                match store.write(request).await {
-                    Ok(revision) => {
-                        assert!(
-                            revision > before,
-                            "it comes after what was there when it began"
-                        );
-                        assert!(
-                            store.store().revision() >= revision,
-                            "and is seen when it ended"
-                        );
-                        history.push((revision, round % 4, is_delete));
-                    }
-                    Err(error) => assert_eq!(error.code(), ErrorCode::WriteFailed),
-                }
-            }
-            history
-        })
-    });
+    let tasks = (0..TASKS).map(|task| tokio::spawn(write(store.clone(), task)));
     let tasks: Vec<_> = tasks.collect();
     let mut history = Vec::new();
     for task in tasks {
@@ -78,4 +51,30 @@ async fn writes_are_linearizable() {
         stored(house.open().find(store.id()).unwrap().store()).len(),
         left
     );
+}
+
+/// What one task had accepted: the revision, the tuple, and whether it deleted it.
+type History = Vec<(Revision, usize, bool)>;
+
+async fn write(store: Arc<NamedStore>, task: usize) -> History {
+    let mut history = Vec::new();
+    for round in 0..ROUNDS {
+        let tuple = viewer("shared", round % 4);
+        let is_delete = (task + round).is_multiple_of(2);
+        let request = if is_delete {
+            WriteRequest::deletes([tuple])
+        } else {
+            WriteRequest::writes([tuple])
+        };
+        let before = store.store().revision();
+        match store.write(request).await {
+            Ok(revision) => {
+                assert!(revision > before, "it comes after what was there before");
+                assert!(store.store().revision() >= revision, "and is seen now");
+                history.push((revision, round % 4, is_delete));
+            }
+            Err(error) => assert_eq!(error.code(), ErrorCode::WriteFailed),
+        }
+    }
+    history
 }

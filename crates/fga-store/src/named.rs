@@ -1,0 +1,166 @@
+//! One store, as others find it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use ztag_fga::spec::ModelSpec;
+use ztag_fga::{Assertion, Edit, Edited, Error, ErrorCode, ModelId, Revision, Store, WriteRequest};
+use ztag_types::Timestamp;
+
+use crate::mailbox::{Command, EditRequest, Mailbox};
+use crate::store_id::StoreId;
+
+/// A store with what is told of it.
+#[derive(Debug)]
+pub struct NamedStore {
+    id: StoreId,
+    name: String,
+    created: Timestamp,
+    engine: Arc<Store>,
+    mailbox: Option<Kept>,
+}
+
+/// How a store is written that is written down.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) mailbox: Mailbox,
+    /// Told when something new can be seen.
+    pub(crate) moved: Arc<Notify>,
+    pub(crate) is_shared: bool,
+}
+
+impl NamedStore {
+    pub(crate) const fn new(
+        id: StoreId,
+        name: String,
+        created: Timestamp,
+        engine: Arc<Store>,
+        mailbox: Option<Kept>,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            created,
+            engine,
+            mailbox,
+        }
+    }
+
+    /// The id.
+    pub const fn id(&self) -> &StoreId {
+        &self.id
+    }
+
+    /// The name given to it; several stores may have the same.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When it was created.
+    pub const fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// The engine, which answers every question. It can be written directly only where nothing is
+    /// written down.
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.engine
+    }
+
+    /// Whether what is written outlives the process.
+    pub const fn is_durable(&self) -> bool {
+        self.mailbox.is_some()
+    }
+
+    /// Edits tuples, all or none. When it returns, every question sees the changes, and where the
+    /// store is durable they are on the disk.
+    ///
+    /// # Errors
+    /// As [`Store::edit`]; `Unavailable` where they could not be written down, and then nobody sees
+    /// them.
+    pub async fn edit(&self, edit: Edit) -> Result<Edited, Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.edit(&edit);
+        };
+        let store = self.id.clone();
+        let ask = |reply| Command::Edit(EditRequest { store, edit, reply });
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Writes and deletes tuples, all or none.
+    ///
+    /// # Errors
+    /// As [`NamedStore::edit`].
+    pub async fn write(&self, request: WriteRequest) -> Result<Revision, Error> {
+        let edited = self.edit(Edit::Write(request)).await;
+        edited.map(|edited| edited.revision)
+    }
+
+    /// Writes a model; it is the latest from now on.
+    ///
+    /// # Errors
+    /// As [`Store::write_model`], or `Unavailable`.
+    pub async fn write_model(&self, spec: ModelSpec) -> Result<ModelId, Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.write_model(spec);
+        };
+        let (store, spec) = (self.id.clone(), Box::new(spec));
+        let ask = |reply| Command::WriteModel { store, spec, reply };
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Replaces the assertions of a model.
+    ///
+    /// # Errors
+    /// As [`Store::write_assertions`], or `Unavailable`.
+    pub async fn write_assertions(
+        &self,
+        model: &ModelId,
+        assertions: Vec<Assertion>,
+    ) -> Result<(), Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.engine.write_assertions(model, assertions);
+        };
+        let (store, model) = (self.id.clone(), model.clone());
+        let ask = |reply| Command::WriteAssertions {
+            store,
+            model,
+            assertions,
+            reply,
+        };
+        kept.mailbox.ask(ask).await
+    }
+
+    /// Returns when questions see `revision`: at once where this process wrote it, after a short
+    /// while where another one did.
+    ///
+    /// # Errors
+    /// `validation_error` for a revision that nobody wrote yet; `Unavailable` where it does not
+    /// arrive in time.
+    pub async fn at_least(&self, revision: Revision, patience: Duration) -> Result<(), Error> {
+        if self.engine.revision() >= revision {
+            return Ok(());
+        }
+        let Some(kept) = self.mailbox.as_ref().filter(|kept| kept.is_shared) else {
+            let message = format!("revision `{revision}` lies in the future");
+            return Err(Error::new(ErrorCode::Validation, message));
+        };
+        let arrived = timeout(patience, async {
+            loop {
+                let moved = kept.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                if self.engine.revision() >= revision {
+                    return;
+                }
+                moved.await;
+            }
+        });
+        arrived.await.map_err(|_| {
+            let message = format!("revision `{revision}` did not arrive here yet");
+            Error::new(ErrorCode::Unavailable, message)
+        })
+    }
+}
