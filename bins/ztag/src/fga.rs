@@ -1,10 +1,14 @@
 //! `ztag fga`: relationship-based authorization, served and asked.
 
 mod ask;
+mod door;
+mod edit;
 mod load;
 mod model;
+mod place;
 mod progress;
 mod remote;
+mod semantics;
 mod serve;
 mod show;
 mod store_test;
@@ -45,6 +49,14 @@ enum Verb {
     Import(tuples::ImportArguments),
     /// Write all tuples of a server or a store file to standard output.
     Export(tuples::ExportArguments),
+    /// Delete all tuples of a user, an object or a relation.
+    Delete(edit::DeleteArguments),
+    /// Give a relation of an object these users and no others.
+    Replace(edit::ReplaceArguments),
+    /// Copy the stores of a folder to a file, while a server runs or not.
+    Backup(place::BackupArguments),
+    /// Make a folder of stores from such a file.
+    Restore(place::RestoreArguments),
     /// Ask whether a user has a relation to an object.
     Check(ask::CheckArguments),
     /// Show one level of how users come to have a relation to an object.
@@ -61,6 +73,10 @@ pub(crate) fn run(arguments: &FgaArguments) -> ExitCode {
         Verb::Model(arguments) => model::run(arguments),
         Verb::Import(arguments) => tuples::import(arguments),
         Verb::Export(arguments) => tuples::export(arguments),
+        Verb::Delete(arguments) => edit::delete(arguments),
+        Verb::Replace(arguments) => edit::replace(arguments),
+        Verb::Backup(arguments) => place::run_backup(arguments),
+        Verb::Restore(arguments) => place::run_restore(arguments),
         Verb::Check(arguments) => ask::check(arguments),
         Verb::Expand(arguments) => ask::expand(arguments),
         Verb::ListObjects(arguments) => ask::list_objects(arguments),

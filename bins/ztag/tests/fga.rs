@@ -156,25 +156,19 @@ fn questions_to_a_file() {
 
 /// A server with a preshared key, and a store with the model of the example.
 struct Served {
-    _process: Process,
+    process: Process,
     address: SocketAddr,
     store: String,
 }
 
 impl Served {
     fn start() -> Self {
-        let mut command = ztag(&["serve", "--listen", "127.0.0.1:0", "--store", "memory"]);
-        command.env("ZTAG_FGA_KEY", KEY);
-        let process = Process::start("ztag", command).unwrap();
-        let line = process
-            .wait_for_line(|line| line.contains("listening on "))
-            .unwrap();
-        let address = line.rsplit(' ').next().unwrap().trim().parse().unwrap();
-        let mut served = Self {
-            _process: process,
-            address,
-            store: String::new(),
-        };
+        Self::over("memory").with_store()
+    }
+
+    /// The same with a store and the model of the example.
+    fn with_store(mut self) -> Self {
+        let served = &mut self;
         let created = served.post("/stores", r#"{"name": "documents"}"#);
         served.store = created["id"].as_str().unwrap().to_owned();
         let (_, model, _) = run(&["model", "transform", &example("model.fga"), "--to", "json"]);
@@ -182,7 +176,23 @@ impl Served {
             &format!("/stores/{}/authorization-models", served.store),
             &model,
         );
-        served
+        self
+    }
+
+    /// A server over the stores of a place.
+    fn over(place: &str) -> Self {
+        let mut command = ztag(&["serve", "--listen", "127.0.0.1:0", "--store", place]);
+        command.env("ZTAG_FGA_KEY", KEY);
+        let process = Process::start("ztag", command).unwrap();
+        let line = process
+            .wait_for_line(|line| line.contains("listening on "))
+            .unwrap();
+        let address = line.rsplit(' ').next().unwrap().trim().parse().unwrap();
+        Self {
+            process,
+            address,
+            store: String::new(),
+        }
     }
 
     fn post(&self, path: &str, body: &str) -> Json {
@@ -291,17 +301,81 @@ fn a_server_that_does_not_know_us_is_trouble_not_a_no() {
 }
 
 #[test]
-fn only_memory_is_offered() {
-    let (code, _, error) = run(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--store",
-        "/tmp/somewhere",
-    ]);
-    assert_eq!(code, 2);
-    assert!(error.contains("only `memory`"), "{error}");
-    let mut command = ztag(&["serve", "--listen", "127.0.0.1:0"]);
+fn a_server_goes_on_after_it_was_killed() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (place, copy, restored) = (path("stores"), path("copy.db"), path("restored"));
+    let mut served = Served::over(&place).with_store();
+    let (code, output, error) = served.run(&["import", &example("tuples.csv")]);
+    assert_eq!(code, 0, "{output}{error}");
+    let check = ["check", "user:ben", "can_edit", "conversation:quarter"];
+    assert_eq!(served.run(&check).0, 0);
+    // While the server runs; and nothing takes the place of a file.
+    assert_eq!(run(&["backup", "--store", &place, "--to", &copy]).0, 0);
+    assert_eq!(run(&["backup", "--store", &place, "--to", &copy]).0, 2);
+    let (code, _, error) = run(&["serve", "--listen", "127.0.0.1:0", "--store", &place]);
+    assert_eq!((code, error.contains("in use")), (2, true), "{error}");
+    let store = served.store.clone();
+    served.process.kill();
+
+    let mut again = Served::over(&place);
+    again.store = store.clone();
+    assert_eq!(again.run(&check).0, 0);
+    let (code, output, error) = again.run(&["delete", "--user", "user:ben"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(
+        output.ends_with(" deleted\n") && output != "0 deleted\n",
+        "{output}"
+    );
+    assert_eq!(again.run(&check).0, 1);
+    assert_eq!(again.run(&["delete"]).0, 2);
+    again.process.kill();
+
+    assert_eq!(run(&["restore", "--from", &copy, "--store", &place]).0, 2);
+    let (code, _, error) = run(&["restore", "--from", &copy, "--store", &restored]);
+    assert_eq!(code, 0, "{error}");
+    let mut earlier = Served::over(&restored);
+    earlier.store = store;
+    assert_eq!(earlier.run(&check).0, 0);
+}
+
+#[test]
+fn a_relation_is_replaced() {
+    let served = Served::start();
+    let tuples = "- {user: user:ada, relation: owner, object: document:d}\n\
+                  - {user: user:ben, relation: owner, object: document:d}\n";
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tuples.yaml");
+    fs::write(&path, tuples).unwrap();
+    served.run(&["import", path.to_str().unwrap()]);
+    let replace = ["replace", "document:d", "owner"];
+    let (code, output, error) = served.run(&[&replace[..], &["user:ben", "user:eve"]].concat());
+    assert_eq!(
+        (code, output.as_str()),
+        (0, "1 written, 1 deleted\n"),
+        "{error}"
+    );
+    assert_eq!(
+        served.run(&replace).0,
+        2,
+        "whom it is given to must be said"
+    );
+    let (_, output, _) = served.run(&[&replace[..], &["--nobody"]].concat());
+    assert_eq!(output, "0 written, 2 deleted\n");
+}
+
+#[test]
+fn places_that_cannot_be_used_are_told() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    let start = ["serve", "--listen", "127.0.0.1:0"];
+    let with = |more: &[&str]| run(&[&start[..], more].concat());
+    let (code, _, error) = with(&["--store", file.to_str().unwrap()]);
+    assert_eq!((code, error.contains("file")), (2, true), "{error}");
+    let (code, _, error) = with(&["--expire-by", "expires_at"]);
+    assert_eq!((code, error.contains("--store DIR")), (2, true), "{error}");
+    let mut command = ztag(&start);
     let output = command.env("ZTAG_FGA_KEY", "short").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }

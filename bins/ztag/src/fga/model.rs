@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ztag_fga::{Limits, Model, dsl};
+use ztag_fga::{Model, dsl};
 
 use super::load::{self, Strictness};
+use super::semantics::SemanticsArguments;
 use super::trouble::{Outcome, Trouble};
 use super::{FAILED, store_test};
 use crate::complain;
@@ -34,6 +35,9 @@ struct ValidateArguments {
     /// The model: `.fga`, `fga.mod` or JSON; `-` reads standard input.
     #[arg(default_value = "-")]
     file: PathBuf,
+
+    #[command(flatten)]
+    semantics: SemanticsArguments,
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +72,7 @@ fn validate(arguments: &ValidateArguments) -> Outcome {
     // What cannot be read is not invalid.
     load::text_exists(&arguments.file)?;
     let judged = load::model(&arguments.file, Strictness::Editor)
-        .and_then(|model| Ok(Model::validate(&model, &Limits::default())?));
+        .and_then(|model| Ok(Model::validate(&model, &arguments.semantics.limits())?));
     match judged {
         Ok(()) => {
             writeln!(io::stdout(), "valid")?;

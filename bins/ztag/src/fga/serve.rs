@@ -1,7 +1,6 @@
 //! `ztag fga serve`: the engine alone, as a server that speaks the HTTP API of `OpenFGA`.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,13 +9,15 @@ use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use ztag_backend::{Client, ClientSpec, TlsMaterial};
-use ztag_fga::Limits;
-use ztag_fga_api::{Access, AccessSpec, FgaService, KeySpec, Stores};
-use ztag_server::{LimitsSpec, Listen, Server, Shutdown};
+use ztag_fga_api::{Access, AccessSpec, FgaService, KeySpec};
+use ztag_server::{Server, Shutdown};
 use ztag_token::{KeyStores, Places, Revocations, TokenCache, TokenCacheSpec};
 use ztag_types::{ConfigPath, Findings, Secret, SystemClock};
 
+use super::door::DoorArguments;
 use super::load;
+use super::place::PlaceArguments;
+use super::semantics::SemanticsArguments;
 use super::target::secret;
 use super::trouble::{Outcome, Trouble};
 use crate::complain;
@@ -24,16 +25,18 @@ use crate::complain;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Ends with SIGINT or SIGTERM, after the requests under way.\n\n\
-    Everybody may call unless --access or ZTAG_FGA_KEY says who."
+    Everybody may call unless --access or ZTAG_FGA_KEY says who. What is asked is counted: /metrics \
+    for Prometheus, /api/v1/fga/metrics as JSON."
 )]
 pub(super) struct ServeArguments {
-    /// Address and port to listen on.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    door: DoorArguments,
 
-    /// Where stores are kept: `memory` forgets them when the server ends.
-    #[arg(long, value_name = "PLACE", default_value = "memory")]
-    store: String,
+    #[command(flatten)]
+    place: PlaceArguments,
+
+    #[command(flatten)]
+    semantics: SemanticsArguments,
 
     /// Who may call: a file with `keys`, `issuers` and `clients`.
     #[arg(long, value_name = "FILE")]
@@ -45,21 +48,17 @@ pub(super) struct ServeArguments {
 }
 
 pub(super) fn run(arguments: &ServeArguments) -> Outcome {
-    if arguments.store != "memory" {
-        let store = &arguments.store;
-        let message = format!("`--store {store}`: only `memory` is there, which keeps nothing");
-        return Err(Trouble::new(message));
-    }
     let access = access(arguments)?;
-    if access.is_open() && !arguments.listen.ip().is_loopback() {
+    if access.is_open() && !arguments.door.is_local() {
         complain("ztag fga serve: warning: everybody who reaches this address may call");
     }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let service = FgaService::new(Arc::new(Stores::new(Limits::default())), access);
+    let stores = Arc::new(arguments.place.open(arguments.semantics.limits())?);
+    let service = FgaService::new(Arc::clone(&stores), access);
     let shutdown = Shutdown::new();
-    let listen = Listen::plain(arguments.listen, LimitsSpec::default());
+    let listen = arguments.door.listen()?;
     // Before anybody can see us listen: until then a signal would end the process.
     let ended = runtime.block_on(async { signals() })?;
     let server = Server::start(&listen, &shutdown, move || service.clone())?;
@@ -67,6 +66,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Outcome {
     runtime.block_on(ended);
     shutdown.begin();
     server.join();
+    stores.close();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -46,3 +46,9 @@ impl From<serde_json::Error> for Trouble {
         Self(error.to_string())
     }
 }
+
+impl From<ztag_fga_store::OpenError> for Trouble {
+    fn from(error: ztag_fga_store::OpenError) -> Self {
+        Self(error.to_string())
+    }
+}
