@@ -246,7 +246,9 @@ fn the_fingerprint_follows_everything_an_endpoint_can_say() {
         let places = (&*stores.tokens, &stores.client);
         let tokens = Tokens::compile(&loaded, server, places, &mut Ledger::default());
         let directory = ztag_fga_remote::Directory::default();
-        let workshop = Workshop::new(&loaded, server, &stores, (&tokens, &directory));
+        let guardrails = ztag_types::Directory::default();
+        let named = (&tokens, &directory, &guardrails);
+        let workshop = Workshop::new(&loaded, server, &stores, named);
         let Some(crate::load::Definition::Sound(rule)) = loaded.rules.get("r") else {
             panic!("`r` is broken");
         };
