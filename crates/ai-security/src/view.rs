@@ -16,7 +16,7 @@ mod spaced;
 use std::ops::Range;
 
 use crate::inspection::{HiddenKind, ViewKind};
-use crate::normalize::{Hidden, Normalized};
+use crate::normalize::Normalized;
 
 /// How much is decoded of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

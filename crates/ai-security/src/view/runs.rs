@@ -37,12 +37,14 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
         return;
     }
     views.add(ViewKind::Base64, source, limits, |sink| {
-        read_runs(sink, base64)
+        read_runs(sink, base64);
     });
     views.add(ViewKind::Base32, source, limits, |sink| {
         read_runs(sink, base32);
     });
-    views.add(ViewKind::Hex, source, limits, |sink| read_runs(sink, hex));
+    views.add(ViewKind::Hex, source, limits, |sink| {
+        read_runs(sink, hex);
+    });
 }
 
 /// What decodes a run into a buffer and says whether it is one of its encoding.
