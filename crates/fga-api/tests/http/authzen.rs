@@ -111,7 +111,7 @@ fn searches_find_what_evaluations_permit() {
     };
     let ben = json!({"type": "user", "id": "ben"});
     assert_eq!(subjects(&at_home), [ada.clone(), ben]);
-    assert_eq!(subjects(&away), [ada.clone()]);
+    assert_eq!(subjects(&away), std::slice::from_ref(&ada));
 
     let resources = |page: Json| {
         let body =
