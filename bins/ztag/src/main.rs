@@ -3,6 +3,8 @@
 mod cel;
 mod fga;
 mod jws;
+mod progress;
+mod scan;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ enum Verb {
     Fga(fga::FgaArguments),
     /// Verify signed tokens.
     Jws(jws::JwsArguments),
+    /// Ask the guard about texts: prompt injection, secrets, personal data.
+    Scan(scan::ScanArguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Cel(arguments) => cel::run(&arguments),
         Verb::Fga(arguments) => fga::run(&arguments),
         Verb::Jws(arguments) => jws::run(&arguments),
+        Verb::Scan(arguments) => scan::run(&arguments),
     }
 }
 
