@@ -205,7 +205,7 @@ impl FgaPlan {
 
 impl Asked {
     /// What follows from a question that is none: it was not asked.
-    pub(crate) fn nothing(lost: Lost) -> Self {
+    pub(crate) fn nothing(lost: &Lost) -> Self {
         let outcome = match lost.code {
             ReasonCode::FgaUnaskable => Outcome::Fail,
             _ => Outcome::Error,
@@ -234,14 +234,13 @@ impl Asked {
         };
         self.state.allowed = matches!(judged, Ok(None));
         self.ruling = match judged {
-            Ok(None) => None,
             Ok(Some(place)) if plan.enforce => {
                 let place = if place.is_empty() { "check" } else { &place };
                 let detail = format!("store `{}`: {place}", plan.store);
                 let reason = Reason::with_detail(ReasonCode::FgaDenied, detail);
                 Some(Ruling::new(Outcome::Fail, reason))
             }
-            Ok(Some(_)) => None,
+            Ok(_) => None,
             Err(error) => {
                 report.error = Some(error.class().to_owned());
                 Some(plan.undecided(&error))

@@ -181,7 +181,7 @@ impl Rule {
         let question = evidence.over_locals(locals, &plan.needs, |scope| plan.render(scope));
         let asked = match question {
             Ok(question) => plan.ask(question, &*self.clock, notes).await,
-            Err(lost) => Asked::nothing(lost),
+            Err(lost) => Asked::nothing(&lost),
         };
         let evidence = evidence.knowing(&asked.state);
         let known = Known(&evidence, locals);

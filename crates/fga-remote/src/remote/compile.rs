@@ -45,42 +45,7 @@ impl RemoteStore {
         let before = findings.errors();
         let base = base(spec, at, findings);
         let credential = credential(spec.auth.as_ref(), deps, at, findings);
-        check_id(Some(&spec.store_id), &at.key("storeId"), findings);
-        check_id(spec.model_id.as_ref(), &at.key("modelId"), findings);
-        let mut refuse = |key: &str, message: &str| {
-            let found = Diagnostic::error(Code::InvalidValue, &at.key(key), message);
-            findings.push(found);
-        };
-        if spec.timeout.get().is_zero() {
-            refuse(
-                "timeout",
-                "a time limit of zero lets no question be answered",
-            );
-        }
-        if !(1..=MAX_BATCH).contains(&spec.max_batch) {
-            refuse("maxBatch", "not between 1 and 50");
-        }
-        let cache = &spec.cache;
-        if cache.max_entries == 0 {
-            refuse(
-                "cache",
-                "`maxEntries` of 0 remembers nothing; leave out `ttl`",
-            );
-        }
-        if cache
-            .denial_ttl
-            .is_some_and(|ttl| ttl.get() > cache.ttl.get())
-        {
-            refuse("cache", "`denialTtl` is longer than `ttl`");
-        }
-        if let Some(replica) = &spec.replica {
-            if replica.every.get().is_zero() {
-                refuse("replica", "`every` of 0 leaves the server no rest");
-            }
-            if replica.max_staleness.get() < replica.every.get() {
-                refuse("replica", "`maxStaleness` is shorter than `every`");
-            }
-        }
+        check_bounds(spec, at, findings);
         let (base, credential) = (base?, credential?);
         if findings.errors() > before {
             return None;
@@ -95,6 +60,7 @@ impl RemoteStore {
             breaker: Breaker::default(),
             clock: Arc::clone(deps.clock),
         };
+        let cache = &spec.cache;
         let denial_ttl = cache.denial_ttl.map(ztag_types::DurationSpec::get);
         let memory = Memory::new(
             cache.ttl.get(),
@@ -114,6 +80,46 @@ impl RemoteStore {
             timeout: spec.timeout.get(),
             clock: Arc::clone(deps.clock),
         })
+    }
+}
+
+/// Ids that are none, and numbers out of bounds.
+fn check_bounds(spec: &RemoteSpec, at: &ConfigPath, findings: &mut Findings) {
+    check_id(Some(&spec.store_id), &at.key("storeId"), findings);
+    check_id(spec.model_id.as_ref(), &at.key("modelId"), findings);
+    let mut refuse = |key: &str, message: &str| {
+        let found = Diagnostic::error(Code::InvalidValue, &at.key(key), message);
+        findings.push(found);
+    };
+    if spec.timeout.get().is_zero() {
+        refuse(
+            "timeout",
+            "a time limit of zero lets no question be answered",
+        );
+    }
+    if !(1..=MAX_BATCH).contains(&spec.max_batch) {
+        refuse("maxBatch", "not between 1 and 50");
+    }
+    let cache = &spec.cache;
+    if cache.max_entries == 0 {
+        refuse(
+            "cache",
+            "`maxEntries` of 0 remembers nothing; leave out `ttl`",
+        );
+    }
+    if cache
+        .denial_ttl
+        .is_some_and(|ttl| ttl.get() > cache.ttl.get())
+    {
+        refuse("cache", "`denialTtl` is longer than `ttl`");
+    }
+    if let Some(replica) = &spec.replica {
+        if replica.every.get().is_zero() {
+            refuse("replica", "`every` of 0 leaves the server no rest");
+        }
+        if replica.max_staleness.get() < replica.every.get() {
+            refuse("replica", "`maxStaleness` is shorter than `every`");
+        }
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
             (
                 None,
                 check("user:a", "viewer", "doc:1"),
-                given(&[tuple.clone()], json!({})),
+                given(std::slice::from_ref(&tuple), json!({})),
             ),
             (
                 None,

@@ -81,16 +81,12 @@ impl Line {
     /// The model that questions are about, with its id.
     pub(super) async fn model_spec(&self) -> Result<ModelSpec, Undecided> {
         const MODELS: &str = "authorization-models";
-        match self.model() {
-            Some(id) => {
-                let reply = self.get(&[MODELS, id], &[]).await?;
-                wire::model(&reply)
-            }
-            None => {
-                let reply = self.get(&[MODELS], &[("page_size", "1")]).await?;
-                wire::latest_model(&reply)
-            }
+        if let Some(id) = self.model() {
+            let reply = self.get(&[MODELS, id], &[]).await?;
+            return wire::model(&reply);
         }
+        let reply = self.get(&[MODELS], &[("page_size", "1")]).await?;
+        wire::latest_model(&reply)
     }
 
     /// Changes of tuples after `token`, those from the beginning where it is empty.

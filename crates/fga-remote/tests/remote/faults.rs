@@ -110,7 +110,7 @@ async fn attack_40_answers_are_remembered_for_exactly_their_question() {
     clock.advance(Duration::from_secs(3));
     let later = ask(&store, &asked).await.provenance;
     assert_eq!(later.remembered, 1, "the no is forgotten sooner");
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(ask(&store, &asked).await.provenance.remembered, 0);
 }
 
@@ -179,7 +179,6 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
     let server = scripted(
         move |call, body| match counted.fetch_add(1, Ordering::SeqCst) {
             0 => reply(429, &json!({})).header("Retry-After", "0"),
-            1 => ada(call, body),
             2 => reply(429, &json!({})).header("Retry-After", "20"),
             _ => ada(call, body),
         },

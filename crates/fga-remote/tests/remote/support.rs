@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use ztag_backend::{Client, ClientSpec, TlsMaterial};
-use ztag_fga_remote::{Answers, Authority, Check, Given, RemoteDeps, RemoteSpec, RemoteStore};
+use ztag_fga_remote::{
+    Answers, Authority, Check, Given, RemoteDeps, RemoteSpec, RemoteStore, Undecided,
+};
 use ztag_test_support::{MockServer, Recorded, Reply};
 use ztag_token::client::{KeyFiles, OutboundDeps, TokenStores};
 use ztag_types::{Clock, ConfigPath, Diagnostic, Findings};
@@ -42,8 +44,9 @@ pub(crate) fn remote(
     clock: &Arc<dyn Clock>,
 ) -> Authority {
     let mut spec = json!({ "url": format!("http://{address}"), "storeId": id });
-    for (key, value) in change.as_object().unwrap() {
-        spec[key.as_str()] = value.clone();
+    let own = spec.as_object_mut().unwrap();
+    if let Json::Object(change) = change {
+        own.extend(change);
     }
     let store = compile(spec, clock);
     Authority::Remote(Arc::new(store.unwrap_or_else(|found| panic!("{found:?}"))))
@@ -65,7 +68,7 @@ pub(crate) async fn ask(authority: &Authority, checks: &[Check]) -> Answers {
 pub(crate) fn shown(answers: &Answers) -> Vec<Result<bool, &str>> {
     let results = answers.results.iter();
     results
-        .map(|own| own.as_ref().copied().map_err(|error| error.class()))
+        .map(|own| own.as_ref().copied().map_err(Undecided::class))
         .collect()
 }
 

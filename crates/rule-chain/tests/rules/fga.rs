@@ -186,7 +186,7 @@ async fn several_checks_are_one_question() {
         assert_eq!(ended(&verdict), expected, "{rule}");
         assert_eq!(trace.rules[0].fga.as_deref().unwrap().checks, 2);
     }
-    let mut both = all(&[yes.clone()]);
+    let mut both = all(std::slice::from_ref(&yes));
     both["fga"]["any"] = json!([no.clone(), yes.clone()]);
     both["responses"]["pass"]["variables"] = json!({ "which": "fga.results" });
     let (verdict, _) = gate(both).ask(&Ask::get()).await;
@@ -305,9 +305,9 @@ async fn explanations_show_what_was_asked_and_no_secret() {
     assert_eq!(answers, [Ok(true), Ok(false)]);
 }
 
-#[test]
-fn mistakes_are_told_where_they_stand() {
-    for (change, code, path) in [
+/// What is changed of a sound question, and where which mistake is told then.
+fn mistakes() -> Vec<(Json, Code, &'static str)> {
+    vec![
         (json!({ "store": "dogs" }), Code::UnknownDefinition, "store"),
         (
             json!({ "store": "broken" }),
@@ -361,7 +361,12 @@ fn mistakes_are_told_where_they_stand() {
             Code::MissingKey,
             "relation",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn mistakes_are_told_where_they_stand() {
+    for (change, code, path) in mistakes() {
         let mut fga = viewer();
         for (key, value) in change.as_object().unwrap() {
             fga[key.as_str()] = value.clone();
