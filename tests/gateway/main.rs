@@ -10,6 +10,7 @@ mod drain;
 mod encrypted;
 mod expiry;
 mod explain;
+mod guard;
 mod house;
 mod http2;
 mod relations;

@@ -198,7 +198,7 @@ pub struct Decided {
 
 impl Decided {
     /// The same for who cannot change the body: what may only pass with another one is turned away.
-    pub(crate) fn as_received(mut self) -> Self {
+    pub(crate) fn unchanged(mut self) -> Self {
         if self.masked.take().is_none() {
             return self;
         }

@@ -8,7 +8,7 @@ use ztag_types::Directory;
 
 use super::ledger::Ledger;
 use crate::kind::Kind;
-use crate::load::Loaded;
+use crate::load::{Definition, Loaded};
 use crate::stores::Stores;
 
 /// Name of the guardrail that nobody has to define.
@@ -21,8 +21,11 @@ pub(super) fn guardrails(
     ledger: &mut Ledger,
 ) -> Directory<Arc<Guardrail>> {
     let digests = &places.digests;
-    let standard = Guardrail::standard(digests.clone());
-    let mut all = BTreeMap::from([(STANDARD.to_owned(), Some(Arc::new(standard)))]);
+    let mut all = BTreeMap::new();
+    if names_standard(loaded) {
+        let standard = Arc::new(Guardrail::standard(digests.clone()));
+        all.insert(STANDARD.to_owned(), Some(standard));
+    }
     for (name, definition) in &loaded.guardrails {
         let compile = |spec: &_, at: &_, findings: &mut _| {
             Guardrail::compile(spec, digests.clone(), at, findings).map(Arc::new)
@@ -31,4 +34,17 @@ pub(super) fn guardrails(
         all.insert(name.clone(), made);
     }
     Directory::new(all)
+}
+
+/// Whether a rule has the standard one read: who has nobody read anything shall not pay for it.
+fn names_standard(loaded: &Loaded) -> bool {
+    let mut rules = loaded.rules.values().filter_map(Definition::read);
+    rules.any(|(rule, _)| {
+        let inspect = rule.inspect.as_ref();
+        inspect.is_some_and(|own| {
+            own.guardrail
+                .as_deref()
+                .is_none_or(|name| name.trim() == STANDARD)
+        })
+    })
 }

@@ -86,6 +86,18 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
+fn introspection() -> BackendReport {
+    BackendReport {
+        method: "POST".to_owned(),
+        url: "http://idp/introspect".to_owned(),
+        status: 200,
+        pages: 1,
+        attempts: 1,
+        latency: Duration::from_micros(800),
+        error: None,
+    }
+}
+
 /// A decision with everything in it. Where explanations keep values read, it has `SECRET`.
 pub(crate) fn record() -> Record {
     let secret = || vec![("x".to_owned(), serde_json::json!({"deep": "SECRET"}))];
@@ -107,15 +119,7 @@ pub(crate) fn record() -> Record {
             ttl: Some(Duration::from_secs(30)),
             key_inputs: vec!["SECRET".to_owned()],
         },
-        backend: Some(Box::new(BackendReport {
-            method: "POST".to_owned(),
-            url: "http://idp/introspect".to_owned(),
-            status: 200,
-            pages: 1,
-            attempts: 1,
-            latency: Duration::from_micros(800),
-            error: None,
-        })),
+        backend: Some(Box::new(introspection())),
         fga: None,
         inspect: None,
         conditions: vec![ConditionReport {
