@@ -19,6 +19,7 @@ mod keyword;
 pub(crate) mod latch;
 mod login;
 mod mail;
+mod numbers;
 mod pack;
 mod pattern;
 mod people;

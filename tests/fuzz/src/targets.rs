@@ -5,6 +5,8 @@ mod capture;
 mod config;
 mod entry;
 mod expression;
+mod extract;
+mod filter;
 mod forwarded;
 mod guard;
 mod links;
@@ -20,6 +22,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("config", config::document),
     ("description", config::description),
     ("entry", entry::target),
+    ("events", filter::events),
+    ("extract", extract::target),
+    ("filter", filter::target),
     ("forwarded", forwarded::target),
     ("guard", guard::inspection),
     ("links", links::target),

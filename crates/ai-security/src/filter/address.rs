@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::bytes::{ByteSet, Cursor, before};
 use super::candidate::{Candidate, Finder, Found, Window};
 use super::context::{Words, preceded_by};
+use super::numbers::{DIGITS, NumberReader};
 
 const HEX: ByteSet = ByteSet::empty()
     .range(b'0', b'9')
     .range(b'a', b'f')
     .range(b'A', b'F');
-const DIGITS: ByteSet = ByteSet::empty().range(b'0', b'9');
 const V6: ByteSet = ByteSet::empty()
     .range(b'0', b'9')
     .range(b'a', b'f')
@@ -20,33 +20,51 @@ const V6: ByteSet = ByteSet::empty()
 /// Longest text of an IPv6 address with an IPv4 tail.
 const LONGEST_V6: usize = 45;
 
-/// Finds addresses of both versions.
+/// Finds addresses of version 4.
 #[derive(Debug)]
-pub(crate) struct Hosts {
+pub(crate) struct HostsV4 {
     /// Place of their rule.
     pub(crate) rule: usize,
 }
 
-impl Finder for Hosts {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let starts = HEX.with(b':');
-        let mut at = window.from;
-        while let Some(rest) = window.bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| starts.has(*byte)) else {
-                return;
-            };
-            let start = at + next;
-            let run = HEX.run(window.bytes.get(start..).unwrap_or_default());
-            // A point or a colon stands behind the first group, or the text ends there.
-            let sign = window.bytes.get(start + run).copied();
-            let fits = run <= 4 && sign.is_none_or(|byte| matches!(byte, b'.' | b':'));
-            if fits && begins(window.bytes, start) {
-                self.read_v4(window, start, found);
-                self.read_v6(window, start, found);
-            }
-            at = start + run.max(1);
+/// Finds addresses of version 6.
+#[derive(Debug)]
+pub(crate) struct HostsV6 {
+    /// Place of their rule.
+    pub(crate) rule: usize,
+}
+
+impl NumberReader for HostsV4 {
+    fn read_at(&self, window: &Window<'_>, start: usize, found: &mut Found) {
+        if begins(window.bytes, start) {
+            self.read(window, start, found);
         }
     }
+}
+
+impl Finder for HostsV6 {
+    fn find(&self, window: &Window<'_>, found: &mut Found) {
+        let bytes = window.bytes;
+        let rest = bytes.get(window.from..).unwrap_or_default();
+        for colon in memchr::memchr_iter(b':', rest) {
+            if let Some(start) = group_before(bytes, window.from + colon) {
+                self.read(window, start, found);
+            }
+        }
+        if !window.complete
+            && let Some(start) = group_before(bytes, bytes.len())
+        {
+            found.hold(start);
+        }
+    }
+}
+
+/// Where the group of hexadecimal digits begins that ends at `end`, if an address may begin there.
+fn group_before(bytes: &[u8], end: usize) -> Option<usize> {
+    let near = bytes.get(end.saturating_sub(5)..end)?;
+    let group = HEX.run_back(near);
+    let start = end - group;
+    (group <= 4 && start < bytes.len() && begins(bytes, start)).then_some(start)
 }
 
 /// Whether no longer word, number or address is cut off before `at`.
@@ -63,8 +81,8 @@ fn is_label(bytes: &[u8], at: usize) -> bool {
         && second.is_some_and(|byte| byte.is_ascii_alphabetic() && !HEX.has(byte) || byte == b'"')
 }
 
-impl Hosts {
-    fn read_v4(&self, window: &Window<'_>, start: usize, found: &mut Found) {
+impl HostsV4 {
+    fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) {
         let mut cursor = Cursor::new(window.bytes, start);
         let read = quad(&mut cursor);
         if cursor.starved() && !window.complete {
@@ -80,8 +98,10 @@ impl Hosts {
             found.push(Candidate::whole(self.rule, start..cursor.at()));
         }
     }
+}
 
-    fn read_v6(&self, window: &Window<'_>, start: usize, found: &mut Found) {
+impl HostsV6 {
+    fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) {
         let rest = window.bytes.get(start..).unwrap_or_default();
         let near = rest
             .get(..rest.len().min(LONGEST_V6 + 1))

@@ -40,6 +40,14 @@ impl ByteSet {
         self
     }
 
+    /// Every byte of either.
+    pub(crate) fn or(mut self, other: Self) -> Self {
+        for (word, more) in self.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+        self
+    }
+
     /// Every byte that is not in it.
     pub(crate) const fn inverted(self) -> Self {
         let [a, b, c, d] = self.0;

@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use super::bytes::{ByteSet, Cursor, before, starts_word};
-use super::candidate::{Candidate, Finder, Found, Window};
+use super::candidate::{Candidate, Found, Window};
 use super::check::{digits, luhn};
 use super::context::{Words, preceded_by};
+use super::numbers::{DIGITS, NumberReader};
 
-pub(super) const DIGITS: ByteSet = ByteSet::empty().range(b'0', b'9');
 const LONGEST: usize = 19;
 
 /// Finds card numbers, in one piece or in the groups that are printed on cards.
@@ -17,16 +17,8 @@ pub(crate) struct Cards {
     pub(crate) rule: usize,
 }
 
-impl Finder for Cards {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
-        for start in NumberStarts::of(window) {
-            self.read(window, start, found);
-        }
-    }
-}
-
-impl Cards {
-    fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) {
+impl NumberReader for Cards {
+    fn read_at(&self, window: &Window<'_>, start: usize, found: &mut Found) {
         let sign = before(window.bytes, start);
         let inside = matches!(sign, Some(b'.' | b'+' | b'_')) || is_grouped(window.bytes, start);
         if inside || !starts_word(window.bytes, start) {
@@ -145,37 +137,6 @@ fn brand(head: u32, length: usize) -> Option<Brand> {
         (true, _) => Some(Brand::Usual),
         (false, true) => Some(Brand::Rare),
         (false, false) => None,
-    }
-}
-
-/// Places where runs of digits begin.
-pub(super) struct NumberStarts<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> NumberStarts<'a> {
-    /// Those of `window`.
-    pub(super) fn of(window: &Window<'a>) -> Self {
-        let inside = before(window.bytes, window.from).is_some_and(|b| b.is_ascii_digit());
-        let rest = window.bytes.get(window.from..).unwrap_or_default();
-        let skip = if inside { DIGITS.run(rest) } else { 0 };
-        Self {
-            bytes: window.bytes,
-            at: window.from + skip,
-        }
-    }
-}
-
-impl Iterator for NumberStarts<'_> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let rest = self.bytes.get(self.at..)?;
-        let skip = rest.iter().position(u8::is_ascii_digit)?;
-        let start = self.at + skip;
-        self.at = start + DIGITS.run(rest.get(skip..).unwrap_or_default());
-        Some(start)
     }
 }
 

@@ -6,6 +6,7 @@ use ztag_types::{Code, ConfigPath, Diagnostic, Findings, SmolStr};
 
 use super::candidate::Finder;
 use super::keyword::{Gated, Keywords, LONGEST_KEYWORD};
+use super::numbers::{NumberReader, Numbers};
 use super::pack::{FILES, Pack};
 use super::pattern::{Pattern, Tests};
 use super::rule::{CERTAIN, CHECKED, Family, Rule, SHAPE};
@@ -30,7 +31,8 @@ impl Filter {
             gated: Vec::new(),
         };
         building.packs(findings);
-        building.shapes();
+        building.secrets();
+        building.people();
         building.tokens(at, findings);
         building.words(at, findings);
         let system = building.output(at, findings);
@@ -80,61 +82,70 @@ impl Building<'_> {
         }
     }
 
-    /// What is read by readers of one shape each.
-    fn shapes(&mut self) {
-        let shapes: [Shape; 11] = [
-            ("key.private", "PRIVATE_KEY", false, CERTAIN, |rule| {
-                Box::new(key::PrivateKeys { rule })
-            }),
-            ("key.encoded", "PRIVATE_KEY", false, CERTAIN, |rule| {
-                Box::new(key::EncodedKeys { rule })
-            }),
-            ("token.jwt", "JWT", false, CHECKED, |rule| {
-                Box::new(jwt::WebTokens { rule })
-            }),
-            ("login.url", "URL_PASSWORD", false, SHAPE - 1, |rule| {
-                Box::new(login::Logins { rule })
-            }),
-            ("mail.address", "EMAIL", true, CHECKED + 10, |rule| {
-                Box::new(mail::Addresses { rule })
-            }),
-            ("bank.iban", "IBAN", true, CHECKED + 5, |rule| {
-                Box::new(iban::Ibans { rule })
-            }),
-            ("card.number", "CREDIT_CARD", true, CHECKED + 4, |rule| {
-                Box::new(card::Cards { rule })
-            }),
-            ("person.us-ssn", "US_SSN", true, CHECKED + 3, |rule| {
-                Box::new(person::SocialSecurity { rule })
-            }),
-            ("person.uk-nino", "UK_NINO", true, CHECKED + 2, |rule| {
-                Box::new(person::NationalInsurance { rule })
-            }),
-            ("net.address", "IP_ADDRESS", true, SHAPE, |rule| {
-                Box::new(address::Hosts { rule })
-            }),
-            ("phone.number", "PHONE", true, NAMED_LESS, |rule| {
-                Box::new(phone::Phones { rule })
-            }),
-        ];
-        for (id, kind, personal, specificity, finder) in shapes {
-            let action = self.action(kind, personal);
-            let rule = self.rules.len();
-            self.rules.push(Rule {
-                id: SmolStr::new_static(id),
-                kind: SmolStr::new_static(kind),
-                family: if personal {
-                    Family::Personal
-                } else {
-                    Family::Secret
-                },
-                action,
-                specificity,
-            });
-            if action != Action::Ignore {
-                self.finders.push(finder(rule));
-            }
+    /// Secrets with readers of their own.
+    fn secrets(&mut self) {
+        if let Some(rule) = self.shape("key.private", "PRIVATE_KEY", Family::Secret, CERTAIN) {
+            self.finders.push(Box::new(key::PrivateKeys { rule }));
         }
+        if let Some(rule) = self.shape("key.encoded", "PRIVATE_KEY", Family::Secret, CERTAIN) {
+            self.finders.push(Box::new(key::EncodedKeys { rule }));
+        }
+        if let Some(rule) = self.shape("token.jwt", "JWT", Family::Secret, CHECKED) {
+            self.finders.push(Box::new(jwt::WebTokens { rule }));
+        }
+        if let Some(rule) = self.shape("login.url", "URL_PASSWORD", Family::Secret, SHAPE - 1) {
+            self.finders.push(Box::new(login::Logins { rule }));
+        }
+    }
+
+    /// Personal data with readers of their own. Those that are made of digits are read together.
+    fn people(&mut self) {
+        if let Some(rule) = self.shape("mail.address", "EMAIL", Family::Personal, 160) {
+            self.finders.push(Box::new(mail::Addresses { rule }));
+        }
+        let mut readers: Vec<Box<dyn NumberReader>> = Vec::new();
+        if let Some(rule) = self.shape("bank.iban", "IBAN", Family::Personal, 155) {
+            readers.push(Box::new(iban::Ibans { rule }));
+        }
+        if let Some(rule) = self.shape("card.number", "CREDIT_CARD", Family::Personal, 154) {
+            readers.push(Box::new(card::Cards { rule }));
+        }
+        if let Some(rule) = self.shape("person.us-ssn", "US_SSN", Family::Personal, 153) {
+            readers.push(Box::new(person::SocialSecurity { rule }));
+        }
+        if let Some(rule) = self.shape("person.uk-nino", "UK_NINO", Family::Personal, 152) {
+            readers.push(Box::new(person::NationalInsurance { rule }));
+        }
+        if let Some(rule) = self.shape("net.address", "IP_ADDRESS", Family::Personal, SHAPE) {
+            readers.push(Box::new(address::HostsV4 { rule }));
+            self.finders.push(Box::new(address::HostsV6 { rule }));
+        }
+        // Everything else says more about its digits.
+        if let Some(rule) = self.shape("phone.number", "PHONE", Family::Personal, 10) {
+            readers.push(Box::new(phone::Phones { rule }));
+        }
+        if !readers.is_empty() {
+            self.finders.push(Box::new(Numbers { readers }));
+        }
+    }
+
+    /// Adds the rule of a shape and returns its place, unless its kind is ignored.
+    fn shape(
+        &mut self,
+        id: &'static str,
+        kind: &'static str,
+        family: Family,
+        specificity: u8,
+    ) -> Option<usize> {
+        let action = self.action(kind, family == Family::Personal);
+        self.rules.push(Rule {
+            id: SmolStr::new_static(id),
+            kind: SmolStr::new_static(kind),
+            family,
+            action,
+            specificity,
+        });
+        (action != Action::Ignore).then(|| self.rules.len() - 1)
     }
 
     fn action(&self, kind: &str, personal: bool) -> Action {
@@ -264,18 +275,6 @@ impl Building<'_> {
         }
     }
 }
-
-/// A reader of one shape: its rule's id, kind, whether it is about people, specificity.
-type Shape = (
-    &'static str,
-    &'static str,
-    bool,
-    u8,
-    fn(usize) -> Box<dyn Finder>,
-);
-
-/// Specificity of telephone numbers: everything else says more about its digits.
-const NAMED_LESS: u8 = 10;
 
 /// Names are what placeholders are made of: capitals, digits and `_`.
 fn check_name(name: &str, at: &ConfigPath, findings: &mut Findings) {

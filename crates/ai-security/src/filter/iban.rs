@@ -1,7 +1,8 @@
 //! International bank account numbers, ISO 13616.
 
 use super::bytes::{ByteSet, Cursor, starts_word};
-use super::candidate::{Candidate, Finder, Found, Window};
+use super::candidate::{Candidate, Found, Window};
+use super::numbers::{DIGITS, LETTERS, NumberReader};
 
 /// Length of an account number by country, sorted, from the SWIFT registry.
 const LENGTHS: &[u8] = b"\
@@ -11,8 +12,6 @@ const LENGTHS: &[u8] = b"\
     NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SO23ST25\
     SV28TL23TN24TR26UA29VA22VG24XK20YE30";
 
-const LETTERS: ByteSet = ByteSet::empty().range(b'A', b'Z').range(b'a', b'z');
-
 /// Finds account numbers, in one piece or in groups with one sign between them.
 #[derive(Debug)]
 pub(crate) struct Ibans {
@@ -20,27 +19,15 @@ pub(crate) struct Ibans {
     pub(crate) rule: usize,
 }
 
-impl Finder for Ibans {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let mut at = window.from;
-        while let Some(rest) = window.bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| LETTERS.has(*byte)) else {
-                return;
-            };
-            let start = at + next;
-            // Most words are told from an account number by their third letter.
-            let third = window.bytes.get(start + 2);
-            if third.is_none_or(u8::is_ascii_digit) && starts_word(window.bytes, start) {
-                self.read(window, start, found);
-            }
-            let run = rest.get(next..).map_or(1, |word| LETTERS.run(word));
-            at = start + run;
+impl NumberReader for Ibans {
+    fn read_at(&self, window: &Window<'_>, digit: usize, found: &mut Found) {
+        let Some(start) = digit.checked_sub(2) else {
+            return;
+        };
+        let country = window.bytes.get(start..digit).unwrap_or_default();
+        if LETTERS.run(country) < 2 || !starts_word(window.bytes, start) {
+            return;
         }
-    }
-}
-
-impl Ibans {
-    fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) {
         let mut cursor = Cursor::new(window.bytes, start);
         let end = account(&mut cursor);
         if cursor.starved() && !window.complete {
@@ -63,8 +50,7 @@ fn account(cursor: &mut Cursor<'_>) -> Option<usize> {
         cursor.step();
     }
     let length = length_of(country)?;
-    let digits = ByteSet::empty().range(b'0', b'9');
-    if cursor.run(digits, 2) != 2 {
+    if cursor.run(DIGITS, 2) != 2 {
         return None;
     }
     let body = ByteSet::alphanumeric();

@@ -1,6 +1,7 @@
 //! Patterns gated by keywords: one automaton reads the text once, patterns are tried where a keyword
 //! of theirs stands.
 
+use ahash::AHashSet;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 
 use super::bytes::ByteSet;
@@ -39,6 +40,10 @@ pub(crate) struct Keywords {
     /// Which patterns each keyword of the automaton is for.
     uses: Vec<Vec<usize>>,
     patterns: Vec<Gated>,
+    /// Places of patterns with leads.
+    led: Vec<usize>,
+    /// Pairs of letters that keywords begin with, in lower case.
+    pairs: AHashSet<[u8; 2]>,
     /// Keywords in lower case, sorted, to tell whether a text ends inside one.
     sorted: Vec<Vec<u8>>,
     longest: usize,
@@ -64,7 +69,14 @@ impl Keywords {
         Ok(Self {
             automaton,
             uses,
+            led: (0..patterns.len())
+                .filter(|index| patterns.get(*index).is_some_and(|it| it.lead.is_some()))
+                .collect(),
             patterns,
+            pairs: sorted
+                .iter()
+                .filter_map(|word| word.first_chunk().copied())
+                .collect(),
             longest: sorted.iter().map(Vec::len).max().unwrap_or(0),
             sorted,
         })
@@ -98,7 +110,11 @@ impl Keywords {
         if let Some(at) = (earliest..bytes.len()).find(begins) {
             found.hold(at);
         }
-        for gated in self.patterns.iter().filter(|gated| gated.lead.is_some()) {
+        for gated in self
+            .led
+            .iter()
+            .filter_map(|index| self.patterns.get(*index))
+        {
             for keyword in &gated.keywords {
                 let shortest = bytes.len().saturating_sub(keyword.len());
                 for at in shortest..=bytes.len() {
@@ -114,6 +130,13 @@ impl Keywords {
     }
 
     fn begins_keyword(&self, tail: &[u8]) -> bool {
+        if let Some([first, second]) = tail.first_chunk()
+            && !self
+                .pairs
+                .contains(&[first.to_ascii_lowercase(), second.to_ascii_lowercase()])
+        {
+            return false;
+        }
         let mut lower = [0_u8; LONGEST_KEYWORD];
         let Some(lower) = lower.get_mut(..tail.len()) else {
             return false;

@@ -1,6 +1,7 @@
 //! The rules that come with the filter: data files, each rule with texts that it must hit and texts
 //! that it must miss.
 
+use regex_syntax::escape;
 use serde::Deserialize;
 use ztag_types::SmolStr;
 
@@ -130,16 +131,14 @@ impl RuleText {
             no_samples: !personal && self.check != Some(Check::Password),
             word: !self.inside,
         };
-        let text = match (&self.pattern, &self.value) {
-            (Some(pattern), _) => pattern.clone(),
+        let pattern = match (&self.pattern, &self.value) {
+            (Some(pattern), _) => Pattern::compile(pattern, tests)?,
             (None, value) => {
-                let names: Vec<_> = self
-                    .keywords
-                    .iter()
-                    .map(|name| regex_syntax::escape(name))
-                    .collect();
-                let value = value.as_deref().unwrap_or_default();
-                format!("(?i:{}){GAP}({value})", names.join("|"))
+                // The first that fits is taken: the longest has to come first.
+                let mut names: Vec<_> = self.keywords.iter().map(|it| escape(it)).collect();
+                names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+                let head = format!("(?i:{}){GAP}", names.join("|"));
+                Pattern::named(&head, value.as_deref().unwrap_or_default(), tests)?
             }
         };
         Ok(Gated {
@@ -149,7 +148,7 @@ impl RuleText {
                 set: set.bytes(),
                 most,
             }),
-            pattern: Pattern::compile(&text, tests)?,
+            pattern,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A regular expression with a known longest match, tried at one place.
 
+use std::ops::Range;
+
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -13,6 +15,9 @@ pub(crate) const LONGEST: usize = 2048;
 /// What a hit of a keyword is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
+    /// What stands before the secret part. Without it, the secret part is the group of `regex`, or
+    /// all of it.
+    head: Option<Regex>,
     regex: Regex,
     /// Most bytes of a match.
     longest: usize,
@@ -59,35 +64,31 @@ pub(crate) enum Tried {
     /// More bytes are needed to tell.
     Later,
     /// It matches: all of it, and the part to hide.
-    Yes(std::ops::Range<usize>, std::ops::Range<usize>),
+    Yes(Range<usize>, Range<usize>),
 }
 
 impl Pattern {
     /// Compiles `text`, which sees bytes and no Unicode.
     pub(crate) fn compile(text: &str, tests: Tests) -> Result<Self, PatternError> {
-        let mut parser = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .build();
-        let shape = parser.parse(text).map_err(|e| first_line(&e.to_string()))?;
-        if !shape.properties().look_set().is_empty() {
-            return Err(PatternError::LooksAround);
-        }
-        let longest = shape.properties().maximum_len().unwrap_or(usize::MAX);
-        if longest > LONGEST {
-            return Err(PatternError::TooLong);
-        }
-        if shape.properties().minimum_len().unwrap_or(0) == 0 {
-            return Err(PatternError::Empty);
-        }
-        let regex = RegexBuilder::new(&format!("^(?:{text})"))
-            .unicode(false)
-            .build()
-            .map_err(|e| first_line(&e.to_string()))?;
+        let shape = Shape::of(text)?;
         Ok(Self {
-            regex,
-            longest,
-            body: bytes_of(&shape, ByteSet::empty()),
+            head: None,
+            regex: anchored(text)?,
+            longest: shape.longest,
+            body: shape.body,
+            tests,
+        })
+    }
+
+    /// Compiles a pattern of a secret `value` and what stands before it. Both are matched one after the
+    /// other: the first takes what it can, whatever is then left for the second.
+    pub(crate) fn named(head: &str, value: &str, tests: Tests) -> Result<Self, PatternError> {
+        let (before, secret) = (Shape::of(head)?, Shape::of(value)?);
+        Ok(Self {
+            head: Some(anchored(head)?),
+            regex: anchored(value)?,
+            longest: before.longest + secret.longest,
+            body: before.body.or(secret.body),
             tests,
         })
     }
@@ -102,24 +103,30 @@ impl Pattern {
         if !complete && limit > text.len() && self.body.run(near) == near.len() {
             return Tried::Later;
         }
-        let Some(found) = self
-            .regex
-            .find(near)
-            .and_then(|_| self.regex.captures(near))
-        else {
+        let Some((whole, secret)) = self.search(near) else {
             return Tried::No;
         };
-        let (Some(whole), Some(secret)) = (found.get(0), found.get(1).or_else(|| found.get(0)))
-        else {
-            return Tried::No;
-        };
-        if !self.is_whole(near, secret.end()) || !self.is_real(secret.as_bytes()) {
+        let value = near.get(secret.clone()).unwrap_or_default();
+        if !self.is_whole(near, secret.end) || !self.is_real(value) {
             return Tried::No;
         }
-        Tried::Yes(
-            at + whole.start()..at + whole.end(),
-            at + secret.start()..at + secret.end(),
-        )
+        Tried::Yes(at..at + whole, at + secret.start..at + secret.end)
+    }
+
+    /// Matches at the start of `near`: the end of the match, and where its secret part stands.
+    fn search(&self, near: &[u8]) -> Option<(usize, Range<usize>)> {
+        if let Some(head) = &self.head {
+            let start = head.find(near)?.end();
+            let value = self.regex.find(near.get(start..)?)?;
+            let end = start + value.end();
+            return Some((end, start..end));
+        }
+        let whole = self.regex.find(near)?.end();
+        if self.regex.captures_len() == 1 {
+            return Some((whole, 0..whole));
+        }
+        let secret = self.regex.captures(near)?.get(1).map(|group| group.range());
+        Some((whole, secret.unwrap_or(0..whole)))
     }
 
     /// Whether nothing that could belong to the secret follows at `end`.
@@ -133,6 +140,44 @@ impl Pattern {
         (self.tests.entropy <= 0.0 || entropy(secret) >= self.tests.entropy)
             && self.tests.check.is_none_or(|check| check.passes(secret))
             && !(self.tests.no_samples && placeholder::is_sample(secret))
+    }
+}
+
+fn anchored(text: &str) -> Result<Regex, PatternError> {
+    let regex = RegexBuilder::new(&format!("^(?:{text})"))
+        .unicode(false)
+        .build();
+    regex.map_err(|e| first_line(&e.to_string()))
+}
+
+/// What is known of a pattern beside what it matches.
+struct Shape {
+    longest: usize,
+    body: ByteSet,
+}
+
+impl Shape {
+    fn of(text: &str) -> Result<Self, PatternError> {
+        let mut parser = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build();
+        let shape = parser.parse(text).map_err(|e| first_line(&e.to_string()))?;
+        let properties = shape.properties();
+        if !properties.look_set().is_empty() {
+            return Err(PatternError::LooksAround);
+        }
+        let longest = properties.maximum_len().unwrap_or(usize::MAX);
+        if longest > LONGEST {
+            return Err(PatternError::TooLong);
+        }
+        if properties.minimum_len().unwrap_or(0) == 0 {
+            return Err(PatternError::Empty);
+        }
+        Ok(Self {
+            longest,
+            body: bytes_of(&shape, ByteSet::empty()),
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Numbers of people that are known by their shape alone: US social security, UK national insurance.
 
 use super::bytes::{ByteSet, Cursor, before, starts_word};
-use super::candidate::{Candidate, Finder, Found, Window};
-use super::card::{DIGITS, NumberStarts};
+use super::candidate::{Candidate, Found, Window};
 use super::check::Check;
 use super::context::{Words, preceded_by};
+use super::numbers::{DIGITS, LETTERS, NumberReader};
 
 /// Finds US social security numbers: with dashes, or in other ways behind a word that says so.
 #[derive(Debug)]
@@ -13,30 +13,27 @@ pub(crate) struct SocialSecurity {
     pub(crate) rule: usize,
 }
 
-impl Finder for SocialSecurity {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
-        for start in NumberStarts::of(window) {
-            let signs = before(window.bytes, start).is_some_and(|b| b"-._+".contains(&b));
-            if signs || !starts_word(window.bytes, start) {
-                continue;
-            }
-            let mut cursor = Cursor::new(window.bytes, start);
-            let shape = social_security(&mut cursor);
-            if cursor.starved() && !window.complete {
-                found.hold(start);
-                continue;
-            }
-            let end = cursor.at();
-            let value = window.bytes.get(start..end).unwrap_or_default();
-            let named = || preceded_by(window.bytes, start, 40, Words::SocialSecurity);
-            let enough = match shape {
-                Some(Shape::Dashes) => true,
-                Some(Shape::Other) => named(),
-                None => false,
-            };
-            if enough && Check::Ssn.passes(value) {
-                found.push(Candidate::whole(self.rule, start..end));
-            }
+impl NumberReader for SocialSecurity {
+    fn read_at(&self, window: &Window<'_>, start: usize, found: &mut Found) {
+        let signs = before(window.bytes, start).is_some_and(|b| b"-._+".contains(&b));
+        if signs || !starts_word(window.bytes, start) {
+            return;
+        }
+        let mut cursor = Cursor::new(window.bytes, start);
+        let shape = social_security(&mut cursor);
+        if cursor.starved() && !window.complete {
+            return found.hold(start);
+        }
+        let end = cursor.at();
+        let value = window.bytes.get(start..end).unwrap_or_default();
+        let named = || preceded_by(window.bytes, start, 40, Words::SocialSecurity);
+        let enough = match shape {
+            Some(Shape::Dashes) => true,
+            Some(Shape::Other) => named(),
+            None => false,
+        };
+        if enough && Check::Ssn.passes(value) {
+            found.push(Candidate::whole(self.rule, start..end));
         }
     }
 }
@@ -83,38 +80,25 @@ pub(crate) struct NationalInsurance {
     pub(crate) rule: usize,
 }
 
-const LETTERS: ByteSet = ByteSet::empty().range(b'A', b'Z').range(b'a', b'z');
-
-impl Finder for NationalInsurance {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
+impl NumberReader for NationalInsurance {
+    fn read_at(&self, window: &Window<'_>, digit: usize, found: &mut Found) {
         let bytes = window.bytes;
-        let mut at = window.from;
-        while let Some(rest) = bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| LETTERS.has(*byte)) else {
-                return;
-            };
-            let start = at + next;
-            // Most words are told from an insurance number by their third letter.
-            let third = bytes.get(start + 2);
-            let fits = third.is_none_or(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-'));
-            if fits && starts_word(bytes, start) && before(bytes, start) != Some(b'_') {
-                self.read(window, start, found);
-            }
-            at = start + LETTERS.run(bytes.get(start..).unwrap_or_default());
+        let sign = before(bytes, digit).is_some_and(|byte| matches!(byte, b' ' | b'-'));
+        let Some(start) = digit.checked_sub(2 + usize::from(sign)) else {
+            return;
+        };
+        let letters = LETTERS.run(bytes.get(start..digit).unwrap_or_default()) >= 2;
+        if !letters || !starts_word(bytes, start) || before(bytes, start) == Some(b'_') {
+            return;
         }
-    }
-}
-
-impl NationalInsurance {
-    fn read(&self, window: &Window<'_>, start: usize, found: &mut Found) {
-        let mut cursor = Cursor::new(window.bytes, start);
+        let mut cursor = Cursor::new(bytes, start);
         let shape = insurance(&mut cursor);
         if cursor.starved() && !window.complete {
             return found.hold(start);
         }
-        let value = window.bytes.get(start..cursor.at()).unwrap_or_default();
+        let value = bytes.get(start..cursor.at()).unwrap_or_default();
         let capitals = !value.iter().any(u8::is_ascii_lowercase);
-        let named = || preceded_by(window.bytes, start, 48, Words::Insurance);
+        let named = || preceded_by(bytes, start, 48, Words::Insurance);
         if shape && Check::Nino.passes(value) && (capitals || named()) {
             found.push(Candidate::whole(self.rule, start..cursor.at()));
         }

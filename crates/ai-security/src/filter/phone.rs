@@ -4,9 +4,9 @@
 use smallvec::SmallVec;
 
 use super::bytes::{ByteSet, Cursor, before, starts_word};
-use super::candidate::{Candidate, Finder, Found, Window};
-use super::card::DIGITS;
+use super::candidate::{Candidate, Found, Window};
 use super::context::{Words, preceded_by};
+use super::numbers::{DIGITS, NumberReader};
 
 /// E.164: at most fifteen digits; fewer than seven are not taken for a number.
 const MOST: usize = 15;
@@ -22,20 +22,14 @@ pub(crate) struct Phones {
     pub(crate) rule: usize,
 }
 
-impl Finder for Phones {
-    fn find(&self, window: &Window<'_>, found: &mut Found) {
-        let starts = DIGITS.all(b"+(");
-        let bytes = window.bytes;
-        let mut at = window.from;
-        while let Some(rest) = bytes.get(at..) {
-            let Some(next) = rest.iter().position(|byte| starts.has(*byte)) else {
-                return;
-            };
-            let start = at + next;
-            if begins(bytes, start) {
+impl NumberReader for Phones {
+    fn read_at(&self, window: &Window<'_>, digit: usize, found: &mut Found) {
+        let sign = before(window.bytes, digit).is_some_and(|byte| matches!(byte, b'+' | b'('));
+        let signed = digit.checked_sub(1).filter(|_| sign);
+        for start in signed.into_iter().chain([digit]) {
+            if begins(window.bytes, start) {
                 self.read(window, start, found);
             }
-            at = start + DIGITS.run(bytes.get(start..).unwrap_or_default()).max(1);
         }
     }
 }
