@@ -32,8 +32,11 @@ fn tell(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
     stream.write_all(EVENTS.as_bytes())?;
     let event = b"9\r\ndata: x\n\n\r\n";
     stream.write_all(event)?;
-    while path == "/flood" {
-        stream.write_all(&event.repeat(1_000))?;
+    if path == "/flood" {
+        let events = event.repeat(1_000);
+        loop {
+            stream.write_all(&events)?;
+        }
     }
     // Until the gateway hangs up.
     read_head(stream);

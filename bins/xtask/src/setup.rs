@@ -68,7 +68,7 @@ pub(crate) fn install() -> Result<(), Failure> {
         .try_for_each(|(program, _)| locate(program).map(drop))
 }
 
-/// Installs SpiceDB for `bench fga`; where its packages are.
+/// Installs `SpiceDB` for `bench fga`; where its packages are.
 pub(crate) fn install_spicedb() -> Result<PathBuf, Failure> {
     node::install_spicedb()
 }

@@ -237,8 +237,6 @@ impl<'s> Loading<'s> {
         let fga_stores = self.definitions(&mut tree, Kind::FgaStore, &twice);
         let fga_files = self.fga_files(&fga_stores);
         let guardrails = self.definitions(&mut tree, Kind::Guardrail, &twice);
-        let fga_folder = server.as_ref().and_then(|own| own.fga.folder.as_ref());
-        let fga_folder = fga_folder.map(|folder| self.sources.resolve(folder));
         let keys = KeyUsers {
             server: server.as_ref(),
             introspection: &introspection,
@@ -252,10 +250,11 @@ impl<'s> Loading<'s> {
         let inputs = read.inputs.naming(named);
         let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
-        let listen_tls = self.listener_certificates(server.as_ref());
-        let rule_tls = self.rule_certificates(&rules);
-        let upstream_tls = self.upstream_certificates(&upstreams);
         Loaded {
+            listen_tls: self.listener_certificates(server.as_ref()),
+            rule_tls: self.rule_certificates(&rules),
+            upstream_tls: self.upstream_certificates(&upstreams),
+            fga_folder: self.fga_folder(server.as_ref()),
             program: self.sources.program,
             server,
             endpoints,
@@ -267,14 +266,10 @@ impl<'s> Loading<'s> {
             upstreams,
             fga_stores,
             guardrails,
-            fga_folder,
             fga_files,
             globals: read.globals,
             templates: read.templates,
             backend_tls,
-            listen_tls,
-            rule_tls,
-            upstream_tls,
             redis_roots,
             tree,
             archive: self.archive,
@@ -285,6 +280,11 @@ impl<'s> Loading<'s> {
             state,
             server_node,
         }
+    }
+
+    fn fga_folder(&self, server: Option<&ServerSpec>) -> Option<PathBuf> {
+        let folder = server?.fga.folder.as_ref()?;
+        Some(self.sources.resolve(folder))
     }
 
     /// All definitions in one tree below `server`, and the copies of those that stand twice.

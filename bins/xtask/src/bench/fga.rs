@@ -1,4 +1,4 @@
-//! The FGA engine: alone in one process, then as a server, then beside SpiceDB.
+//! The FGA engine: alone in one process, then as a server, then beside `SpiceDB`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,12 +9,12 @@ use ztag_test_support::{Failure, Process, free_port, locate, workspace};
 use crate::command::{cargo, execute};
 use crate::setup;
 
-/// Tuples of the worlds that servers are asked about: SpiceDB keeps a million in memory only slowly.
+/// Tuples of the worlds that servers are asked about: `SpiceDB` keeps a million in memory only slowly.
 const TUPLES: &str = "20000";
 /// Seconds of each measurement.
 const SECONDS: &str = "5";
 
-/// Runs all of it and shows what it says. Without SpiceDB, ours is measured alone.
+/// Runs all of it and shows what it says. Without `SpiceDB`, ours is measured alone.
 pub(super) fn run(built: bool, quick: bool) -> Result<(), Failure> {
     let bench = ["bench", "--package", "ztag-benches", "--bench", "fga"];
     if !quick {

@@ -37,7 +37,7 @@ pub(super) fn install() -> Result<(), Failure> {
     [provider, sdk].iter().try_for_each(Packages::install)
 }
 
-/// The packages of SpiceDB, which a benchmark asks the same as ours.
+/// The packages of `SpiceDB`, which a benchmark asks the same as ours.
 pub(super) fn install_spicedb() -> Result<PathBuf, Failure> {
     let packages = Packages {
         folder: tools_folder().join("spicedb"),

@@ -57,7 +57,7 @@ fn tls(cert: &Path, key: &Path, http2: &Http2Spec) -> Result<Tls, Trouble> {
         .and_then(|material| Certificates::compile(&spec, http2, &material, &at, &mut findings));
     let Some(certificates) = certificates else {
         let found = findings.as_slice().iter();
-        let found: Vec<_> = found.map(|found| found.message.to_string()).collect();
+        let found: Vec<_> = found.map(|found| found.message.clone()).collect();
         return Err(Trouble::with_file(cert, found.join("; ")));
     };
     Ok(Tls {

@@ -11,7 +11,8 @@ const ROUTE: &str = r#""endpoint": "open", "filterItems": {
 
 /// A response of this status, header lines and body, with its length.
 fn response(status: &str, lines: &[&str], body: &str) -> String {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: Vec<&str> = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
+    let lines = lines.concat();
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{lines}\r\n{body}")
 }

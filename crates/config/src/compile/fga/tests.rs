@@ -183,64 +183,64 @@ fn a_store_that_is_written_down_is_there_after_a_restart() {
     stores.fga.served().close();
 }
 
+type File = (&'static str, &'static str);
+
+/// Stores, files beside them, where the mistake stands, and what is said of it.
+const BROKEN: [(&str, &[File], &str, &str); 8] = [
+    ("{docs: {}}", &[], "fgaStores.docs.model", "needs a `model`"),
+    (
+        "{docs: {modelFile: gone.fga}}",
+        &[],
+        "fgaStores.docs.modelFile",
+        "does not exist",
+    ),
+    (
+        "{docs: {modelFile: m.fga}}",
+        &[("m.fga", "model\n  schema 1.1\ntype\n")],
+        "fgaStores.docs.modelFile",
+        "`m.fga`: ",
+    ),
+    (
+        "{docs: {modelFile: m.fga, tuples: [{user: 'user:a', relation: nope, object: 'doc:1'}]}}",
+        &[("m.fga", MODEL)],
+        "fgaStores.docs.tuples",
+        "nope",
+    ),
+    (
+        "{docs: {modelFile: m.fga, tupleFiles: [t.csv]}}",
+        &[("m.fga", MODEL), ("t.csv", "a,b\n\"")],
+        "fgaStores.docs.tupleFiles[0]",
+        "`t.csv`: ",
+    ),
+    (
+        "{docs: {writable: true, id: nope}}",
+        &[],
+        "fgaStores.docs.id",
+        "not a ULID",
+    ),
+    (
+        "{docs: {remote: {url: 'ftp://x', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
+        &[],
+        "fgaStores.docs.remote.url",
+        "`http` or `https`",
+    ),
+    (
+        "{docs: {writable: true, remote: {url: 'http://127.0.0.1:1', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
+        &[],
+        "fgaStores.docs.remote",
+        "neither model nor tuples",
+    ),
+];
+
 #[test]
 fn a_broken_store_closes_whoever_asks_it_and_nobody_else() {
-    for (spec, files, path, needle) in [
-        (
-            "{docs: {}}",
-            &[][..],
-            "fgaStores.docs.model",
-            "needs a `model`",
-        ),
-        (
-            "{docs: {modelFile: gone.fga}}",
-            &[],
-            "fgaStores.docs.modelFile",
-            "does not exist",
-        ),
-        (
-            "{docs: {modelFile: m.fga}}",
-            &[("m.fga", "model\n  schema 1.1\ntype\n")],
-            "fgaStores.docs.modelFile",
-            "`m.fga`: ",
-        ),
-        (
-            "{docs: {modelFile: m.fga, tuples: [{user: 'user:a', relation: nope, object: 'doc:1'}]}}",
-            &[("m.fga", MODEL)],
-            "fgaStores.docs.tuples",
-            "nope",
-        ),
-        (
-            "{docs: {modelFile: m.fga, tupleFiles: [t.csv]}}",
-            &[("m.fga", MODEL), ("t.csv", "a,b\n\"")],
-            "fgaStores.docs.tupleFiles[0]",
-            "`t.csv`: ",
-        ),
-        (
-            "{docs: {writable: true, id: nope}}",
-            &[],
-            "fgaStores.docs.id",
-            "not a ULID",
-        ),
-        (
-            "{docs: {remote: {url: 'ftp://x', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
-            &[],
-            "fgaStores.docs.remote.url",
-            "`http` or `https`",
-        ),
-        (
-            "{docs: {writable: true, remote: {url: 'http://127.0.0.1:1', storeId: 01ARZ3NDEKTSV4RRFFQ69G5FAV}}}",
-            &[],
-            "fgaStores.docs.remote",
-            "neither model nor tuples",
-        ),
-    ] {
+    for (spec, files, path, needle) in BROKEN {
         let compiled = compiled(spec, files);
         let text = compiled.report.to_human();
         let closed: Vec<_> = compiled
             .quarantined
             .iter()
-            .map(|own| own.as_str())
+            .map(ztag_types::EndpointName::as_str)
             .collect();
         assert_eq!(closed, ["api"], "{spec}: {text}");
         let found = compiled.report.findings().iter();
