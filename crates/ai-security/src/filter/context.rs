@@ -1,4 +1,4 @@
-//! Words before a number that say what it is.
+//! Words before a number that say what it is, in several languages.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,10 @@ use super::candidate::CONTEXT;
 /// Lists of such words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Words {
-    /// Of telephones.
+    /// That come before telephone numbers, and before other things.
     Phone,
+    /// That name a telephone.
+    Telephone,
     /// Of numbers that are no telephones, whatever they look like.
     NoPhone,
     /// Of payment cards.
@@ -25,272 +27,47 @@ pub(crate) enum Words {
     Insurance,
 }
 
-const PHONE: &[&str] = &[
-    "tel",
-    "tel.",
-    "phone",
-    "phones",
-    "telephone",
-    "call",
-    "called",
-    "caller",
-    "calling",
-    "calls",
-    "dial",
-    "dialed",
-    "dialled",
-    "mobile",
-    "cell",
-    "cellphone",
-    "fax",
-    "whatsapp",
-    "signal",
-    "sms",
-    "text me",
-    "texted",
-    "text him",
-    "text her",
-    "ring",
-    "ring me",
-    "rang",
-    "reach",
-    "reached",
-    "hotline",
-    "landline",
-    "callback",
-    "call back",
-    "voicemail",
-    "extension",
-    "my number",
-    "his number",
-    "her number",
-    "their number",
-    "number is",
-    "contact number",
-    "contact me",
-    "contact us",
-    "contact",
-    "phone number",
-    "phone no",
-    "pager",
-    "handset",
-    "msisdn",
-    "line",
-    "viber",
-    "telegram",
-    // German, Dutch, Nordic
-    "telefon",
-    "telefonnummer",
-    "rufnummer",
-    "anrufen",
-    "anruf",
-    "rufen sie",
-    "ruf",
-    "handy",
-    "handynummer",
-    "mobil",
-    "mobilnummer",
-    "durchwahl",
-    "rückruf",
-    "telefoon",
-    "telefoonnummer",
-    "bel",
-    "bellen",
-    "gsm",
-    "tlf",
-    "telefonnr",
-    "puhelin",
-    "puhelinnumero",
-    "ring mig",
-    // French, Italian, Spanish, Portuguese
-    "téléphone",
-    "telephone",
-    "tél",
-    "appelez",
-    "appeler",
-    "appelle",
-    "joindre",
-    "joignable",
-    "portable",
-    "telefono",
-    "telefonata",
-    "chiamare",
-    "chiamami",
-    "chiama",
-    "cellulare",
-    "recapito",
-    "teléfono",
-    "móvil",
-    "movil",
-    "llame",
-    "llamar",
-    "llámame",
-    "llama",
-    "celular",
-    "telefone",
-    "telemóvel",
-    "ligue",
-    "ligar",
-    "contato",
-    "contacto",
-    // Polish, Czech, Russian, Ukrainian, Turkish
-    "telefonu",
-    "zadzwoń",
-    "dzwonić",
-    "komórka",
-    "komórkowy",
-    "zavolejte",
-    "телефон",
-    "тел",
-    "тел.",
-    "звоните",
-    "позвоните",
-    "телефону",
-    "номер",
-    "дзвоніть",
-    "telefonla",
-    "arayın",
-    "ara",
-    "cep",
-    // Chinese, Japanese, Korean
-    "电话",
-    "手机",
-    "電話",
-    "携帯",
-    "전화",
-    "연락처",
-];
-const NO_PHONE: &[&str] = &[
-    "isbn",
-    "issn",
-    "order",
-    "invoice",
-    "ticket",
-    "account",
-    "version",
-    "build",
-    "pid",
-    "port",
-    "id",
-    "ids",
-    "uid",
-    "timestamp",
-    "ts",
-    "epoch",
-    "lat",
-    "lon",
-    "page",
-    "pages",
-    "tracking",
-    "sku",
-    "serial",
-    "imei",
-    "ean",
-    "doi",
-    "pmid",
-    "arxiv",
-    "rfc",
-    "sha",
-    "commit",
-    "patent",
-    "bestellnummer",
-];
-const CARD: &[&str] = &[
-    "card",
-    "cards",
-    "visa",
-    "mastercard",
-    "maestro",
-    "amex",
-    "karte",
-    "kreditkarte",
-    "carte",
-    "tarjeta",
-    "carta",
-    "cartão",
-    "kart",
-    "karta",
-    "карта",
-    "карты",
-    "cc",
-    "pan",
-    "credit",
-    "debit",
-    "kort",
-    "kaart",
-];
-const SOCIAL_SECURITY: &[&str] = &[
-    "ssn",
-    "ssns",
-    "social security",
-    "social-security",
-    "socialsecurity",
-    "social",
-];
-const VERSION: &[&str] = &[
-    "version",
-    "versions",
-    "ver",
-    "ver.",
-    "v",
-    "v.",
-    "release",
-    "build",
-    "firmware",
-    "revision",
-    "rev",
-    "upgrade to",
-    "upgraded to",
-    "update to",
-    "updated to",
-    "driver",
-    "section",
-    "clause",
-    "oid",
-    "chapter",
-    "kernel",
-    "patch",
-    "versión",
-    "sdk",
-];
-const HOST: &[&str] = &[
-    "ip",
-    "ips",
-    "ipv4",
-    "address",
-    "addr",
-    "adresse",
-    "dirección",
-    "host",
-    "server",
-    "dns",
-    "ping",
-    "from",
-    "nameserver",
-    "resolver",
-    "gateway",
-    "client",
-    "login",
-    "traceroute",
-    "block",
-    "firewall",
-    "ssh",
-    "connect to",
-    "von",
-    "at",
-];
-const INSURANCE: &[&str] = &[
-    "national insurance",
-    "nino",
-    "ni number",
-    "ni no",
-    "ni",
-    "insurance number",
-];
+const PHONE: &str = "\
+    tel|tel.|phone|phones|telephone|call|called|caller|calling|calls|dial|dialed|dialled\
+    |mobile|cell|cellphone|fax|whatsapp|signal|sms|text me|texted|text him|text her|ring\
+    |ring me|rang|reach|reached|hotline|landline|callback|call back|voicemail|extension\
+    |my number|his number|her number|their number|number is|contact number|contact me\
+    |contact us|contact|phone number|phone no|pager|handset|msisdn|line|viber|telegram\
+    |telefon|telefonnummer|rufnummer|anrufen|anruf|rufen sie|ruf|handy|handynummer|mobil\
+    |mobilnummer|durchwahl|rückruf|telefoon|telefoonnummer|bel|bellen|gsm|tlf|telefonnr\
+    |puhelin|puhelinnumero|ring mig|téléphone|telephone|tél|appelez|appeler|appelle|joindre\
+    |joignable|portable|telefono|telefonata|chiamare|chiamami|chiama|cellulare|recapito\
+    |teléfono|móvil|movil|llame|llamar|llámame|llama|celular|telefone|telemóvel|ligue|ligar\
+    |contato|contacto|telefonu|zadzwoń|dzwonić|komórka|komórkowy|zavolejte|телефон|тел|тел.\
+    |звоните|позвоните|телефону|номер|дзвоніть|telefonla|arayın|ara|cep|电话|手机|電話|携帯|전화|연락처";
+const TELEPHONE: &str = "\
+    tel|tel.|phone|telephone|phone number|phone no|mobile|cellphone|cell phone|fax|whatsapp|sms|hotline\
+    |landline|voicemail|msisdn|telefon|telefonnummer|rufnummer|handy|handynummer|mobilnummer|durchwahl\
+    |telefoon|telefoonnummer|gsm|tlf|telefonnr|puhelin|téléphone|tél|portable|telefono|cellulare|teléfono\
+    |móvil|celular|telefone|telemóvel|telefonu|komórka|телефон|телефону|тел|тел.|电话|手机|電話|携帯|전화|연락처";
+const NO_PHONE: &str = "\
+    isbn|issn|order|invoice|ticket|account|version|build|pid|port|id|ids|uid|timestamp|ts\
+    |epoch|lat|lon|page|pages|tracking|sku|serial|imei|ean|doi|pmid|arxiv|rfc|sha|commit\
+    |patent|bestellnummer";
+const CARD: &str = "\
+    card|cards|visa|mastercard|maestro|amex|karte|kreditkarte|carte|tarjeta|carta|cartão\
+    |kart|karta|карта|карты|cc|pan|credit|debit|kort|kaart";
+const SOCIAL_SECURITY: &str = "\
+    ssn|ssns|social security|social-security|socialsecurity|social";
+const VERSION: &str = "\
+    version|versions|ver|ver.|v|v.|release|build|firmware|revision|rev|upgrade to\
+    |upgraded to|update to|updated to|driver|section|clause|oid|chapter|kernel|patch|versión\
+    |sdk";
+const HOST: &str = "\
+    ip|ips|ipv4|address|addr|adresse|dirección|host|server|dns|ping|from|nameserver|resolver\
+    |gateway|client|login|traceroute|block|firewall|ssh|connect to|von|at";
+const INSURANCE: &str = "\
+    national insurance|nino|ni number|ni no|ni|insurance number";
 
-static AUTOMATA: LazyLock<[Option<AhoCorasick>; 7]> = LazyLock::new(|| {
+static AUTOMATA: LazyLock<[Option<AhoCorasick>; 8]> = LazyLock::new(|| {
     [
         PHONE,
+        TELEPHONE,
         NO_PHONE,
         CARD,
         SOCIAL_SECURITY,
@@ -301,7 +78,7 @@ static AUTOMATA: LazyLock<[Option<AhoCorasick>; 7]> = LazyLock::new(|| {
     .map(|words| {
         AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .build(words)
+            .build(words.split('|'))
             .ok()
     })
 });

@@ -56,6 +56,7 @@ impl Phones {
             Plan::Certain => true,
             Plan::Likely => !named(Words::NoPhone) || named(Words::Phone),
             Plan::Possible => named(Words::Phone),
+            Plan::Short => named(Words::Telephone),
             Plan::No => false,
         };
         if is_phone {
@@ -119,6 +120,8 @@ enum Plan {
     Likely,
     /// A number only if a word before it says so.
     Possible,
+    /// The same, if that word names a telephone: eight digits are many other things.
+    Short,
     /// Something else.
     No,
 }
@@ -248,6 +251,9 @@ impl Number {
         // Two numbers with a point between are a fraction.
         if self.has(Sign::Dot) && (self.has(Sign::Space) || self.groups.len() < 3) {
             return Plan::No;
+        }
+        if self.groups.len() == 1 && total < 9 {
+            return Plan::Short;
         }
         Plan::Possible
     }
