@@ -187,14 +187,16 @@ impl<'f> EventGuard<'f> {
             let text = tree.text(*node).unwrap_or_default();
             let filtered = self.filter.apply(&text, self.system, vault)?;
             if filtered != text {
-                changes.set(tree.literal(*node), None, filtered.into_owned());
+                changes.set(tree.literal(*node), None, filtered.into_owned(), false);
             }
         }
         for piece in &carried.pieces {
             let place = self.lane(&piece.key, piece.whole)?;
             let text = tree.text(piece.node).unwrap_or_default();
             let passed = self.feed(place, &text, vault)?;
-            changes.set(tree.literal(piece.node), Some(piece.key.clone()), passed);
+            let key = Some(piece.key.clone());
+            let same = passed == text;
+            changes.set(tree.literal(piece.node), key, passed, same);
         }
         for (key, before, after) in changes.around() {
             if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) {
@@ -331,6 +333,8 @@ struct Change {
     raw: Range<usize>,
     key: Option<Key>,
     text: String,
+    /// Whether that is what it says already.
+    same: bool,
 }
 
 impl<'a> Changes<'a> {
@@ -341,14 +345,25 @@ impl<'a> Changes<'a> {
         }
     }
 
-    fn set(&mut self, raw: Option<Range<usize>>, key: Option<Key>, text: String) {
-        self.list.extend(raw.map(|raw| Change { raw, key, text }));
+    fn set(&mut self, raw: Option<Range<usize>>, key: Option<Key>, text: String, same: bool) {
+        let change = raw.map(|raw| Change {
+            raw,
+            key,
+            text,
+            same,
+        });
+        self.list.extend(change);
     }
 
     /// Appends to what the piece of `key` says, if this event has one.
     fn append(&mut self, key: &Key, rest: &str) -> bool {
         let change = self.list.iter_mut().find(|c| c.key.as_ref() == Some(key));
-        change.map(|change| change.text.push_str(rest)).is_some()
+        change
+            .map(|change| {
+                change.text.push_str(rest);
+                change.same &= rest.is_empty();
+            })
+            .is_some()
     }
 
     /// For each piece, the data before and behind it, where no other piece says anything.
@@ -369,7 +384,7 @@ impl<'a> Changes<'a> {
     /// The data with all changes; `None` if there is none.
     fn write(mut self) -> Option<String> {
         self.list.sort_by_key(|change| change.raw.start);
-        (!self.list.is_empty()).then(|| self.splice(0..self.data.len(), true))
+        (!self.list.iter().all(|change| change.same)).then(|| self.splice(0..self.data.len(), true))
     }
 
     /// A part of the data with its changes; what pieces say only if `pieces`.

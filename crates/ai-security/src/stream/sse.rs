@@ -10,6 +10,8 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct Splitter {
     buffer: Vec<u8>,
+    /// Where the event begins that has not come whole.
+    start: usize,
     looked: usize,
     line_is_empty: bool,
     after_return: bool,
@@ -35,6 +37,7 @@ impl Splitter {
     pub const fn new(limit: usize) -> Self {
         Self {
             buffer: Vec::new(),
+            start: 0,
             looked: 0,
             line_is_empty: true,
             after_return: false,
@@ -55,27 +58,30 @@ impl Splitter {
     pub fn next_event(&mut self) -> Result<Option<Event>, TooLong> {
         while let Some(byte) = self.buffer.get(self.looked).copied() {
             self.looked += 1;
-            if self.ends_event(byte) {
-                self.take_second_half();
-                let rest = self.buffer.split_off(self.looked);
-                let raw = std::mem::replace(&mut self.buffer, rest);
-                self.looked = 0;
-                if raw.len() > self.limit {
-                    return Err(TooLong { limit: self.limit });
-                }
-                return Ok(Some(Event { raw }));
-            }
-            if self.looked > self.limit {
+            if self.looked - self.start > self.limit {
                 return Err(TooLong { limit: self.limit });
             }
+            if self.ends_event(byte) {
+                self.take_second_half();
+                let raw = self.buffer.get(self.start..self.looked);
+                let raw = raw.unwrap_or_default().to_vec();
+                self.start = self.looked;
+                return Ok(Some(Event { raw }));
+            }
         }
+        // Whole events are dropped together: once for what is pushed, not once for each.
+        self.buffer.drain(..self.start);
+        self.looked -= self.start;
+        self.start = 0;
         Ok(None)
     }
 
     /// What came behind the last event. A stream that ends inside an event ends with no event.
     pub fn take_rest(&mut self) -> Vec<u8> {
-        self.looked = 0;
-        std::mem::take(&mut self.buffer)
+        let rest = self.buffer.split_off(self.start);
+        self.buffer.clear();
+        (self.start, self.looked) = (0, 0);
+        rest
     }
 
     /// Takes the LF of a line end whose CR was the last byte, if it is already there.

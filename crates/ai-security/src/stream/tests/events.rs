@@ -270,6 +270,14 @@ fn events_are_cut_where_the_standard_says() {
 }
 
 #[test]
+fn many_events_at_once_are_cut_once() {
+    let text = "data: a\n\n".repeat(50_000);
+    assert_eq!(events(&text).len(), 50_000);
+    let plain = "data: {\"delta\":{\"text\":\"so \\u0041 be, \"}}\n\n";
+    assert_eq!(run(plain, 4096), plain);
+}
+
+#[test]
 fn data_are_replaced_and_the_rest_stays() {
     let event = &events("event: x\r\ndata: one\r\ndata: two\r\nid: 7\r\n\r\n")[0];
     assert_eq!(event.data().unwrap(), "one\ntwo");
