@@ -112,12 +112,9 @@ impl<'f> EventGuard<'f> {
         if let Some(stopped) = &self.stopped {
             return Err(stopped.clone());
         }
-        let ended = self.end_all(vault, out);
-        // What is left is half a line end, or no event: readers drop that, and so does this.
-        let rest = self.splitter.take_rest();
-        if ended.is_ok() && rest == b"\n" {
-            out.push(b'\n');
-        }
+        let last = self.splitter.last_event();
+        let passed = last.map_or(Ok(()), |event| self.pass_event(&event, vault, out));
+        let ended = passed.and_then(|()| self.end_all(vault, out));
         self.stop(ended, out)
     }
 
@@ -131,24 +128,33 @@ impl<'f> EventGuard<'f> {
 
     fn pass(&mut self, vault: &mut Vault, out: &mut Vec<u8>) -> Result<(), Stopped> {
         while let Some(event) = self.splitter.next_event()? {
-            if !event.is_text() {
-                return Err(Stopped::NotText);
-            }
-            let Some(data) = event.data().map(std::borrow::Cow::into_owned) else {
-                out.extend_from_slice(event.as_bytes());
-                continue;
-            };
-            if data.trim() == "[DONE]" {
-                self.end_all(vault, out)?;
-                out.extend_from_slice(event.as_bytes());
-            } else if let Ok(tree) = Tree::parse(data.as_bytes()) {
-                let carried = lane::read(&tree);
-                self.take(&event, &tree, &carried, vault, out)?;
-            } else {
-                self.take_text(&event, &data, vault, out)?;
-            }
+            self.pass_event(&event, vault, out)?;
         }
         Ok(())
+    }
+
+    fn pass_event(
+        &mut self,
+        event: &Event,
+        vault: &mut Vault,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Stopped> {
+        if !event.is_text() {
+            return Err(Stopped::NotText);
+        }
+        let Some(data) = event.data().map(std::borrow::Cow::into_owned) else {
+            out.extend_from_slice(event.as_bytes());
+            return Ok(());
+        };
+        if data.trim() == "[DONE]" {
+            self.end_all(vault, out)?;
+            out.extend_from_slice(event.as_bytes());
+            return Ok(());
+        }
+        match Tree::parse(data.as_bytes()) {
+            Ok(tree) => self.take(event, &tree, &lane::read(&tree), vault, out),
+            Err(_) => self.take_text(event, &data, vault, out),
+        }
     }
 
     /// Takes an event whose data are plain text: the next piece of the only text there is.

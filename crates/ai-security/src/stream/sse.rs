@@ -61,12 +61,15 @@ impl Splitter {
             if self.looked - self.start > self.limit {
                 return Err(TooLong { limit: self.limit });
             }
+            let last = self.looked == self.buffer.len();
+            if byte == b'\r' && last && self.line_is_empty {
+                // Whether LF follows decides what belongs to this event.
+                self.looked -= 1;
+                break;
+            }
             if self.ends_event(byte) {
                 self.take_second_half();
-                let raw = self.buffer.get(self.start..self.looked);
-                let raw = raw.unwrap_or_default().to_vec();
-                self.start = self.looked;
-                return Ok(Some(Event { raw }));
+                return Ok(Some(self.cut()));
             }
         }
         // Whole events are dropped together: once for what is pushed, not once for each.
@@ -76,12 +79,24 @@ impl Splitter {
         Ok(None)
     }
 
-    /// What came behind the last event. A stream that ends inside an event ends with no event.
-    pub fn take_rest(&mut self) -> Vec<u8> {
-        let rest = self.buffer.split_off(self.start);
+    /// The event that the end of the stream completes, because its last byte is a CR. A stream that
+    /// ends inside an event ends without it.
+    pub fn last_event(&mut self) -> Option<Event> {
+        let ends = self.line_is_empty && self.buffer.get(self.looked..) == Some(b"\r");
+        self.looked = self.buffer.len();
+        let event = self.cut();
         self.buffer.clear();
         (self.start, self.looked) = (0, 0);
-        rest
+        ends.then_some(event)
+    }
+
+    /// What was looked at since the last event, as one.
+    fn cut(&mut self) -> Event {
+        let raw = self.buffer.get(self.start..self.looked);
+        self.start = self.looked;
+        Event {
+            raw: raw.unwrap_or_default().to_vec(),
+        }
     }
 
     /// Takes the LF of a line end whose CR was the last byte, if it is already there.

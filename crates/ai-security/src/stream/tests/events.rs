@@ -264,6 +264,8 @@ fn events_are_cut_where_the_standard_says() {
                     found.extend(event.data().map(std::borrow::Cow::into_owned));
                 }
             }
+            let last = splitter.last_event();
+            found.extend(last.and_then(|event| event.data().map(std::borrow::Cow::into_owned)));
             assert_eq!(found, data, "{text:?} by {by}");
         }
     }
