@@ -14,7 +14,8 @@ use ztag_telemetry::{
     Telemetry, TokenGauges,
 };
 use ztag_types::{
-    EndpointName, ForwardReport, Outcome, Participation, Reason, ReasonCode, Record, RuleName,
+    EndpointName, ForwardReport, InspectReport, InspectedChannel, Outcome, Participation, Reason,
+    ReasonCode, Record, RuleName,
 };
 
 fn publish(telemetry: &Telemetry) {
@@ -253,6 +254,42 @@ fn a_remembered_verdict_judged_no_rule() {
     assert!(!log.text().contains("\"msg\":\"rule\""), "{}", log.text());
 }
 
+fn inspected(verdict: &'static str) -> InspectReport {
+    let mut report = InspectReport {
+        verdict,
+        ..InspectReport::default()
+    };
+    report.channels.push(InspectedChannel {
+        channel: "user",
+        injections: 2,
+        contents: 3,
+        latency: Duration::from_micros(5),
+    });
+    report
+}
+
+#[test]
+fn what_guardrails_find_is_counted_by_channel() {
+    let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
+    for (verdict, shadow) in [("block", false), ("block", true), ("mark", false)] {
+        let mut record = record();
+        record.trace.rules[0].inspect = Some(Box::new(InspectReport {
+            shadow,
+            ..inspected(verdict)
+        }));
+        telemetry.observe(&record);
+    }
+    let text = telemetry.render();
+    for line in [
+        "ztag_threat_detections_total{channel=\"user\",kind=\"injection\"} 6",
+        "ztag_threat_detections_total{channel=\"user\",kind=\"content\"} 9",
+        "ztag_prompt_injections_blocked_total{channel=\"user\"} 1",
+        "ztag_guard_duration_seconds_count{channel=\"user\"} 3",
+    ] {
+        has(&text, line);
+    }
+}
+
 #[test]
 fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
@@ -261,6 +298,7 @@ fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     denied.reason = ReasonCode::ProxyUntrusted.into();
     telemetry.observe(&denied);
     telemetry.observe(&forwarded("shop", "web", 200, None));
+    telemetry.inspected(&inspected("block"));
     telemetry.name_refusals(&["expired"]);
     telemetry.count_tokens(TokenGauges::default);
     telemetry.count_fetches(|| vec![FetchGauges::default()]);

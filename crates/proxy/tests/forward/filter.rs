@@ -112,7 +112,9 @@ fn attack_20_what_cannot_be_reduced_is_not_passed_on() {
         // Whether the client may see this one cannot be told.
         json(r#"{"docs": [{"id": 1}, {"id": 7, "x": "secret"}]}"#),
         // A body that breaks off.
-        format!("HTTP/1.1 200 OK\r\n{kind}\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{{\"docs\""),
+        format!(
+            "HTTP/1.1 200 OK\r\n{kind}\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{{\"docs\": [secret"
+        ),
     ] {
         let got = reduced(answer.clone());
         assert_eq!(got.status(), 502, "{answer}");

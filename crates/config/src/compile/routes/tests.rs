@@ -509,26 +509,25 @@ fn attack_51_one_says_what_an_upstream_gets() {
 fn an_exchange_where_no_token_is_verified_is_warned_about() {
     let found = |allow: &str| {
         let text = format!(
-            "server: {{clientAuth: {{clientId: us, secret: hunter2}}}}
-endpoints: {{api: {{authentication: {{allow: {{{allow}}}}}}}}}
+            "endpoints: {{api: {{authentication: {{allow: {{{allow}}}}}}}}}
 issuers: {{idp: {{issuer: 'https://idp.example/', audiences: [a]}}}}
-introspection: {{idp: {{issuer: 'https://idp.example/', audiences: [a]}}}}
+introspection: {{idp: {{issuer: 'https://idp.example/', audiences: [a], client: {{clientId: us, secret: hunter2}}}}}}
 upstreams: {{up: {{targets: [{{url: 'http://127.0.0.1:1'}}]}}}}
 routes:
   a:
     endpoint: api
     upstream: up
-    credentials: {{exchange: {{issuer: 'https://as.example', audience: up}}}}
+    credentials:
+      exchange:
+        issuer: 'https://as.example'
+        audience: up
+        client: {{clientId: us, secret: hunter2}}
 "
         );
         let compiled = gateway(&text);
-        assert_eq!(
-            compiled.report.errors(),
-            0,
-            "{}",
-            compiled.report.to_human()
-        );
-        compiled.report.to_human()
+        let report = compiled.report.to_human();
+        assert_eq!(compiled.report.errors(), 0, "{report}");
+        report
     };
     let warning = "the endpoint verifies no token that could be exchanged";
     for (allow, warned) in [
