@@ -2,6 +2,7 @@
 
 use std::str;
 
+use serde::de::IgnoredAny;
 use ztag_ai_security::Channel;
 use ztag_ai_security::extract::{Extractor, Selector};
 
@@ -19,10 +20,9 @@ pub(crate) fn target(data: &[u8]) {
     let Ok(texts) = extractor.read(body) else {
         return;
     };
-    assert!(
-        serde_json::from_slice::<serde_json::Value>(body).is_ok(),
-        "read what is no JSON"
-    );
+    // Numbers too large for serde are JSON all the same.
+    let read = serde_json::from_slice::<IgnoredAny>(body);
+    assert!(read.is_ok(), "read what is no JSON");
     assert_eq!(&*texts.rewrite(|_, _| None), body);
     let new = texts.rewrite(|_, text| Some(format!("{text}\u{1}\"")));
     assert!(extractor.read(&new).is_ok(), "wrote what is no JSON");
