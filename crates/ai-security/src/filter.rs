@@ -1,6 +1,6 @@
 //! Secrets and personal data in text: found, named, masked.
 //!
-//! Rules are data ([`pack`]) or small readers of one shape each. Keywords gate patterns, checksums and
+//! Rules are data (`rules/filter/*.toml`) or small readers of one shape each. Keywords gate patterns, checksums and
 //! measures confirm them, what overlaps is decided by what says more. All of it is decided by a bounded
 //! neighbourhood, so that [`StreamGuard`](crate::stream::StreamGuard) says the same of a stream as
 //! [`Filter::mask`] of the whole text.
