@@ -6,7 +6,6 @@ mod edit;
 mod load;
 mod model;
 mod place;
-mod progress;
 mod remote;
 mod semantics;
 mod serve;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::progress::Progress;
 use super::target::ServerArguments;
 use super::trouble::{Outcome, Trouble};
+use crate::progress::Progress;
 
 #[derive(Debug, Args)]
 #[command(
@@ -60,7 +60,7 @@ pub(super) struct ReplaceArguments {
 
 pub(super) fn delete(arguments: &DeleteArguments) -> Outcome {
     let remote = arguments.server.open()?;
-    let progress = Progress::towards(None);
+    let progress = Progress::towards(None, "tuples");
     let key = json!({
         "user": arguments.user,
         "relation": arguments.relation,

@@ -13,8 +13,8 @@ use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Limits, Store, Tuple};
 use ztag_types::Secret;
 
-use super::progress::Progress;
 use super::trouble::Trouble;
+use crate::progress::Progress;
 
 /// Longest time for one call.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -158,7 +158,7 @@ impl Remote {
     pub(super) fn copy(&self) -> Result<Store, Trouble> {
         let store = Store::new(Limits::default());
         store.write_model(self.read_model()?)?;
-        let progress = Progress::towards(None);
+        let progress = Progress::towards(None, "tuples");
         let mut count = 0;
         self.read_all(|tuples| {
             count += tuples.len();

@@ -10,12 +10,12 @@ use ztag_fga::Tuple;
 use ztag_fga::store_file::TupleRow;
 
 use super::load;
-use super::progress::Progress;
 use super::remote::Remote;
 use super::target::{ServerArguments, Target, TargetArguments};
 use super::trouble::{Outcome, Trouble};
 use super::{FAILED, load::parse_yaml};
 use crate::complain;
+use crate::progress::Progress;
 
 /// Tuples of one write, at most what servers take.
 const BATCH: usize = 100;
@@ -124,7 +124,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Outcome {
     };
     let mut refused = 0;
     let mut done = 0;
-    let progress = Progress::towards(Some(tuples.len()));
+    let progress = Progress::towards(Some(tuples.len()), "tuples");
     for batch in tuples.chunks(BATCH) {
         refused += write(&remote, batch, mode)?;
         done += batch.len();
@@ -186,7 +186,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Outcome {
             }
         }
         Target::Remote(remote) => {
-            let progress = Progress::towards(None);
+            let progress = Progress::towards(None, "tuples");
             remote.read_all(|page| {
                 tuples.extend(page);
                 progress.show(tuples.len());
