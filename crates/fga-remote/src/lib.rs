@@ -10,7 +10,7 @@ mod undecided;
 pub use authority::{
     Answers, Authority, Check, Consistency, Given, Listed, Provenance, Source, Wanted,
 };
-pub use directory::{Directory, Entry, NoStore, OnOutage};
+pub use directory::{Directory, Entry, OnOutage, STORE};
 pub use local::LocalStore;
 pub use name::{Name, NameKind, Unfit};
 pub use remote::{

@@ -25,7 +25,7 @@ pub use smol_str::SmolStr;
 
 pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
-pub use directory::{Absent, Directory};
+pub use directory::{DefinitionKind, Directory};
 pub use duration::{DurationError, DurationSpec};
 pub use evidence::{
     AdmissionView, Admitted, BackendState, Challenge, Credential, Curated, Exports, Globals, Halt,

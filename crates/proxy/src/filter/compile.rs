@@ -1,7 +1,7 @@
 //! From spec to filter.
 
 use ztag_expr::{Template, TemplateFiles, Vocabulary};
-use ztag_fga_remote::{Directory, Entry, Name, NameKind, NoStore};
+use ztag_fga_remote::{Directory, Name, NameKind, STORE};
 use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use super::ItemFilter;
@@ -30,7 +30,8 @@ impl ItemFilter {
         deps: FilterDeps<'_>,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let store = find(&spec.store, &at.key("store"), deps.stores, findings);
+        let stores = deps.stores;
+        let store = stores.find(STORE, &spec.store, &at.key("store"), findings);
         let (plain, with_item) = (words(false), words(true));
         let mut name = |kind, source: &str, words: &Vocabulary| {
             compile_name((kind, source, words), at, deps.templates, findings)
@@ -61,7 +62,7 @@ impl ItemFilter {
         }
         Some(Self {
             store: spec.store.trim().into(),
-            authority: store?.authority,
+            authority: store?.authority.clone(),
             items: items?,
             user: user?,
             relation: relation?,
@@ -70,28 +71,6 @@ impl ItemFilter {
             max_items: spec.max_items,
         })
     }
-}
-
-fn find(name: &str, at: &ConfigPath, stores: &Directory, findings: &mut Findings) -> Option<Entry> {
-    let name = name.trim();
-    let found = match stores.find(name) {
-        Ok(entry) => return Some(entry.clone()),
-        Err(_) if name.is_empty() => Diagnostic::error(Code::MissingKey, at, "a `store` is needed"),
-        Err(NoStore::Broken) => {
-            let message = format!("store `{name}` is broken");
-            Diagnostic::error(Code::BrokenDefinition, at, message)
-        }
-        Err(NoStore::Unknown(near)) => {
-            let message = format!("unknown store `{name}`");
-            let found = Diagnostic::error(Code::UnknownDefinition, at, message);
-            match near {
-                Some(near) => found.hint(format!("did you mean `{near}`?")),
-                None => found.hint("define it below `fgaStores`"),
-            }
-        }
-    };
-    findings.push(found);
-    None
 }
 
 fn compile_name(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ztag_expr::{Expression, Hybrid, Shape, Template, Vocabulary};
 use ztag_fga::Model;
-use ztag_fga_remote::{Consistency, Entry, Name, NameKind, NoStore};
+use ztag_fga_remote::{Consistency, Name, NameKind, STORE};
 use ztag_types::{Code, ConfigPath, Diagnostic, Reads, Root};
 
 use super::Compiler;
@@ -21,7 +21,9 @@ impl Compiler<'_> {
     /// What is asked before the backend is; `None` for a rule that asks nobody, or with findings.
     pub(super) fn fga(&mut self, locals: &Locals) -> Option<FgaPlan> {
         let (spec, at) = (self.spec.fga.as_ref()?, self.at.key("fga"));
-        let store = self.store(&spec.store, &at.key("store"));
+        let place = at.key("store");
+        let stores = self.deps.stores;
+        let store = stores.find(STORE, &spec.store, &place, self.findings);
         let checks = self.checks(spec, &at);
         let list = spec.list_objects.as_ref();
         let list = list.map(|list| self.list(list, spec, &at.key("listObjects")));
@@ -61,30 +63,6 @@ impl Compiler<'_> {
             self.check_names(&plan, model, &at);
         }
         Some(plan)
-    }
-
-    fn store(&mut self, name: &str, at: &ConfigPath) -> Option<Entry> {
-        let name = name.trim();
-        let found = match self.deps.stores.find(name) {
-            Ok(entry) => return Some(entry.clone()),
-            Err(_) if name.is_empty() => {
-                Diagnostic::error(Code::MissingKey, at, "a question needs a `store`")
-            }
-            Err(NoStore::Broken) => {
-                let message = format!("store `{name}` is broken");
-                Diagnostic::error(Code::BrokenDefinition, at, message)
-            }
-            Err(NoStore::Unknown(near)) => {
-                let message = format!("unknown store `{name}`");
-                let found = Diagnostic::error(Code::UnknownDefinition, at, message);
-                match near {
-                    Some(near) => found.hint(format!("did you mean `{near}`?")),
-                    None => found.hint("define it below `fgaStores`"),
-                }
-            }
-        };
-        self.findings.push(found);
-        None
     }
 
     /// The checks of `all`, then those of `any`; the single one where there are none.

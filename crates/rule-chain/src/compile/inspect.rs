@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use ztag_ai_security::extract::Extractor;
-use ztag_ai_security::guardrail::Guardrail;
-use ztag_types::{Absent, Code, ConfigPath, Diagnostic, Reads, SmolStr};
+use ztag_types::{Code, ConfigPath, DefinitionKind, Diagnostic, Reads, SmolStr};
 
 use super::Compiler;
 use crate::inspect::{BodyPlan, InspectPlan, TextPlan};
@@ -17,12 +16,20 @@ const MAX_TEXTS: usize = 16;
 /// Name of the guardrail that nobody has to define.
 const STANDARD: &str = "standard";
 
+/// How guardrails are called in messages.
+const GUARDRAIL: DefinitionKind = DefinitionKind {
+    word: "guardrail",
+    section: "guardrails",
+};
+
 impl Compiler<'_> {
     /// What is read first; `None` for a rule that reads nothing, or with findings.
     pub(super) fn inspect(&mut self, locals: &Locals) -> Option<InspectPlan> {
         let (spec, at) = (self.spec.inspect.as_ref()?, self.at.key("inspect"));
         let name = spec.guardrail.as_deref().map_or(STANDARD, str::trim);
-        let guardrail = self.guardrail(name, &at.key("guardrail"));
+        let place = at.key("guardrail");
+        let guardrails = self.deps.guardrails;
+        let guardrail = guardrails.find(GUARDRAIL, name, &place, self.findings);
         let body = spec.body.as_ref();
         let body = body.map(|own| self.inspected_body(own, &at.key("body")));
         let texts = self.inspected_texts(&spec.texts, &at.key("texts"));
@@ -33,7 +40,7 @@ impl Compiler<'_> {
         }
         let mut plan = InspectPlan {
             name: SmolStr::new(name),
-            guardrail: guardrail?,
+            guardrail: Arc::clone(guardrail?),
             body: match body {
                 None => None,
                 Some(plan) => Some(plan?),
@@ -49,26 +56,6 @@ impl Compiler<'_> {
         self.check_order(&reads, locals, &at);
         self.check_masking(&plan, &at);
         Some(plan)
-    }
-
-    fn guardrail(&mut self, name: &str, at: &ConfigPath) -> Option<Arc<Guardrail>> {
-        let found = match self.deps.guardrails.find(name) {
-            Ok(guardrail) => return Some(Arc::clone(guardrail)),
-            Err(Absent::Broken) => {
-                let message = format!("guardrail `{name}` is broken");
-                Diagnostic::error(Code::BrokenDefinition, at, message)
-            }
-            Err(Absent::Unknown(near)) => {
-                let message = format!("unknown guardrail `{name}`");
-                let found = Diagnostic::error(Code::UnknownDefinition, at, message);
-                match near {
-                    Some(near) => found.hint(format!("did you mean `{near}`?")),
-                    None => found.hint("define it below `guardrails`"),
-                }
-            }
-        };
-        self.findings.push(found);
-        None
     }
 
     fn inspected_body(&mut self, spec: &InspectBodySpec, at: &ConfigPath) -> Option<BodyPlan> {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use ztag_fga_remote::{Authority, Check, Given};
+use ztag_fga_remote::{Authority, Check, Given, STORE};
 use ztag_types::ManualClock;
 
 use super::*;
@@ -59,7 +59,7 @@ fn compiled(stores: &str, files: &[(&str, &str)]) -> Compiled {
 
 #[track_caller]
 fn sees(directory: &Directory, user: &str) -> bool {
-    let authority = &directory.find("docs").unwrap().authority;
+    let authority = authority_of(directory);
     let check = Check {
         user: user.into(),
         relation: "viewer".into(),
@@ -70,6 +70,13 @@ fn sees(directory: &Directory, user: &str) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let answers = runtime.unwrap().block_on(asked);
     answers.results[0] == Ok(true)
+}
+
+/// Who answers for the store `docs`.
+fn authority_of(directory: &Directory) -> Authority {
+    let (at, mut findings) = (ConfigPath::root(), Findings::new());
+    let found = directory.find(STORE, "docs", &at, &mut findings);
+    found.unwrap().authority.clone()
 }
 
 #[test]
@@ -97,8 +104,7 @@ fn stores_are_read_from_files_of_every_kind() {
     // Read again, nothing is made anew.
     let again = house.load();
     let other = directory_of(&again, &stores);
-    let authority = |own: &Directory| own.find("docs").unwrap().authority.clone();
-    match (authority(&directory), authority(&other)) {
+    match (authority_of(&directory), authority_of(&other)) {
         (Authority::Local(a), Authority::Local(b)) => assert!(Arc::ptr_eq(&a, &b)),
         other => panic!("{other:?}"),
     }
