@@ -112,5 +112,11 @@ fn ask(door: &Asked, text: &str) -> Result<u16, Failure> {
         format!("{head}Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{text}");
     let mut connection = door.open()?;
     connection.write(request.as_bytes())?;
-    Ok(connection.reply("POST")?.status)
+    let reply = connection.reply("POST")?;
+    let id = reply.headers.value("x-request-id");
+    assert!(
+        id.is_some(),
+        "every reply carries the correlation id: {reply:?}"
+    );
+    Ok(reply.status)
 }

@@ -198,7 +198,7 @@ pub struct Decided {
 
 impl Decided {
     /// The same for who cannot change the body: what may only pass with another one is turned away.
-    pub(crate) fn unchanged(mut self) -> Self {
+    pub(crate) fn unchanged(mut self, endpoint: &Endpoint) -> Self {
         if self.masked.take().is_none() {
             return self;
         }
@@ -206,10 +206,22 @@ impl Decided {
         let detail = "the body would have to be masked, which nobody can do here";
         self.record.reason = Reason::with_detail(reason, detail);
         self.record.outcome = Outcome::Fail;
-        let reply = plain(StatusCode::FORBIDDEN, "forbidden");
+        let refusal = plain(StatusCode::FORBIDDEN, "forbidden");
+        let reply = endpoint.dress(refusal, &self.record.correlation);
         self.record.status = reply.status.as_u16();
         self.decision = Decision::Fail(reply);
         self
+    }
+}
+
+impl Endpoint {
+    /// The reply as the asking proxy understands it, with the correlation id.
+    fn dress(&self, reply: Reply, correlation: &str) -> Reply {
+        let mut reply = adapt(self.capture.dialect(), reply);
+        if let Some(header) = self.capture.correlation() {
+            echo(&mut reply, header, correlation);
+        }
+        reply
     }
 }
 
@@ -283,10 +295,7 @@ fn finish(
     stages: Stages<'_>,
 ) -> Decided {
     let seen = Seen::of(&request);
-    let mut reply = adapt(endpoint.capture.dialect(), end.reply);
-    if let Some(header) = endpoint.capture.correlation() {
-        echo(&mut reply, header, &seen.correlation);
-    }
+    let reply = endpoint.dress(end.reply, &seen.correlation);
     let decision = Decision::new(end.outcome, end.permit, reply);
     let credentials = end
         .admitted

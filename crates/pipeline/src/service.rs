@@ -110,7 +110,7 @@ impl DecisionService {
             Ok(_) => {
                 let decided = self.pipeline.decide(endpoint, generation, hop).await;
                 // The proxy that asks sends on what it has.
-                decided.unchanged()
+                decided.unchanged(endpoint)
             }
             Err(unread) => {
                 let refused = unread.refuse(&hop, &endpoint.capture);

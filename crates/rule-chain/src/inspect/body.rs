@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ztag_ai_security::Channel;
-use ztag_ai_security::extract::{Extractor, Refused};
+use ztag_ai_security::extract::{Extractor, Refused, Texts};
 use ztag_ai_security::guardrail::Reading;
 use ztag_types::Snapshot;
 
@@ -42,19 +42,22 @@ impl BodyPlan {
             return Err(Unreadable::Encoded);
         }
         match (&self.json, self.text) {
-            (Some(extractor), _) if is_json(headers) => read_json(extractor, body, reading),
-            (_, Some(channel)) => read_text(channel, body, reading),
-            _ => Err(Unreadable::MediaType),
+            (Some(extractor), _) if is_json(headers) => {
+                Ok(read_json(&extractor.read(body)?, reading))
+            }
+            (_, None) => Err(Unreadable::MediaType),
+            (json, Some(channel)) => {
+                // Who is behind us may take for JSON what is, whatever it is called.
+                let texts = json.as_ref().and_then(|json| json.read(body).ok());
+                let masked = texts.and_then(|texts| read_json(&texts, reading));
+                let read = read_text(channel, masked.as_ref().unwrap_or(body), reading)?;
+                Ok(read.or(masked))
+            }
         }
     }
 }
 
-fn read_json(
-    extractor: &Extractor,
-    body: &[u8],
-    reading: &mut Reading<'_>,
-) -> Result<Option<Bytes>, Unreadable> {
-    let texts = extractor.read(body)?;
+fn read_json(texts: &Texts<'_>, reading: &mut Reading<'_>) -> Option<Bytes> {
     let read = texts.rewrite(|text, decoded| {
         let place = format!("body[{}..{}]", text.raw.start, text.raw.end);
         match reading.read(&decoded, text.channel, &place) {
@@ -62,7 +65,10 @@ fn read_json(
             Cow::Owned(masked) => Some(masked),
         }
     });
-    Ok(owned(read))
+    match read {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(masked) => Some(Bytes::from(masked)),
+    }
 }
 
 fn read_text(
@@ -75,13 +81,6 @@ fn read_text(
         Cow::Borrowed(_) => None,
         Cow::Owned(masked) => Some(Bytes::from(masked)),
     })
-}
-
-fn owned(read: Cow<'_, [u8]>) -> Option<Bytes> {
-    match read {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(masked) => Some(Bytes::from(masked)),
-    }
 }
 
 /// `application/json`, `application/problem+json; charset=utf-8` and the like; nothing announced is

@@ -77,6 +77,41 @@ async fn attack_52_orders_to_the_model_do_not_pass_in_any_text_that_is_read() {
 }
 
 #[tokio::test]
+async fn attack_52_json_by_another_name_is_read_as_json() {
+    // In JSON an escape is the letter; as plain text it is not.
+    let body = r#"{"messages": [{"role": "user", "content": "jane.doe\u0040corp-mail.net"}]}"#;
+    for media in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+    ] {
+        let verdict = verdict(reads_chats("content"), &Ask::get().body(media, body)).await;
+        let masked: Json = serde_json::from_slice(&verdict.masked.unwrap()).unwrap();
+        assert_eq!(masked["messages"][0]["content"], "[EMAIL_1]", "{media}");
+    }
+    // Nothing of it is left out because no selector means it.
+    for body in [
+        format!("\"{ATTACK}\""),
+        json!({ "other": ATTACK }).to_string(),
+    ] {
+        let verdict = verdict(
+            reads_chats("standard"),
+            &Ask::get().body("text/plain", &body),
+        )
+        .await;
+        let blocked = (Outcome::Fail, ReasonCode::InspectionBlocked);
+        assert_eq!(ended(&verdict), blocked, "{body}");
+    }
+    // What is no JSON is text.
+    let verdict = verdict(
+        reads_chats("content"),
+        &Ask::get().body("text/plain", "{ jane.doe@corp-mail.net"),
+    )
+    .await;
+    assert_eq!(verdict.masked.unwrap(), "{ [EMAIL_1]");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_does_not_pass_unless_that_is_wanted() {
     let gzip = chat("user", "hello").header("content-encoding", "gzip");
     let twice = r#"{"messages": [], "messages": [{"role": "user", "content": "x"}]}"#;
