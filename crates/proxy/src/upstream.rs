@@ -1,13 +1,15 @@
 //! Upstream groups: targets that can answer for each other, and how requests reach them.
 //!
 //! A request takes a turn in its group (`admission`, `breaker`), a target (`choose`), a seat and a
-//! connection there (`reach`, `pool`, `line`), and comes back as the head of a response whose body
-//! (`relayed`) gives all of it back at its end. What fails on the way is tried again where that
-//! cannot have a second effect (`attempt`, `send`, `kept`, `budget`). What is remembered between requests
-//! stands in places that outlive the configuration (`place`).
+//! connection there (`reach`, `pool`, `line`), which it moves itself where it is HTTP/1.1 (`http1`,
+//! `bell`), and comes back as the head of a response whose body (`relayed`) gives all of it back at
+//! its end. What fails on the way is tried again where that cannot have a second effect (`attempt`,
+//! `send`, `kept`, `budget`). What is remembered between requests stands in places that outlive the
+//! configuration (`place`).
 
 mod admission;
 mod attempt;
+mod bell;
 mod breaker;
 mod budget;
 mod choose;
@@ -15,6 +17,7 @@ mod compile;
 mod ejection;
 mod failure;
 mod health;
+mod http1;
 mod kept;
 mod line;
 mod message;

@@ -1,13 +1,14 @@
 //! One attempt at one target.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::admission::Turn;
 use super::failure::{Absence, Breach, UpstreamFailure};
@@ -19,6 +20,7 @@ use super::reach::Reached;
 use super::relayed::{After, Passage, Relayed};
 use super::spec::RetryOn;
 use super::upload::Upload;
+use crate::patience::Alarm;
 
 /// What an attempt works by.
 pub(super) struct Attempt<'a> {
@@ -28,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) max_pending: u32,
     /// Until when there must be the head of a response.
     pub(super) deadline: Option<Instant>,
+    /// Until when there must be one whatever is attempted.
+    pub(super) end: Option<Instant>,
 }
 
 /// The head of a response, and what it came over.
@@ -58,7 +62,7 @@ impl Attempt<'_> {
         mut request: Box<Request<Upload>>,
         sent: &mut u32,
     ) -> Result<(Answer, Option<Again>), Miss> {
-        let mut seat = self.target.seat(self.max_pending).await?;
+        let mut seat = self.seat().await?;
         let mut fresh = false;
         loop {
             let mut miss = match self.exchange(request, seat, fresh, sent).await {
@@ -73,8 +77,13 @@ impl Attempt<'_> {
             };
             request = next;
             fresh = true;
-            seat = self.target.seat(self.max_pending).await?;
+            seat = self.seat().await?;
         }
+    }
+
+    async fn seat(&self) -> Result<Seat, UpstreamFailure> {
+        let seat = pin!(self.target.seat(self.max_pending));
+        in_time(self.end, seat).await?
     }
 
     async fn exchange(
@@ -85,8 +94,8 @@ impl Attempt<'_> {
         sent: &mut u32,
     ) -> Result<(Answer, Option<Again>), Miss> {
         let wiring = &self.target.wiring;
-        let reached = self.in_time(pin!(self.target.reach(fresh))).await;
-        let Reached { mut channel, used } = match reached.unwrap_or(Err(UpstreamFailure::Timeout)) {
+        let reached = in_time(self.deadline, pin!(self.target.reach(fresh))).await;
+        let Reached { mut channel, used } = match reached.flatten() {
             Ok(reached) => reached,
             Err(failure) => return Err(Miss::unsent(failure, request)),
         };
@@ -98,11 +107,7 @@ impl Attempt<'_> {
             None
         };
         *sent = sent.saturating_add(1);
-        let exchanged = {
-            let exchange = pin!(channel.exchange(request));
-            self.in_time(exchange).await
-        };
-        match exchanged {
+        match channel.exchange(request, self.deadline).await {
             Some(Ok(mut response)) => {
                 let after = vet(&mut response, wiring.protocol, upgrading)?;
                 let answer = Answer {
@@ -117,15 +122,24 @@ impl Attempt<'_> {
             None => Err(Miss::sent(UpstreamFailure::Timeout, &channel, again)),
         }
     }
+}
 
-    /// The outcome of `work`, or none when it comes too late.
-    // By reference: whoever is handed a future keeps it once for every way it goes.
-    async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-        match self.deadline {
-            None => Some(work.await),
-            Some(deadline) => timeout_at(deadline, work).await.ok(),
-        }
-    }
+/// The outcome of `work`, unless it comes too late. What is there at once costs no timer.
+// By reference: whoever is handed a future keeps it once for every way it goes.
+pub(super) async fn in_time<T>(
+    end: Option<Instant>,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, UpstreamFailure> {
+    let Some(end) = end else {
+        return Ok(work.await);
+    };
+    let mut alarm = Alarm::default();
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+        Poll::Pending if alarm.rings(end, cx) => Poll::Ready(Err(UpstreamFailure::Timeout)),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 impl Answer {

@@ -1,22 +1,28 @@
 //! Connections to a target: made, driven, and lent out for one exchange at a time.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use ztag_backend::{Life, Wire, drive};
 
+use super::attempt::in_time;
+use super::http1::Http1;
 use super::pool::Opened;
 use super::upload::Upload;
 
 /// Most bytes of the head of a response, and of its trailers.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// Most bytes buffered per HTTP/1 connection.
-const MAX_BUFFER: usize = 128 * 1024;
+pub(super) const MAX_BUFFER: usize = 128 * 1024;
 /// Most bytes on their way in one HTTP/2 stream, and in all of a connection.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -25,41 +31,11 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// ... and closed when it does not answer for this long.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An HTTP/1 connection that nobody uses.
-#[derive(Debug)]
-pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<Upload>,
-    pub(super) life: Arc<Life>,
-    driver: AbortHandle,
-}
-
 /// An HTTP/2 connection, shared by those who use it.
 #[derive(Clone, Debug)]
 pub(super) struct Http2 {
     pub(super) sender: http2::SendRequest<Upload>,
     pub(super) life: Arc<Life>,
-}
-
-impl Http1 {
-    /// Begins HTTP/1.1 on `wire`, on the current runtime.
-    pub(super) async fn begin(
-        wire: Wire<Opened>,
-        idle_timeout: Duration,
-    ) -> Result<Self, hyper::Error> {
-        let life = Arc::clone(wire.life());
-        let (sender, connection) = http1::Builder::new()
-            .max_header_size(MAX_HEAD)
-            .max_buf_size(MAX_BUFFER)
-            .handshake(TokioIo::new(wire))
-            .await?;
-        let driving = drive(connection.with_upgrades(), Arc::clone(&life), idle_timeout);
-        let driver = tokio::spawn(driving).abort_handle();
-        Ok(Self {
-            sender,
-            life,
-            driver,
-        })
-    }
 }
 
 impl Http2 {
@@ -91,15 +67,11 @@ impl Http2 {
 /// left of one response can never become another's.
 #[derive(Debug)]
 pub(super) enum Channel {
-    /// The whole connection.
-    Http1(Lent),
+    /// The whole connection; none when it was let go.
+    Http1(Option<Http1>),
     /// A stream of the connection.
     Http2(Stream),
 }
-
-/// An HTTP/1 connection in use; cut when dropped.
-#[derive(Debug)]
-pub(super) struct Lent(Option<Http1>);
 
 /// An HTTP/2 stream; over when dropped.
 #[derive(Debug)]
@@ -116,7 +88,7 @@ pub(super) struct Unanswered {
 impl Channel {
     /// A connection that counts as in use already.
     pub(super) const fn http1(line: Http1) -> Self {
-        Self::Http1(Lent(Some(line)))
+        Self::Http1(Some(line))
     }
 
     /// A stream that counts as in use already.
@@ -124,56 +96,64 @@ impl Channel {
         Self::Http2(Stream(line))
     }
 
-    /// Sends `request` and waits for the head of the response.
+    /// Sends `request` and waits for the head of the response, until `deadline` at the longest:
+    /// none when it did not come by then.
     pub(super) async fn exchange(
         &mut self,
         request: Box<Request<Upload>>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+        deadline: Option<Instant>,
+    ) -> Option<Result<Response<Incoming>, Unanswered>> {
         let outcome = match self {
-            Self::Http1(Lent(Some(line))) => line.sender.try_send_request(*request).await,
+            Self::Http1(Some(line)) => line.exchange(*request, deadline).await?,
             // Let go already: nobody does that before the exchange.
-            Self::Http1(Lent(None)) => std::future::pending().await,
-            Self::Http2(stream) => stream.0.sender.try_send_request(*request).await,
+            Self::Http1(None) => std::future::pending().await,
+            Self::Http2(stream) => {
+                let exchange = pin!(stream.0.sender.try_send_request(*request));
+                in_time(deadline, exchange).await.ok()?
+            }
         };
-        outcome.map_err(|mut error| Unanswered {
+        Some(outcome.map_err(|mut error| Unanswered {
             request: error.take_message().map(Box::new),
             error: error.into_error(),
-        })
+        }))
+    }
+
+    /// The next part of `body`, that of the response under way.
+    pub(super) fn poll_frame(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match self {
+            Self::Http1(Some(line)) => line.poll_frame(body, cx),
+            Self::Http1(None) | Self::Http2(_) => Pin::new(body).poll_frame(cx),
+        }
     }
 
     /// Whether a byte came back since the request was sent. Of HTTP/2, which tells the answers to
     /// its streams apart, an error without a head is that.
     pub(super) fn answered(&self) -> bool {
         match self {
-            Self::Http1(Lent(line)) => line.as_ref().is_none_or(|line| line.life.answered()),
+            Self::Http1(line) => line.as_ref().is_none_or(Http1::answered),
             Self::Http2(_) => false,
         }
     }
 
     /// Leaves the connection to whoever upgrades it.
     pub(super) fn let_go(&mut self) {
-        if let Self::Http1(lent) = self {
-            lent.0 = None;
+        if let Self::Http1(line) = self
+            && let Some(line) = line.take()
+        {
+            line.let_go();
         }
     }
 
-    /// The connection after an exchange, at rest; none when it is shared and so was never gone.
+    /// The connection after an exchange, at rest; none when it serves no other, and when it is
+    /// shared and so was never gone.
     pub(super) fn into_idle(self) -> Option<Http1> {
         match self {
-            Self::Http1(mut lent) => {
-                let line = lent.0.take()?;
-                line.life.rest();
-                Some(line)
-            }
+            Self::Http1(line) => line?.rest(),
             Self::Http2(_) => None,
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Some(line) = &self.0 {
-            line.driver.abort();
         }
     }
 }

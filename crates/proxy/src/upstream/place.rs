@@ -141,7 +141,11 @@ impl TargetPlace {
             dialer: dialer.clone(),
             ejection: Ejection::default(),
             health: Health::default(),
-            pool: Pool::new(wiring.max_idle(), wiring.max_connections()),
+            pool: Pool::new(
+                wiring.max_idle(),
+                wiring.max_connections(),
+                wiring.idle_timeout,
+            ),
             seats: Semaphore::new(wiring.seats()),
             waiting: AtomicU32::new(0),
             load: AtomicUsize::new(0),

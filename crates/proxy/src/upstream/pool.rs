@@ -8,13 +8,17 @@
 //! group alone. So one may serve the request of any principal, and credentials travel in requests.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-use super::line::{Channel, Http1, Http2};
+use super::http1::Http1;
+use super::line::{Channel, Http2};
 
 /// Most streams that use one HTTP/2 connection before another is opened.
 pub(super) const STREAMS: usize = 100;
@@ -22,10 +26,21 @@ pub(super) const STREAMS: usize = 100;
 /// The connections to one target: a place.
 #[derive(Debug)]
 pub(super) struct Pool {
-    shelves: Box<[Shelf]>,
+    shelves: Arc<Shelves>,
     open: Arc<AtomicUsize>,
     max_idle: usize,
     max_open: usize,
+    idle_timeout: Duration,
+}
+
+/// The shelves of all threads, with the keeper of the HTTP/1 connections on them, which nobody else
+/// moves: a task, as long as there are any.
+#[derive(Debug)]
+struct Shelves {
+    own: Box<[Shelf]>,
+    /// Rings when something happened on one of the connections.
+    keeper: Arc<Notify>,
+    kept: AtomicBool,
 }
 
 /// The connections of one thread.
@@ -51,15 +66,26 @@ impl Drop for Opened {
 
 impl Pool {
     /// A pool of at most `max_open` connections in use, of which each thread keeps `max_idle` for
-    /// later.
-    pub(super) fn new(max_idle: usize, max_open: usize) -> Self {
+    /// later, for `idle_timeout` at the longest.
+    pub(super) fn new(max_idle: usize, max_open: usize, idle_timeout: Duration) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let shelves = Shelves {
+            own: (0..threads).map(|_| Shelf::default()).collect(),
+            keeper: Arc::default(),
+            kept: AtomicBool::new(false),
+        };
         Self {
-            shelves: (0..threads).map(|_| Shelf::default()).collect(),
+            shelves: Arc::new(shelves),
             open: Arc::default(),
             max_idle,
             max_open,
+            idle_timeout,
         }
+    }
+
+    /// Who is told what happens on HTTP/1 connections that nobody uses.
+    pub(super) fn keeper(&self) -> &Arc<Notify> {
+        &self.shelves.keeper
     }
 
     /// Connections that are open, those being closed included.
@@ -80,12 +106,12 @@ impl Pool {
 
     /// An idle HTTP/1 connection, the most recently used first.
     pub(super) fn take_http1(&self) -> Option<Channel> {
-        let line = self.own_shelf().and_then(Shelf::take_http1).or_else(|| {
+        let own = self.own_shelf().and_then(Shelf::take_http1);
+        let line = own.or_else(|| {
             let full = self.is_full();
-            full.then(|| self.shelves.iter().find_map(Shelf::take_http1))?
-        })?;
-        line.life.begin();
-        Some(Channel::http1(line))
+            full.then(|| self.shelves.own.iter().find_map(Shelf::take_http1))?
+        });
+        line.map(Channel::http1)
     }
 
     /// A stream of an HTTP/2 connection of this thread.
@@ -95,7 +121,7 @@ impl Pool {
 
     /// A stream of an HTTP/2 connection of any thread.
     pub(super) fn take_any_http2(&self) -> Option<Channel> {
-        self.shelves.iter().find_map(Shelf::take_http2)
+        self.shelves.own.iter().find_map(Shelf::take_http2)
     }
 
     /// Keeps the connection of `channel`, whose response was read to its end, for later requests.
@@ -104,11 +130,10 @@ impl Pool {
             return;
         };
         let mut lines = shelf.http1.lock();
-        if lines.len() >= self.max_idle {
-            lines.retain(|idle| !idle.sender.is_closed());
-        }
-        if lines.len() < self.max_idle && !line.sender.is_closed() {
+        if lines.len() < self.max_idle {
             lines.push(line);
+            drop(lines);
+            self.shelves.have_kept(self.idle_timeout);
         }
     }
 
@@ -121,22 +146,67 @@ impl Pool {
 
     /// The shelf of this thread.
     pub(super) fn own_shelf(&self) -> Option<&Shelf> {
-        self.shelves
-            .get(thread_number() % self.shelves.len().max(1))
+        let shelves = &self.shelves.own;
+        shelves.get(thread_number() % shelves.len().max(1))
+    }
+}
+
+impl Shelves {
+    /// Makes sure that there is a keeper.
+    fn have_kept(self: &Arc<Self>, idle_timeout: Duration) {
+        if !self.kept.load(Ordering::Relaxed) && !self.kept.swap(true, Ordering::SeqCst) {
+            let (shelves, rung) = (Arc::downgrade(self), Arc::clone(&self.keeper));
+            tokio::spawn(keep(shelves, rung, idle_timeout));
+        }
+    }
+
+    /// Closes what is over, and tells when the next connection will have been idle for too long;
+    /// none when there is nothing left to keep.
+    fn tidy(&self, idle_timeout: Duration) -> Option<Instant> {
+        let first = || self.own.iter().filter_map(|own| own.tidy(idle_timeout));
+        first().min().or_else(|| {
+            self.kept.store(false, Ordering::SeqCst);
+            // Who put one there in the meantime relied on us.
+            let first = first().min();
+            first.filter(|_| !self.kept.swap(true, Ordering::SeqCst))
+        })
+    }
+}
+
+impl Drop for Shelves {
+    fn drop(&mut self) {
+        self.keeper.notify_one();
+    }
+}
+
+/// Closes connections that the target closed, and those that nobody used for `idle_timeout`.
+async fn keep(shelves: Weak<Shelves>, rung: Arc<Notify>, idle_timeout: Duration) {
+    while let Some(next) = shelves.upgrade().and_then(|own| own.tidy(idle_timeout)) {
+        // Whichever it was: the connections tell what is to be done.
+        let _ = timeout_at(next, rung.notified()).await;
     }
 }
 
 impl Shelf {
-    /// A connection that is ready to take a request. The others are closed, or still have to
-    /// finish the last one: those wait for their turn, or for the end of the idle time.
+    /// A connection that is ready to take a request.
     fn take_http1(&self) -> Option<Http1> {
         let mut lines = self.http1.lock();
-        let ready = lines.iter().rposition(|idle| idle.sender.is_ready());
-        let line = ready.map(|position| lines.remove(position));
-        if ready != Some(lines.len()) {
-            lines.retain(|idle| !idle.sender.is_closed());
+        loop {
+            if let Some(line) = lines.pop()?.resume() {
+                return Some(line);
+            }
         }
-        line
+    }
+
+    /// Closes what is over, and tells when the first of the others will be.
+    fn tidy(&self, idle_timeout: Duration) -> Option<Instant> {
+        let (now, mut first) = (Instant::now(), None::<Instant>);
+        self.http1.lock().retain_mut(|line| {
+            let ends = line.ends(idle_timeout).filter(|ends| *ends > now);
+            first = first.into_iter().chain(ends).min();
+            ends.is_some()
+        });
+        first
     }
 
     fn take_http2(&self) -> Option<Channel> {

@@ -9,7 +9,8 @@ use url::Host;
 use ztag_backend::{Addresses, Failure, Wire};
 
 use super::failure::{Absence, Breach, UpstreamFailure};
-use super::line::{Channel, Http1, Http2};
+use super::http1::Http1;
+use super::line::{Channel, Http2};
 use super::place::{Seat, TargetPlace};
 use super::pool::Opened;
 use super::spec::UpstreamProtocol;
@@ -66,7 +67,7 @@ impl TargetPlace {
 
     async fn begin_http1(&self) -> Result<Http1, UpstreamFailure> {
         let wire = self.wire().await.map_err(absent)?;
-        let line = Http1::begin(wire, self.wiring.idle_timeout).await;
+        let line = Http1::begin(wire, self.pool.keeper()).await;
         line.map_err(no_protocol)
     }
 

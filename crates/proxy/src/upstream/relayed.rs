@@ -107,7 +107,12 @@ impl Body for Relayed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let Self { body, passage, .. } = &mut *self;
+        let polled = match passage {
+            Some(passage) => passage.channel.poll_frame(body, cx),
+            None => Pin::new(body).poll_frame(cx),
+        };
+        match polled {
             Poll::Ready(Some(Ok(_))) if self.patience.is_over() => self.fail(RelayError::Expired),
             Poll::Ready(Some(Ok(frame))) => {
                 self.patience.restore();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use ztag_types::ForwardReport;
 
 use super::Upstream;
@@ -65,17 +65,18 @@ impl Upstream {
         // In memory of its own: it goes through many hands, and comes back where it is sent again.
         let request = Box::new(request);
         let mut asking = Asking {
-            upload,
+            upload: upload.clone(),
             tried: Tried::new(),
             now,
+            end: upload.is_none().then(|| begun + longest),
         };
-        let upload = asking.upload.clone();
         let outcome = {
             // Pinned where it stands: a future that moves is kept at every place it was at.
-            let mut attempts = pin!(self.attempts(request, &mut asking, report));
+            let attempts = pin!(self.attempts(request, &mut asking, report));
             match &upload {
-                None => timeout_at(begun + longest, attempts.as_mut()).await.ok(),
-                Some(upload) => upload.within(longest, attempts.as_mut()).await,
+                // Each wait on the way ends in time, which is cheaper than one timer for all.
+                None => Some(attempts.await),
+                Some(upload) => upload.within(longest, attempts).await,
             }
         };
         let outcome = outcome.unwrap_or_else(|| {
@@ -105,6 +106,7 @@ impl Upstream {
                 copies: left > 0 && retries.needs_copies(),
                 max_pending: self.policy.max_pending,
                 deadline: asking.deadline(retries.timeout),
+                end: asking.end,
             };
             let attempted = attempt.run(request, &mut report.attempts).await;
             let Attempted {
@@ -120,8 +122,10 @@ impl Upstream {
                 Err(UpstreamFailure::Overloaded) => {}
                 _ => self.blame(asking),
             }
-            asking.now = self.group.at(Instant::now());
-            let may = left > 0 && after.is_some_and(|what| retries.follows(what));
+            let now = Instant::now();
+            asking.now = self.group.at(now);
+            let in_time = asking.end.is_none_or(|end| now < end);
+            let may = in_time && left > 0 && after.is_some_and(|what| retries.follows(what));
             let again =
                 again.filter(|_| may && self.group.budget.spend(retries.percent, asking.now));
             let Some(next) = again.and_then(Again::into_request) else {
@@ -139,7 +143,7 @@ impl Upstream {
         let found = chosen.and_then(|index| Some((index, self.targets.get(index)?)));
         let (index, target) = found.ok_or(UpstreamFailure::Unavailable(Absence::LeftOut))?;
         if tried.contains(&index) {
-            sleep(backoff(tried.len())).await;
+            pause(backoff(tried.len()), asking.end).await?;
         }
         tried.push(index);
         Ok(&target.place)
@@ -168,6 +172,9 @@ struct Asking {
     tried: Tried,
     /// When the current attempt began, in the group's milliseconds.
     now: u64,
+    /// Until when there must be the head of a response. None where the body is streamed: then the
+    /// time counts from its last piece.
+    end: Option<Instant>,
 }
 
 /// What an attempt came to.
@@ -199,11 +206,11 @@ impl Asking {
         upload.is_some_and(|upload| upload.is_the_clients_fault())
     }
 
-    /// Until when an attempt must have the head of a response. A streamed body is sent once, and
-    /// takes as long as its client.
+    /// Until when an attempt must have the head of a response, where it has `longest`. A streamed
+    /// body is sent once, and takes as long as its client.
     fn deadline(&self, longest: Option<Duration>) -> Option<Instant> {
-        let longest = longest.filter(|_| self.upload.is_none())?;
-        Some(Instant::now() + longest)
+        let end = self.end?;
+        Some(longest.map_or(end, |longest| end.min(Instant::now() + longest)))
     }
 
     /// What a failure of the connection was in truth.
@@ -228,6 +235,14 @@ impl Asking {
 /// Whether a status says that not the application, but what stands before it, failed.
 const fn is_gateway_error(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502..=504)
+}
+
+/// Waits, but not beyond `end`.
+async fn pause(wait: Duration, end: Option<Instant>) -> Result<(), UpstreamFailure> {
+    let until = Instant::now() + wait;
+    let end = end.filter(|end| *end < until);
+    sleep_until(end.unwrap_or(until)).await;
+    end.map_or(Ok(()), |_| Err(UpstreamFailure::Timeout))
 }
 
 /// A random wait, so that requests that failed together do not come back together.

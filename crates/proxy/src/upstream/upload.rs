@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,12 +29,17 @@ impl Upload {
     /// The request as connections take it, and how its body gets on where it is streamed.
     pub(super) fn of(request: Request<Outgoing>) -> (Request<Self>, Option<Arc<Progress>>) {
         let streamed = request.body().again().is_none();
-        let progress = streamed.then(|| Arc::new(Progress::new()));
+        let progress = streamed.then(|| Arc::new(Progress::new(request.body())));
         let request = request.map(|body| Self {
             body,
             progress: progress.clone(),
         });
         (request, progress)
+    }
+
+    /// How it gets on, where it is streamed.
+    pub(super) fn progress(&self) -> Option<Arc<Progress>> {
+        self.progress.clone()
     }
 
     /// The same body once more, where it can be sent again.
@@ -58,6 +63,9 @@ impl Body for Upload {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Some(progress) = &self.progress {
             progress.note(&polled);
+            if self.body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+                progress.over.store(true, Ordering::Relaxed);
+            }
         }
         polled
     }
@@ -78,6 +86,7 @@ pub(super) struct Progress {
     /// Milliseconds from `born` until its last piece.
     last: AtomicU64,
     state: AtomicU8,
+    over: AtomicBool,
 }
 
 /// Whom a body waits for.
@@ -99,11 +108,12 @@ enum State {
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(body: &Outgoing) -> Self {
         Self {
             born: Instant::now(),
             last: AtomicU64::new(0),
             state: AtomicU8::new(State::Target as u8),
+            over: AtomicBool::new(body.is_end_stream()),
         }
     }
 
@@ -121,6 +131,11 @@ impl Progress {
             }
         };
         self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more of the body is taken: it ended, or broke off.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// Whether there is no response because of the client.
