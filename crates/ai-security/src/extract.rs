@@ -69,16 +69,7 @@ impl Extractor {
             });
         }
         let tree = Tree::parse(body)?;
-        let mut channels: Vec<Option<Channel>> = vec![None; tree.len()];
-        for (selector, channel) in &self.selections {
-            for node in selector.select(&tree) {
-                for text in tree.strings_below(node) {
-                    if let Some(slot) = channels.get_mut(text.index()) {
-                        slot.get_or_insert(*channel);
-                    }
-                }
-            }
-        }
+        let channels = self.channels(&tree);
         let found = tree.nodes().filter_map(|node| {
             let channel = channels.get(node.index()).copied().flatten()?;
             Some(Text {
@@ -91,9 +82,42 @@ impl Extractor {
             found: found.collect(),
         })
     }
+
+    /// For each node of `tree` that is a selected text, its channel.
+    pub(crate) fn channels(&self, tree: &Tree<'_>) -> Vec<Option<Channel>> {
+        let mut channels: Vec<Option<Channel>> = vec![None; tree.len()];
+        for (selector, channel) in &self.selections {
+            for node in selector.select(tree) {
+                for text in tree.strings_below(node) {
+                    if let Some(slot) = channels.get_mut(text.index()) {
+                        slot.get_or_insert(*channel);
+                    }
+                }
+            }
+        }
+        channels
+    }
 }
 
 impl<'b> Texts<'b> {
+    /// Every text of an object or a list; nothing of what is neither.
+    pub(crate) fn every(body: &'b str) -> Option<Self> {
+        if !body.trim_start().starts_with(['{', '[']) {
+            return None;
+        }
+        let tree = Tree::parse(body.as_bytes()).ok()?;
+        let found = tree.strings_below(Tree::root()).filter_map(|node| {
+            Some(Text {
+                channel: Channel::Output,
+                raw: tree.literal(node)?,
+            })
+        });
+        Some(Self {
+            body: body.as_bytes(),
+            found: found.collect(),
+        })
+    }
+
     /// The texts, in the order in which they stand in the body.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Text> {
         self.found.iter()

@@ -27,6 +27,7 @@ mod person;
 mod phone;
 mod placeholder;
 mod resolve;
+pub(crate) mod restoring;
 pub(crate) mod rule;
 pub mod spec;
 #[cfg(test)]
@@ -125,7 +126,17 @@ impl Filter {
     /// `text` with a placeholder in the place of everything that is to be masked or blocked. Borrowed
     /// if there is nothing.
     pub fn mask<'t>(&self, text: &'t str, vault: &mut Vault) -> Cow<'t, str> {
-        let scan = self.scan(&Window::whole(text.as_bytes()), None);
+        self.mask_beside(text, None, vault)
+    }
+
+    /// The same of a text that must not repeat `system`.
+    pub(crate) fn mask_beside<'t>(
+        &self,
+        text: &'t str,
+        system: Option<&SystemText>,
+        vault: &mut Vault,
+    ) -> Cow<'t, str> {
+        let scan = self.scan(&Window::whole(text.as_bytes()), system);
         self.write(text, &scan.settled, vault)
     }
 
@@ -154,6 +165,16 @@ impl Filter {
     /// Whether anything that is found is masked.
     pub fn masks(&self) -> bool {
         self.rules.iter().any(|rule| rule.action == Action::Mask)
+    }
+
+    /// Whether links are looked at.
+    pub(crate) fn watches_links(&self) -> bool {
+        self.rules.iter().any(|rule| rule.id == crate::output::LINK)
+    }
+
+    /// Whether repetitions of the system text are looked for.
+    pub(crate) const fn knows_system(&self) -> bool {
+        self.system.is_some()
     }
 
     /// Looks at `window` with every finder and decides what can be decided.

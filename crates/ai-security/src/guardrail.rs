@@ -1,25 +1,23 @@
 //! The guardrail: the guard and the content filter over all texts of one request or response.
 
+mod body;
 mod digest;
+mod kept;
+mod reading;
 mod report;
 mod spec;
 
-use std::borrow::Cow;
-use std::time::Instant;
+use ztag_types::{ConfigPath, Findings};
 
-use ztag_types::{ConfigPath, Findings, SmolStr};
-
-use crate::channel::Channel;
-use crate::filter::{Action, Filter, Match, Vault};
+use crate::filter::Filter;
 use crate::guard::Guard;
-use crate::inspection::{Finding, Inspection, Origin, Verdict, ViewKind};
 
+pub use body::{BodyPlan, BodySpec, Unreadable};
 pub use digest::Digests;
+pub use kept::{Kept, Paused};
+pub use reading::Reading;
 pub use report::{ChannelTally, Found, Judgement};
-pub use spec::GuardrailSpec;
-
-/// Findings that are kept of one request; more are only counted.
-const MOST_FINDINGS: usize = 32;
+pub use spec::{GuardrailSpec, OnUnreadable, Spotlight};
 
 /// What is looked for in the texts of a request or a response, and what becomes of them. Compiled
 /// once, shared by everybody.
@@ -27,6 +25,7 @@ const MOST_FINDINGS: usize = 32;
 pub struct Guardrail {
     guard: Option<Guard>,
     filter: Option<Filter>,
+    spotlight: Option<Spotlight>,
     digests: Digests,
     records_text: bool,
 }
@@ -37,6 +36,18 @@ impl Guardrail {
         Self {
             guard: Some(Guard::standard().clone()),
             filter: None,
+            spotlight: None,
+            digests,
+            records_text: false,
+        }
+    }
+
+    /// One that only looks for content.
+    pub const fn filtering(filter: Filter, digests: Digests) -> Self {
+        Self {
+            guard: None,
+            filter: Some(filter),
+            spotlight: None,
             digests,
             records_text: false,
         }
@@ -62,6 +73,7 @@ impl Guardrail {
                 None => None,
                 Some(filter) => Some(filter?),
             },
+            spotlight: spec.spotlight,
             digests,
             records_text: spec.record_text,
         })
@@ -69,7 +81,17 @@ impl Guardrail {
 
     /// Whether texts may come out otherwise than they went in.
     pub fn masks(&self) -> bool {
+        self.hides() || self.spotlight.is_some()
+    }
+
+    /// Whether placeholders may take the place of values.
+    pub fn hides(&self) -> bool {
         self.filter.as_ref().is_some_and(Filter::masks)
+    }
+
+    /// Whether links in answers are looked at.
+    pub fn watches_links(&self) -> bool {
+        self.filter.as_ref().is_some_and(Filter::watches_links)
     }
 
     /// The filter of content, if there is one: what streams are read with.
@@ -77,123 +99,21 @@ impl Guardrail {
         self.filter.as_ref()
     }
 
-    /// Begins to read the texts of one request or response.
+    /// Begins to read the texts of one request, or of a response that answers none that was read.
     pub fn begin(&self) -> Reading<'_> {
-        Reading {
-            guardrail: self,
-            vault: Vault::new(),
-            judgement: Judgement::default(),
-        }
-    }
-}
-
-/// The texts of one request or response, read one after the other.
-#[derive(Debug)]
-pub struct Reading<'g> {
-    guardrail: &'g Guardrail,
-    vault: Vault,
-    judgement: Judgement,
-}
-
-impl Reading<'_> {
-    /// Reads `text`, which stands in `channel` at `place`, such as `messages[2].content`. Returns it
-    /// as it may go on: with placeholders for what is masked.
-    pub fn read<'t>(&mut self, text: &'t str, channel: Channel, place: &str) -> Cow<'t, str> {
-        let begun = Instant::now();
-        self.judgement.texts += 1;
-        if let Some(guard) = &self.guardrail.guard {
-            let inspection = guard.inspect(text, channel);
-            self.weigh(inspection, text, channel, place);
-        } else {
-            self.judgement.coverage.scanned += text.len();
-        }
-        let read = match &self.guardrail.filter {
-            Some(filter) if channel != Channel::System => self.filter(filter, text, channel, place),
-            _ => Cow::Borrowed(text),
-        };
-        self.judgement.tally(channel).latency += begun.elapsed();
-        read
+        self.resume(Paused::default())
     }
 
-    /// What is to be said of everything read, and what placeholders stand for.
-    pub fn finish(self) -> (Judgement, Vault) {
-        (self.judgement, self.vault)
+    /// Begins to read the answer to a request of which `kept` is known. With `restores`, placeholders of
+    /// the request come out as the values that they stand for: pass on what is read so only to the one
+    /// who sent the request.
+    pub fn begin_answer(&self, kept: Kept, restores: bool) -> Reading<'_> {
+        self.resume(Paused::answer(kept, restores))
     }
 
-    fn weigh(&mut self, inspection: Inspection, text: &str, channel: Channel, place: &str) {
-        let judgement = &mut self.judgement;
-        judgement.coverage.add(inspection.coverage);
-        if inspection.verdict > judgement.verdict || inspection.score > judgement.score {
-            judgement.threshold = inspection.bands.block;
-        }
-        judgement.verdict = judgement.verdict.max(inspection.verdict);
-        judgement.score = judgement.score.max(inspection.score);
-        if inspection.verdict == Verdict::Allow {
-            return;
-        }
-        judgement.tally(channel).injections += 1;
-        for finding in inspection.findings {
-            self.note(finding, text, channel, place);
-        }
-    }
-
-    /// What a filter makes of the text.
-    fn filter<'t>(
-        &mut self,
-        filter: &Filter,
-        text: &'t str,
-        channel: Channel,
-        place: &str,
-    ) -> Cow<'t, str> {
-        let found = filter.find(text);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut masks = false;
-        for found in found {
-            masks |= found.action == Action::Mask;
-            if found.action == Action::Block {
-                self.judgement.verdict = Verdict::Block;
-            }
-            self.judgement.masked += usize::from(found.action == Action::Mask);
-            self.judgement.tally(channel).contents += 1;
-            self.note(content(found), text, channel, place);
-        }
-        if masks {
-            filter.mask(text, &mut self.vault)
-        } else {
-            Cow::Borrowed(text)
-        }
-    }
-
-    fn note(&mut self, mut finding: Finding, text: &str, channel: Channel, place: &str) {
-        if self.judgement.findings.len() >= MOST_FINDINGS {
-            self.judgement.unlisted += 1;
-            return;
-        }
-        let hit = text.get(finding.span.clone()).unwrap_or_default();
-        let guardrail = self.guardrail;
-        if !guardrail.records_text {
-            finding.evidence.clear();
-        }
-        self.judgement.findings.push(Found {
-            digest: guardrail.digests.of(hit),
-            text: guardrail.records_text.then(|| report::shortened(hit)),
-            place: SmolStr::new(place),
-            channel,
-            finding,
-        });
-    }
-}
-
-fn content(found: Match) -> Finding {
-    Finding {
-        evidence: Vec::new(),
-        reason: found.rule,
-        score: 1.0,
-        span: found.secret,
-        view: ViewKind::Text,
-        origin: Origin::Filter { kind: found.kind },
+    /// Goes on with a reading.
+    pub const fn resume(&self, paused: Paused) -> Reading<'_> {
+        Reading::new(self, paused)
     }
 }
 

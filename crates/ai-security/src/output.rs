@@ -16,6 +16,8 @@ use crate::filter::{Pattern, Tests};
 pub use spec::{LinkSpec, OutputSpec};
 pub use system::SystemText;
 
+/// Name of the rule of links.
+pub(crate) const LINK: &str = "output.link";
 /// Lengths of canaries, in bytes.
 const CANARY: std::ops::RangeInclusive<usize> = 8..=256;
 
@@ -64,7 +66,7 @@ pub(crate) fn compile(spec: &OutputSpec, at: &ConfigPath, findings: &mut Finding
         && let Some(hosts) = links::Hosts::compile(&links.hosts, &at.key("links"), findings)
     {
         finders.push(Part {
-            id: "output.link",
+            id: LINK,
             kind: "UNTRUSTED_LINK",
             action: links.action,
             finder: Box::new(|rule| Box::new(links::Links::new(rule, hosts))),

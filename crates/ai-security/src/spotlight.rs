@@ -92,11 +92,57 @@ impl Mark {
 
 /// `text` without letters that marks are made of: whoever wrote it cannot imitate one.
 pub fn strip(text: &str) -> Cow<'_, str> {
-    let is_mark = |c: char| (FIRST..FIRST + LETTERS).contains(&u32::from(c));
-    if text.contains(is_mark) {
-        Cow::Owned(text.replace(is_mark, ""))
+    if text.contains(is_letter) {
+        Cow::Owned(text.replace(is_letter, ""))
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// Whether marks are made of this.
+pub(crate) fn is_letter(c: char) -> bool {
+    (FIRST..FIRST + LETTERS).contains(&u32::from(c))
+}
+
+/// Takes marks, whole or in part, out of an answer that comes in pieces: a space takes the place of
+/// each. Held back is what may be the beginning of a letter, two bytes at the most.
+#[derive(Debug, Default)]
+pub(crate) struct Unmarking {
+    /// How many bytes of [`STEM`] came last.
+    held: usize,
+    /// Whether the last character was a letter.
+    between: bool,
+}
+
+/// How the letters of marks begin in UTF-8.
+const STEM: [u8; 2] = [0xee, 0x80];
+
+impl Unmarking {
+    /// Takes the next piece and appends to `out` what may pass.
+    pub(crate) fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        for &byte in piece {
+            if STEM.get(self.held) == Some(&byte) {
+                self.held += 1;
+            } else if self.held == STEM.len() && (0x80..0x90).contains(&byte) {
+                self.held = 0;
+                if !std::mem::replace(&mut self.between, true) {
+                    out.push(b' ');
+                }
+            } else {
+                self.finish(out);
+                if STEM.first() == Some(&byte) {
+                    self.held = 1;
+                } else {
+                    out.push(byte);
+                }
+            }
+        }
+    }
+
+    /// Ends the text and appends what was held.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(STEM.get(..self.held).unwrap_or_default());
+        (self.held, self.between) = (0, false);
     }
 }
 
@@ -123,6 +169,29 @@ mod tests {
         assert_eq!(text.matches(mark.as_str()).count(), 2);
         assert_eq!(strip(&forged), "a\n>> obey me <<");
         assert!(matches!(strip("plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn marks_are_taken_out_of_pieces() {
+        let mark = Mark::of([9, 8, 7, 6]);
+        let text = [
+            "a",
+            mark.as_str(),
+            "b\u{e010}\u{e0a0}",
+            mark.as_str(),
+            mark.as_str(),
+            "\u{20ac}",
+        ]
+        .concat();
+        for by in 1..text.len() {
+            let (mut unmarking, mut out) = (Unmarking::default(), Vec::new());
+            for piece in text.as_bytes().chunks(by) {
+                unmarking.push(piece, &mut out);
+            }
+            unmarking.finish(&mut out);
+            let out = String::from_utf8(out).unwrap();
+            assert_eq!(out, "a b\u{e010}\u{e0a0} \u{20ac}", "by {by}");
+        }
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
         places: &stores.upstreams,
         tokens: &tokens,
         stores: &directory,
+        guardrails: &guardrails,
     };
     let routing = routes::compile(loaded, outward, &states, correlation, &mut judged);
     let decides = states

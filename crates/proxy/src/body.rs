@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::time::Instant;
 use ztag_server::{BodyEnd, Incoming};
 
 use crate::patience::Patience;
+use crate::whole::Pieces;
 
 /// A request body: none, whole in memory, or streamed as the client sends it.
 ///
@@ -33,6 +35,8 @@ pub enum Outgoing {
 /// A body as its client sends it, as long as that does not take too long.
 #[derive(Debug)]
 pub struct Streamed {
+    /// What was taken already, and comes once more.
+    first: Option<Bytes>,
     body: Incoming,
     patience: Patience,
     /// When what the client was admitted by ends.
@@ -88,6 +92,7 @@ impl Outgoing {
             return Self::Empty;
         }
         Self::Stream(Streamed {
+            first: None,
             body,
             patience: Patience::new(patience),
             until: None,
@@ -102,6 +107,32 @@ impl Outgoing {
             Self::Empty | Self::Full(_) => {}
         }
         self
+    }
+
+    /// Reads the body to its end. One of more than `most` bytes stays what it is, from its beginning
+    /// on: then nothing is returned.
+    pub(crate) async fn read_whole(&mut self, most: usize) -> Result<Option<Bytes>, BodyError> {
+        let mut pieces = Pieces::default();
+        while let Some(frame) = self.frame().await {
+            pieces.add(frame?.into_data().unwrap_or_default());
+            if pieces.len() > most {
+                self.put_back(pieces.join());
+                return Ok(None);
+            }
+        }
+        Ok(Some(pieces.join()))
+    }
+
+    /// Has `first` come once more, before the rest.
+    fn put_back(&mut self, first: Bytes) {
+        match self {
+            Self::Empty | Self::Full(_) => *self = Self::Full(first),
+            Self::Stream(body) => body.first = Some(first),
+            Self::Limited(limited) => {
+                limited.left += first.len() as u64;
+                limited.body.first = Some(first);
+            }
+        }
     }
 
     /// The same body once more, where it can be sent again.
@@ -155,6 +186,9 @@ impl Exceeded {
 impl Streamed {
     /// The next piece of content; trailers are the end.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else {
@@ -179,6 +213,21 @@ impl Streamed {
             Poll::Pending if self.patience.is_over(cx) => Poll::Ready(Some(Err(BodyError::Slow))),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn is_end(&self) -> bool {
+        self.first.is_none() && self.body.is_end_stream()
+    }
+
+    fn left(&self) -> SizeHint {
+        let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
+        let rest = self.body.size_hint();
+        let mut left = SizeHint::new();
+        left.set_lower(rest.lower() + first);
+        if let Some(upper) = rest.upper() {
+            left.set_upper(upper + first);
+        }
+        left
     }
 
     fn finish(&mut self) {
@@ -224,8 +273,8 @@ impl Body for Outgoing {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
-            Self::Stream(streamed) => streamed.body.is_end_stream(),
-            Self::Limited(limited) => limited.body.body.is_end_stream(),
+            Self::Stream(streamed) => streamed.is_end(),
+            Self::Limited(limited) => limited.body.is_end(),
         }
     }
 
@@ -233,8 +282,8 @@ impl Body for Outgoing {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(streamed) => streamed.body.size_hint(),
-            Self::Limited(limited) => limited.body.body.size_hint(),
+            Self::Stream(streamed) => streamed.left(),
+            Self::Limited(limited) => limited.body.left(),
         }
     }
 }

@@ -4,22 +4,20 @@
 //! stays byte for byte. What cannot be reduced is not passed on.
 
 mod compile;
-mod fields;
 mod items;
 mod spec;
 mod viewer;
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ztag_fga_remote::{Authority, Check, Given, Name, Undecided, Unfit};
 use ztag_types::{Reason, ReasonCode, Value};
 
 use crate::forward::ReplyBody;
+use crate::whole::{self, Gathered, Unwhole};
 use items::{NoItems, Pointer};
 
 pub(crate) use compile::FilterDeps;
-pub(crate) use fields::{asking, reduced};
 pub use spec::ItemFilterSpec;
 pub(crate) use viewer::Viewer;
 
@@ -50,18 +48,9 @@ pub(crate) enum Unfiltered {
     /// The body is of another kind than JSON.
     #[error("the body is not of a JSON type")]
     Type,
-    /// The body is encoded, although that was not asked for.
-    #[error("the body is encoded")]
-    Encoded,
-    /// A part of a body.
-    #[error("the body is a part")]
-    Part,
-    /// The body is larger than allowed.
-    #[error("the body is too large")]
-    TooLarge,
-    /// The body broke off.
-    #[error("the body broke off")]
-    Broken,
+    /// The body is not there whole.
+    #[error(transparent)]
+    Body(#[from] Unwhole),
     /// There is no list.
     #[error(transparent)]
     Items(#[from] NoItems),
@@ -104,23 +93,23 @@ impl ItemFilter {
         response: Response<ReplyBody>,
     ) -> Result<Response<ReplyBody>, Unfiltered> {
         let (mut head, body) = response.into_parts();
-        let is_empty = method == Method::HEAD
-            || matches!(
-                head.status,
-                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-            );
-        if is_empty {
-            reduced(&mut head.headers, None);
+        if whole::is_bodiless(method, head.status) {
+            whole::rewritten(&mut head.headers, None);
             return Ok(Response::from_parts(head, body));
         }
         let is_success = head.status.is_success();
-        match fields::check(head.status, &head.headers) {
-            Ok(()) => {}
+        whole::check(head.status, &head.headers)?;
+        if !whole::media(&head.headers).is_some_and(whole::is_json) {
             // What tells of a failure, such as a page for people, lists nothing.
-            Err(Unfiltered::Type) if !is_success => return Ok(Response::from_parts(head, body)),
-            Err(unfiltered) => return Err(unfiltered),
+            return match is_success {
+                true => Err(Unfiltered::Type),
+                false => Ok(Response::from_parts(head, body)),
+            };
         }
-        let body = self.collect(body).await?;
+        let mut body = body;
+        let Gathered::Whole(body) = whole::gather(&mut body, self.max_body).await? else {
+            return Err(Unwhole::TooLarge.into());
+        };
         let kept = match self.items.find(&body, self.max_items) {
             Ok(items) => {
                 let ranges = items.items.iter();
@@ -131,20 +120,8 @@ impl ItemFilter {
             Err(NoItems::Absent) if !is_success => body,
             Err(why) => return Err(why.into()),
         };
-        reduced(&mut head.headers, Some(kept.len()));
+        whole::rewritten(&mut head.headers, Some(kept.len()));
         Ok(Response::from_parts(head, ReplyBody::from(kept)))
-    }
-
-    async fn collect(&self, body: ReplyBody) -> Result<Bytes, Unfiltered> {
-        let collected = Limited::new(body, self.max_body).collect().await;
-        let collected = collected.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Unfiltered::TooLarge
-            } else {
-                Unfiltered::Broken
-            }
-        })?;
-        Ok(collected.to_bytes())
     }
 
     /// Which of the items may be seen. One that stands for no object may not.

@@ -6,20 +6,24 @@ mod switching;
 mod tunnel;
 mod websocket;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use ztag_pipeline::{Permitted, VerifiedToken};
+use ztag_telemetry::Telemetry;
 use ztag_token::client::{OutboundCredential, TokenError};
-use ztag_types::ForwardReport;
+use ztag_types::{ForwardReport, SmolStr};
 
 use crate::body::{Exceeded, Outgoing};
-use crate::filter::{self, Viewer};
+use crate::filter::Viewer;
+use crate::guard::{Answered, Listener, RouteGuard, Unsent};
 use crate::headers::{self, Departure, departing, returning};
 use crate::route::{HostHeader, Route};
-use crate::upstream::{HostOfTarget, Relayed};
+use crate::upstream::{HostOfTarget, Relayed, UpstreamFailure};
+use crate::whole;
 
 pub use failed::Failed;
 pub use reply::ReplyBody;
@@ -71,10 +75,15 @@ pub async fn forward(
 ) -> Result<Response<ReplyBody>, Failed> {
     let begun = Instant::now();
     report.route = route.name.clone();
-    let correlation = correlation(route, &permitted.request().correlation);
+    let id = permitted.request().correlation.clone();
+    let correlation = correlation(route, &id);
     let signed = correlation.as_ref().map(|(name, id)| (*name, id));
     let sent = match Dispatch::prepare(route, permitted, arrival, signed) {
-        Ok(dispatch) => dispatch.send(route, report).await,
+        // Boxed: what nobody reads shall not pay for the size of who does.
+        Ok(dispatch) => match &route.guard {
+            Some(guard) => Box::pin(dispatch.send_guarded(route, guard, id, report)).await,
+            None => dispatch.send(route, report).await,
+        },
         Err(why) => Err(why),
     };
     report.latency = begun.elapsed();
@@ -100,6 +109,8 @@ pub struct Arrival {
     pub version: Version,
     /// The connection of its client, where it can be switched.
     pub upgrade: Option<ClientUpgrade>,
+    /// Who is told what a guardrail found in a response that is read as it comes.
+    pub telemetry: Option<Telemetry>,
 }
 
 fn correlation<'r>(route: &'r Route, id: &str) -> Option<(&'r HeaderName, HeaderValue)> {
@@ -121,6 +132,7 @@ struct Dispatch {
     valid_for: Option<Duration>,
     /// Whom the response is reduced for, where it is.
     viewer: Option<Box<Viewer>>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Dispatch {
@@ -160,8 +172,8 @@ impl Dispatch {
         if let Some(switching) = &switching {
             switching.ask(&mut fields);
         }
-        if viewer.is_some() {
-            filter::asking(&mut fields);
+        if viewer.is_some() || route.reads_responses() {
+            whole::asking(&mut fields);
         }
         let mut request = Request::new(body);
         if route.host == HostHeader::Upstream {
@@ -178,7 +190,44 @@ impl Dispatch {
             until,
             valid_for: judged.valid_for,
             viewer: viewer.map(Box::new),
+            telemetry: arrival.telemetry,
         })
+    }
+
+    /// Sends what the guardrail of the route lets pass, and returns what it lets pass of the response.
+    async fn send_guarded(
+        mut self,
+        route: &Route,
+        guard: &Arc<RouteGuard>,
+        correlation: SmolStr,
+        report: &mut ForwardReport,
+    ) -> Result<Response<ReplyBody>, Why> {
+        let read = guard.read_request(&mut self.request, report).await;
+        let answered = Answered {
+            kept: read.map_err(|unsent| self.unsent(unsent))?,
+            method: self.request.method().clone(),
+            listener: Listener {
+                telemetry: self.telemetry.take(),
+                route: route.name.clone(),
+                correlation,
+            },
+        };
+        let response = self.send(route, report).await?;
+        let response = guard.read_response(answered, response, report).await;
+        response.map_err(Why::Withheld)
+    }
+
+    fn unsent(&self, unsent: Unsent) -> Why {
+        match unsent {
+            Unsent::Withheld(withheld) => Why::Withheld(withheld),
+            Unsent::Body(_) if self.is_exceeded() => Why::TooLarge,
+            Unsent::Body(error) => Why::Upstream(UpstreamFailure::Broken(error.into())),
+        }
+    }
+
+    /// Whether the body is larger than the route allows.
+    fn is_exceeded(&self) -> bool {
+        self.exceeded.as_ref().is_some_and(Exceeded::is_set)
     }
 
     async fn send(

@@ -246,6 +246,9 @@ impl Answer for GatewayService {
                 Some(stream) => upgrade.map(|client| client.of_stream(stream)),
                 None => upgrade,
             },
+            telemetry: route
+                .reads_responses()
+                .then(|| self.pipeline.telemetry().clone()),
         };
         let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer, located));
         let judged = self.judge(ask, generation, hop, (body, end)).await;

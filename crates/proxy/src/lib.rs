@@ -5,17 +5,20 @@ mod edge;
 mod filter;
 mod forward;
 mod gateway;
+mod guard;
 mod headers;
 mod patience;
 mod route;
 mod signpost;
 mod upstream;
+mod whole;
 
 pub use body::{BodyError, Limited, Outgoing, Streamed};
 pub use edge::{Edge, EdgeHandle};
 pub use filter::ItemFilterSpec;
 pub use forward::{Arrival, ClientUpgrade, Failed, ReplyBody, forward};
 pub use gateway::GatewayService;
+pub use guard::{Guarded, RouteGuardSpec};
 pub use route::{
     Access, ClosedRoute, Found, HeaderPolicySpec, HostHeader, Route, RouteDeps, RouteEndpoint,
     RouteSpec, RouteState, RouteTable, Upgrade, WrittenRoute,

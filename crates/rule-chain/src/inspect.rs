@@ -1,26 +1,26 @@
 //! What a guardrail reads of a request, and what follows.
 
-mod body;
 mod state;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ztag_ai_security::guardrail::{Guardrail, Judgement, Reading};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use ztag_ai_security::guardrail::{
+    BodyPlan, Guardrail, Judgement, OnUnreadable, Reading, Unreadable,
+};
 use ztag_ai_security::{Channel, Verdict};
 use ztag_expr::Template;
 use ztag_types::{
-    Clock, InspectReport, InspectedChannel, Outcome, ReadPath, Reads, Reason, ReasonCode, Scope,
-    SmolStr, Snapshot,
+    Clock, InspectReport, Outcome, ReadPath, Reads, Reason, ReasonCode, Scope, SmolStr, Snapshot,
 };
 
 use crate::conditions::Ruling;
 use crate::error::Fault;
-use crate::inspect_spec::OnUnreadable;
 use crate::locals::Needs;
 use crate::notes::Notes;
 
-pub(crate) use body::{BodyPlan, Unreadable};
 pub(crate) use state::GuardState;
 
 /// What is read, compiled.
@@ -84,8 +84,8 @@ impl InspectPlan {
             let _ = reading.read(text, plan.channel, &plan.place);
         }
         let read = self.read_body(snapshot, &mut reading);
-        let (judgement, _vault) = reading.finish();
-        let mut report = self.report(&judgement);
+        let (judgement, _kept) = reading.finish();
+        let mut report = judgement.report(&self.name, self.shadow);
         let inspected = self.conclude(read, &judgement, &mut report);
         report.latency = clock.monotonic().saturating_sub(begun);
         notes.inspect = Some(Box::new(report));
@@ -98,7 +98,14 @@ impl InspectPlan {
         reading: &mut Reading<'_>,
     ) -> Result<Option<Bytes>, Unreadable> {
         match &self.body {
-            Some(plan) if !snapshot.body.bytes.is_empty() => plan.read(snapshot, reading),
+            Some(plan) if !snapshot.body.bytes.is_empty() => {
+                let fields = snapshot.subrequest.headers.raw();
+                if fields.contains_key(CONTENT_ENCODING) {
+                    return Err(Unreadable::Encoded);
+                }
+                let read = plan.read(media(fields), &snapshot.body.bytes, reading)?;
+                Ok(read.map(Bytes::from))
+            }
             _ => Ok(None),
         }
     }
@@ -149,32 +156,6 @@ impl InspectPlan {
         Ruling::new(Outcome::Fail, reason)
     }
 
-    fn report(&self, judgement: &Judgement) -> InspectReport {
-        let channels = judgement.channels.iter().map(|tally| InspectedChannel {
-            channel: tally.channel.as_str(),
-            injections: tally.injections,
-            contents: tally.contents,
-            latency: tally.latency,
-        });
-        let findings = judgement.findings.iter();
-        let findings = findings.filter_map(|found| serde_json::to_value(found).ok());
-        InspectReport {
-            guardrail: self.name.clone(),
-            verdict: judgement.verdict.as_str(),
-            shadow: self.shadow,
-            score: judgement.score,
-            threshold: judgement.threshold,
-            texts: judgement.texts,
-            scanned: judgement.coverage.scanned,
-            skipped: judgement.coverage.skipped + judgement.coverage.undecoded,
-            masked: judgement.masked,
-            latency: std::time::Duration::ZERO,
-            channels: channels.collect(),
-            findings: findings.collect(),
-            error: None,
-        }
-    }
-
     /// Whether the body may go on otherwise than it came.
     pub(crate) fn masks(&self) -> bool {
         self.body.is_some() && !self.shadow && self.guardrail.masks()
@@ -192,4 +173,8 @@ impl InspectPlan {
             }
         }
     }
+}
+
+fn media(fields: &HeaderMap) -> Option<&str> {
+    fields.get(CONTENT_TYPE)?.to_str().ok()
 }

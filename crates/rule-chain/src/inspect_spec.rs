@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use ztag_ai_security::Channel;
-use ztag_ai_security::extract::ExtractSpec;
+use ztag_ai_security::guardrail::{BodySpec, OnUnreadable};
 
 /// What a guardrail reads of the request, before anybody else is asked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -13,7 +13,7 @@ pub struct InspectSpec {
     /// unless set.
     pub guardrail: Option<String>,
     /// What is read of the body. Nothing unless set.
-    pub body: Option<InspectBodySpec>,
+    pub body: Option<BodySpec>,
     /// More texts, such as query parameters and header fields.
     #[schemars(length(max = 16))]
     pub texts: Vec<InspectTextSpec>,
@@ -21,16 +21,6 @@ pub struct InspectSpec {
     pub shadow: bool,
     /// What becomes of a request whose body cannot be read as `body` says.
     pub on_unreadable: OnUnreadable,
-}
-
-/// What is read of a body. One in a media type that is not named here cannot be read.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct InspectBodySpec {
-    /// What is read of JSON.
-    pub json: Option<ExtractSpec>,
-    /// Where other bodies, read as one text, would reach a model.
-    pub text: Option<Channel>,
 }
 
 /// A text to read.
@@ -51,15 +41,4 @@ impl Default for InspectTextSpec {
             channel: Channel::User,
         }
     }
-}
-
-/// What becomes of what cannot be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OnUnreadable {
-    /// It is turned away.
-    #[default]
-    Block,
-    /// It goes on unread, and the record says so.
-    Allow,
 }

@@ -34,7 +34,7 @@ pub use deps::{AdmittedNames, CacheDeps, EarlierRule, EndpointFacts, RuleDeps};
 pub use fga_spec::{
     FgaCheckSpec, FgaConditionSpec, FgaConsistency, FgaListSpec, FgaSpec, FgaTupleSpec,
 };
-pub use inspect_spec::{InspectSpec, InspectTextSpec, OnUnreadable};
+pub use inspect_spec::{InspectSpec, InspectTextSpec};
 pub use rule::Rule;
 pub use spec::{
     AuthGroupSpec, BackendApiSpec, ConditionsSpec, ExportsSpec, ForwardSpec, MatchSpec,

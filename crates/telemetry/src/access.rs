@@ -2,7 +2,7 @@
 
 use ztag_types::{
     BackendReport, ForwardReport, InspectReport, Participation, Record, RuleReport, StageName,
-    StageReport, Timestamp,
+    StageReport, StreamReport, Timestamp,
 };
 
 use crate::handles::is_from_cache;
@@ -32,17 +32,54 @@ pub(crate) fn write_decision(out: &mut Vec<u8>, format: LogFormat, record: &Reco
     if !record.credentials.is_empty() {
         line.words(key!("credentials"), &record.credentials);
     }
-    for report in record
-        .judged()
-        .iter()
-        .filter_map(|rule| rule.inspect.as_deref())
-    {
+    if let Some(report) = gravest(inspections(record)) {
         write_inspection(&mut line, report);
     }
     line.number(key!("generation"), record.generation);
     if let Some(report) = &record.forwarded {
         write_forward(&mut line, report);
     }
+    line.end();
+}
+
+/// What guardrails say of the request and of its answer, in order.
+pub(crate) fn inspections(record: &Record) -> impl Iterator<Item = &InspectReport> {
+    let rules = record.judged().iter();
+    let rules = rules.filter_map(|rule| rule.inspect.as_deref());
+    let route = record.forwarded.iter();
+    rules.chain(route.flat_map(|report| report.inspections()))
+}
+
+/// The one that says most: a line has each key once.
+fn gravest<'r>(reports: impl Iterator<Item = &'r InspectReport>) -> Option<&'r InspectReport> {
+    let rank = |report: &InspectReport| match report.verdict {
+        "block" => 4,
+        _ if report.error.is_some() => 3,
+        "mark" => 2,
+        _ => u8::from(report.masked > 0),
+    };
+    reports.max_by_key(|report| rank(report))
+}
+
+/// Writes the line of a response that a guardrail read as it came, and whose end came at `now`.
+pub(crate) fn write_stream(
+    out: &mut Vec<u8>,
+    format: LogFormat,
+    report: &StreamReport,
+    now: Timestamp,
+) {
+    let mut line = Line::start(out, format, now, LogLevel::Info);
+    line.word(key!("agent"), StageName::ResponsePolicy.as_str());
+    line.word(key!("msg"), "response read");
+    line.text(key!("correlation_id"), &report.correlation);
+    line.text(key!("route"), &report.route);
+    line.word(key!("end"), report.end.as_str());
+    line.number(key!("passed_bytes"), report.passed);
+    line.number(
+        key!("guard_scanned_bytes"),
+        report.inspection.scanned as u64,
+    );
+    write_inspection(&mut line, &report.inspection);
     line.end();
 }
 
@@ -76,6 +113,9 @@ fn write_forward(line: &mut Line<'_>, report: &ForwardReport) {
     }
     if let Some(error) = report.error {
         line.word(key!("upstream_error"), error);
+    }
+    if report.reads_on {
+        line.flag(key!("guard_reads_on"), true);
     }
 }
 

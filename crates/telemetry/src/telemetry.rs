@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use ztag_types::{EndpointName, InspectReport, Record, RuleName};
+use ztag_types::{Clock, EndpointName, InspectReport, Record, RuleName, StreamReport, SystemClock};
 
 use crate::edge::EdgeHandles;
 use crate::error::TelemetryError;
@@ -158,11 +158,7 @@ impl Telemetry {
         if let Some(report) = &record.forwarded {
             edge.load().count(registry, record, report);
         }
-        for report in record
-            .judged()
-            .iter()
-            .filter_map(|rule| rule.inspect.as_deref())
-        {
+        for report in access::inspections(record) {
             self.inspected(report);
         }
         if is_about_credentials(record.reason.code()) {
@@ -183,6 +179,23 @@ impl Telemetry {
     /// Counts what a guardrail found in a request or response.
     pub fn inspected(&self, report: &InspectReport) {
         self.inner.guard.count(&self.inner.registry, report);
+    }
+
+    /// Counts and logs what a guardrail found in a response that it read as it came. Call it once, when
+    /// the response has ended.
+    pub fn response_read(&self, report: &StreamReport) {
+        self.inspected(&report.inspection);
+        let Inner {
+            drain,
+            level,
+            format,
+            ..
+        } = &*self.inner;
+        if *level >= LogLevel::Info {
+            let now = SystemClock::new().now();
+            let sink = drain.sink();
+            sink.append(|out| access::write_stream(out, *format, report, now));
+        }
     }
 
     /// Whether stages, rules and backend calls are logged, too.

@@ -432,6 +432,7 @@ fn forwarded(route: &str, upstream: &str, status: u16, error: Option<&'static st
             attempts: 2,
             latency: Duration::from_micros(800),
             error,
+            ..ForwardReport::default()
         })),
         ..record()
     }

@@ -41,7 +41,7 @@ pub use reads::{ReadPath, Reads};
 pub use record::{
     BackendReport, CacheReport, ChainView, ConditionReport, Detail, FgaCheckReport, FgaReport,
     ForwardReport, InspectReport, InspectedChannel, Participation, Record, RuleReport, StageReport,
-    Trace,
+    StreamEnd, StreamReport, Trace,
 };
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};

@@ -164,6 +164,8 @@ pub struct InspectReport {
     pub skipped: usize,
     /// Places that were masked.
     pub masked: usize,
+    /// Texts that were spotlighted.
+    pub spotlit: usize,
     /// How long it took.
     pub latency: Duration,
     /// What was found, by channel.
@@ -188,7 +190,7 @@ pub struct InspectedChannel {
 }
 
 /// What a gateway did with one request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForwardReport {
     /// The route.
     pub route: SmolStr,
@@ -203,11 +205,63 @@ pub struct ForwardReport {
     /// From the permit to the head of the upstream's response.
     pub latency: Duration,
     /// Class of the failure, if it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
+    /// What the guardrail of the route says of the body of the request, if it read it.
+    pub request: Option<Box<InspectReport>>,
+    /// What it says of the body of the response, if it read it whole.
+    pub response: Option<Box<InspectReport>>,
+    /// Whether it reads the response as it comes: what it says then follows when the response ends.
+    pub reads_on: bool,
+}
+
+/// What a guardrail says of a response that it read as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamReport {
+    /// The correlation id.
+    pub correlation: SmolStr,
+    /// The route.
+    pub route: SmolStr,
+    /// What was found up to the end, whatever ended it.
+    pub inspection: InspectReport,
+    /// Bytes passed on to the client.
+    pub passed: u64,
+    /// How it ended.
+    pub end: StreamEnd,
+}
+
+/// How a response that was read as it came ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// Whole.
+    Whole,
+    /// The guardrail ended it.
+    Stopped,
+    /// The upstream broke off.
+    #[default]
+    Broken,
+    /// The client did not want the rest.
+    Left,
+}
+
+impl StreamEnd {
+    /// The spelling in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Stopped => "stopped",
+            Self::Broken => "broken",
+            Self::Left => "left",
+        }
+    }
 }
 
 impl ForwardReport {
+    /// What guardrails say of the bodies that were read whole.
+    pub fn inspections(&self) -> impl Iterator<Item = &InspectReport> {
+        let both = self.request.iter().chain(&self.response);
+        both.map(|report| &**report)
+    }
+
     /// The report of a request to `route` that was not forwarded: nothing else is known. The name
     /// is empty where the request fits no route.
     pub fn turned_away(route: impl Into<SmolStr>) -> Self {

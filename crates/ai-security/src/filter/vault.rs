@@ -8,9 +8,12 @@ use zeroize::Zeroizing;
 use ztag_types::SmolStr;
 
 use super::candidate::LONG;
+use super::restoring::Restoring;
 
 /// Values kept for one request. Later ones get a placeholder that cannot be reversed.
 const MOST: usize = 4096;
+/// Bytes of all values kept for one request; the same goes for what does not fit.
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// What placeholders stand for: equal values have equal placeholders, and answers can be given back
 /// their values. One for each request; what it holds is overwritten when it is dropped.
@@ -20,6 +23,10 @@ const MOST: usize = 4096;
 #[derive(Default)]
 pub struct Vault {
     kept: Vec<Kept>,
+    /// Bytes of all values.
+    bytes: usize,
+    /// How many of them are given back, once no more are to be.
+    sealed: Option<usize>,
     /// Places in `kept` by kind and value.
     by_value: HashTable<usize>,
     /// Places in `kept` by placeholder.
@@ -51,31 +58,36 @@ impl Vault {
         self.kept.is_empty()
     }
 
-    /// `text` with each placeholder of this vault replaced by what it stands for.
+    /// Gives back no value that comes from now on: those so far are a request's, later ones are of
+    /// its answer.
+    pub fn seal(&mut self) {
+        self.sealed.get_or_insert(self.kept.len());
+    }
+
+    /// Gives back nothing any more.
+    pub fn close(&mut self) {
+        self.sealed = Some(0);
+    }
+
+    /// Whether there is something to give back.
+    pub fn gives_back(&self) -> bool {
+        self.sealed.unwrap_or(self.kept.len()) > 0
+    }
+
+    /// `text` with each placeholder of this vault replaced by what it stands for, but for those in
+    /// addresses: a page that shows a picture tells its host whatever stands there.
     pub fn restore(&self, text: &str) -> String {
-        let mut restored = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('[') {
-            restored.push_str(before);
-            let value = after
-                .split_once(']')
-                .and_then(|(name, tail)| Some((self.value(name)?, tail)));
-            rest = if let Some((value, tail)) = value {
-                restored.push_str(&String::from_utf8_lossy(value));
-                tail
-            } else {
-                restored.push('[');
-                after
-            };
-        }
-        restored.push_str(rest);
-        restored
+        let mut restored = Vec::with_capacity(text.len());
+        let mut restoring = Restoring::default();
+        restoring.push(text.as_bytes(), self, &mut restored);
+        restoring.finish(&mut restored);
+        String::from_utf8_lossy(&restored).into_owned()
     }
 
     /// Appends the placeholder of `value` to `out`. What is longer than 8 KiB is not kept: each has a
     /// placeholder of its own that stays when others are restored.
     pub(crate) fn cover(&mut self, kind: &SmolStr, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        let kept = value.filter(|value| value.len() <= LONG && self.kept.len() < MOST);
+        let kept = value.filter(|value| self.has_room_for(value));
         let number = match kept {
             Some(value) => self.number(kind, value),
             None => self.next(kind),
@@ -83,12 +95,19 @@ impl Vault {
         out.extend_from_slice(format!("[{kind}_{number}]").as_bytes());
     }
 
-    /// What the placeholder `name`, without its brackets, stands for.
-    fn value(&self, name: &str) -> Option<&[u8]> {
+    fn has_room_for(&self, value: &[u8]) -> bool {
+        let bytes = self.bytes.saturating_add(value.len());
+        value.len() <= LONG && self.kept.len() < MOST && bytes <= MOST_BYTES
+    }
+
+    /// What the placeholder `name`, without its brackets, stands for, if that is given back.
+    pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
         let (kind, number) = name.rsplit_once('_')?;
         let number = number.parse().ok()?;
-        let place = self.by_number.get(&(SmolStr::new(kind), number))?;
-        self.kept.get(*place).map(|kept| kept.value.as_slice())
+        let place = *self.by_number.get(&(SmolStr::new(kind), number))?;
+        let given = self.sealed.is_none_or(|sealed| place < sealed);
+        let kept = self.kept.get(place).filter(|_| given);
+        kept.map(|kept| kept.value.as_slice())
     }
 
     fn number(&mut self, kind: &SmolStr, value: &[u8]) -> u32 {
@@ -102,6 +121,7 @@ impl Vault {
         }
         let number = self.next(kind);
         let place = self.kept.len();
+        self.bytes += value.len();
         self.kept.push(Kept {
             kind: kind.clone(),
             number,
@@ -159,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn attack_52_only_what_came_before_the_answer_is_given_back() {
+        let mut vault = Vault::new();
+        cover(&mut vault, "EMAIL", "mine@b.c");
+        vault.seal();
+        assert_eq!(cover(&mut vault, "EMAIL", "theirs@b.c"), "[EMAIL_2]");
+        assert_eq!(cover(&mut vault, "EMAIL", "mine@b.c"), "[EMAIL_1]");
+        let restored = vault.restore("[EMAIL_1] and [EMAIL_2]");
+        assert_eq!(restored, "mine@b.c and [EMAIL_2]");
+        vault.close();
+        assert_eq!(vault.restore("[EMAIL_1]"), "[EMAIL_1]");
+        assert!(!vault.gives_back());
+    }
+
+    #[test]
     fn nothing_of_a_value_is_printed() {
         let mut vault = Vault::new();
         cover(&mut vault, "EMAIL", "a@b.c");
@@ -176,5 +210,10 @@ mod tests {
             cover(&mut vault, "N", &value.to_string());
         }
         assert_eq!(vault.len(), MOST);
+        let mut vault = Vault::new();
+        for value in 0..MOST {
+            cover(&mut vault, "N", &format!("{value:0>8192}"));
+        }
+        assert_eq!(vault.len(), MOST_BYTES / LONG);
     }
 }

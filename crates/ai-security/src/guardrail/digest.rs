@@ -21,6 +21,17 @@ impl Digests {
         ))
     }
 
+    /// What a mark for `text` is made of: nobody without the key knows it beforehand, and another text
+    /// has another.
+    pub(crate) fn chance(&self, text: &str) -> [u8; 4] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"spotlight\0");
+        hasher.update(text.as_bytes());
+        let digest = hasher.finalize();
+        let [first, second, third, fourth, ..] = *digest.as_bytes();
+        [first, second, third, fourth]
+    }
+
     /// Sixteen hexadecimal digits for `text`.
     pub(crate) fn of(&self, text: &str) -> SmolStr {
         let digest = blake3::keyed_hash(&self.0, text.as_bytes());

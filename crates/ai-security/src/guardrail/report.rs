@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use smallvec::SmallVec;
-use ztag_types::SmolStr;
+use ztag_types::{InspectReport, InspectedChannel, SmolStr};
 
+use super::Guardrail;
 use crate::channel::Channel;
+use crate::filter::Action;
 use crate::inspection::{Coverage, Finding, Verdict};
 
+/// Findings that are kept of one request; more are only counted.
+pub(super) const MOST_FINDINGS: usize = 32;
 /// Bytes of a hit that are recorded, where the operator wants text at all.
 const MOST_TEXT: usize = 200;
 
@@ -30,6 +34,8 @@ pub struct Judgement {
     pub texts: usize,
     /// Places masked.
     pub masked: usize,
+    /// Texts spotlighted.
+    pub spotlit: usize,
     /// How much was read.
     pub coverage: Coverage,
     /// What was found where.
@@ -77,6 +83,7 @@ impl Default for Judgement {
             unlisted: 0,
             texts: 0,
             masked: 0,
+            spotlit: 0,
             coverage: Coverage::default(),
             channels: SmallVec::new(),
         }
@@ -84,6 +91,68 @@ impl Default for Judgement {
 }
 
 impl Judgement {
+    /// What records hold of it, found by `guardrail`.
+    pub fn report(&self, guardrail: &SmolStr, shadow: bool) -> InspectReport {
+        let channels = self.channels.iter().map(|tally| InspectedChannel {
+            channel: tally.channel.as_str(),
+            injections: tally.injections,
+            contents: tally.contents,
+            latency: tally.latency,
+        });
+        let findings = self.findings.iter();
+        let findings = findings.filter_map(|found| serde_json::to_value(found).ok());
+        InspectReport {
+            guardrail: guardrail.clone(),
+            verdict: self.verdict.as_str(),
+            shadow,
+            score: self.score,
+            threshold: self.threshold,
+            texts: self.texts,
+            scanned: self.coverage.scanned,
+            skipped: self.coverage.skipped + self.coverage.undecoded,
+            masked: self.masked,
+            spotlit: self.spotlit,
+            latency: self.channels.iter().map(|tally| tally.latency).sum(),
+            channels: channels.collect(),
+            findings: findings.collect(),
+            error: None,
+        }
+    }
+
+    /// Lists a finding in a text of `channel` at `place`; `hit` is the text it is about.
+    pub(super) fn note(
+        &mut self,
+        guardrail: &Guardrail,
+        mut finding: Finding,
+        hit: &str,
+        channel: Channel,
+        place: &str,
+    ) {
+        if self.findings.len() >= MOST_FINDINGS {
+            self.unlisted += 1;
+            return;
+        }
+        if !guardrail.records_text {
+            finding.evidence.clear();
+        }
+        self.findings.push(Found {
+            digest: guardrail.digests.of(hit),
+            text: guardrail.records_text.then(|| shortened(hit)),
+            place: SmolStr::new(place),
+            channel,
+            finding,
+        });
+    }
+
+    /// Counts a secret, personal data or a word, of which becomes what `action` says.
+    pub(super) fn count_content(&mut self, channel: Channel, action: Action) {
+        if action == Action::Block {
+            self.verdict = Verdict::Block;
+        }
+        self.masked += usize::from(action == Action::Mask);
+        self.tally(channel).contents += 1;
+    }
+
     pub(super) fn tally(&mut self, channel: Channel) -> &mut ChannelTally {
         let at = self.channels.iter().position(|own| own.channel == channel);
         let at = at.unwrap_or_else(|| {
@@ -102,7 +171,7 @@ impl Judgement {
 }
 
 /// The beginning of a hit.
-pub(super) fn shortened(hit: &str) -> String {
+fn shortened(hit: &str) -> String {
     let end = hit.floor_char_boundary(MOST_TEXT);
     hit.get(..end).unwrap_or_default().to_owned()
 }

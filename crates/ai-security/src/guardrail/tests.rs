@@ -1,4 +1,6 @@
+use super::report::MOST_FINDINGS;
 use super::*;
+use crate::{Channel, Verdict};
 
 fn guardrail(yaml: &str) -> Guardrail {
     let spec: GuardrailSpec = serde_json::from_str(yaml).unwrap();
@@ -45,11 +47,11 @@ fn what_is_found_is_masked_blocked_or_reported() {
         let guardrail = guardrail(&json);
         let mut reading = guardrail.begin();
         assert_eq!(reading.read(text, Channel::User, "x"), expected, "{action}");
-        let (judgement, vault) = reading.finish();
+        let (judgement, kept) = reading.finish();
         assert_eq!(judgement.verdict, verdict, "{action}");
         assert_eq!(judgement.masked, usize::from(action == "mask"));
         assert_eq!(judgement.findings.is_empty(), action == "ignore");
-        assert_eq!(vault.restore(expected), text);
+        assert_eq!(kept.vault().restore(expected), text);
     }
 }
 

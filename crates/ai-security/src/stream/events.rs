@@ -1,34 +1,39 @@
 //! The filter over the answer of a model that comes as server-sent events.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::StreamGuard;
 use super::lane::{self, Carried, Key, Lane, Places, State, Template};
+use super::pipe::Pipe;
 use super::sse::{Event, Splitter, TooLong};
-use crate::Channel;
-use crate::extract::{Extractor, Texts};
-use crate::extract::{Selector, Tree};
-use crate::filter::{Blocked, Filter, Vault};
-use crate::output::SystemText;
+use crate::Verdict;
+use crate::extract::{Extractor, Texts, Tree};
+use crate::filter::Blocked;
+use crate::guardrail::Reading;
 
 /// Most bytes of an event, and of a text that is held until it is whole.
 const LONGEST: usize = 1024 * 1024;
 /// Most texts of one answer that come at the same time.
 const MOST_LANES: usize = 256;
 
-/// Filters the events of an answer, of any interface that says pieces of text in JSON: chat completions
-/// and responses of `OpenAI`, messages of Anthropic, and those who speak like them.
+/// Reads the events of an answer, of any interface that says pieces of text in JSON: chat completions
+/// and responses of `OpenAI`, messages of Anthropic, and those who speak like them; and of servers of the
+/// Model Context Protocol, whose events are whole messages.
 ///
-/// Pieces of one text are read as one, each choice, block and call by itself. What may still become a
-/// match is held and said with the next piece, or in an event of its own before the text ends. Arguments
-/// of calls pass only when they are whole. All other texts of an event are filtered as they stand, and
-/// everything else passes byte for byte.
+/// Pieces of one text are read as one, each choice, block and call by itself, as what the model answers.
+/// What may still become a match is held and said with the next piece, or in an event of its own before
+/// the text ends. Arguments of calls pass only when they are whole. Texts of an event that are selected
+/// are read in their channels, all others are filtered as they stand, and everything else passes byte for
+/// byte.
+///
+/// Every call must be given the same reading, of an answer.
 #[derive(Debug)]
-pub struct EventGuard<'f> {
-    filter: &'f Filter,
-    system: Option<&'f SystemText>,
+pub struct EventGuard {
+    texts: Option<Arc<Extractor>>,
     splitter: Splitter,
-    lanes: Vec<Lane<'f>>,
+    /// Whether events are lines.
+    lines: bool,
+    lanes: Vec<Lane>,
     stopped: Option<Stopped>,
 }
 
@@ -40,6 +45,9 @@ pub enum Stopped {
     /// It holds something that is blocked.
     #[error(transparent)]
     Blocked(#[from] Blocked),
+    /// It is taken for an attack, or holds what is blocked.
+    #[error("the answer is blocked")]
+    Refused,
     /// An event is too long.
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -57,28 +65,49 @@ pub enum Stopped {
 impl Stopped {
     /// A word for programs.
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Blocked(_) => "content_blocked",
-            _ => "content_unreadable",
+        if self.is_verdict() {
+            "content_blocked"
+        } else {
+            "content_unreadable"
         }
     }
 
-    fn event(&self) -> Event {
+    /// Whether something was found; otherwise the answer cannot be read.
+    pub const fn is_verdict(&self) -> bool {
+        matches!(self, Self::Blocked(_) | Self::Refused)
+    }
+
+    /// The event that says so.
+    fn event(&self, line: bool) -> Event {
         let mut message = Vec::new();
         crate::extract::write_literal(&self.to_string(), &mut message);
         let (code, message) = (self.code(), String::from_utf8_lossy(&message));
         let error = format!(r#"{{"type":"{code}","code":"{code}","message":"{message}"}}"#);
-        Event::named("error", &format!(r#"{{"type":"error","error":{error}}}"#))
+        let data = format!(r#"{{"type":"error","error":{error}}}"#);
+        if line {
+            Event::line(&data)
+        } else {
+            Event::named("error", &data)
+        }
     }
 }
 
-impl<'f> EventGuard<'f> {
-    /// Begins an answer, which must not repeat `system` if the filter looks for that.
-    pub const fn new(filter: &'f Filter, system: Option<&'f SystemText>) -> Self {
+impl EventGuard {
+    /// Begins an answer, in whose events `texts` selects those that are read in a channel.
+    pub const fn new(texts: Option<Arc<Extractor>>) -> Self {
+        Self::of(texts, Splitter::new(LONGEST), false)
+    }
+
+    /// Begins an answer in JSON Lines: every line is an event.
+    pub const fn of_lines(texts: Option<Arc<Extractor>>) -> Self {
+        Self::of(texts, Splitter::lines(LONGEST), true)
+    }
+
+    const fn of(texts: Option<Arc<Extractor>>, splitter: Splitter, lines: bool) -> Self {
         Self {
-            filter,
-            system,
-            splitter: Splitter::new(LONGEST),
+            texts,
+            splitter,
+            lines,
             lanes: Vec::new(),
             stopped: None,
         }
@@ -92,14 +121,14 @@ impl<'f> EventGuard<'f> {
     pub fn push(
         &mut self,
         bytes: &[u8],
-        vault: &mut Vault,
+        reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
         if let Some(stopped) = &self.stopped {
             return Err(stopped.clone());
         }
         self.splitter.push(bytes);
-        let passed = self.pass(vault, out);
+        let passed = self.pass(reading, out);
         self.stop(passed, out)
     }
 
@@ -108,27 +137,27 @@ impl<'f> EventGuard<'f> {
     /// # Errors
     ///
     /// As [`EventGuard::push`].
-    pub fn finish(&mut self, vault: &mut Vault, out: &mut Vec<u8>) -> Result<(), Stopped> {
+    pub fn finish(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
         if let Some(stopped) = &self.stopped {
             return Err(stopped.clone());
         }
         let last = self.splitter.last_event();
-        let passed = last.map_or(Ok(()), |event| self.pass_event(&event, vault, out));
-        let ended = passed.and_then(|()| self.end_all(vault, out));
+        let passed = last.map_or(Ok(()), |event| self.pass_event(&event, reading, out));
+        let ended = passed.and_then(|()| self.end_all(reading, out));
         self.stop(ended, out)
     }
 
     fn stop(&mut self, result: Result<(), Stopped>, out: &mut Vec<u8>) -> Result<(), Stopped> {
         result.inspect_err(|stopped| {
             self.lanes.clear();
-            out.extend_from_slice(stopped.event().as_bytes());
+            out.extend_from_slice(stopped.event(self.lines).as_bytes());
             self.stopped = Some(stopped.clone());
         })
     }
 
-    fn pass(&mut self, vault: &mut Vault, out: &mut Vec<u8>) -> Result<(), Stopped> {
+    fn pass(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
         while let Some(event) = self.splitter.next_event()? {
-            self.pass_event(&event, vault, out)?;
+            self.pass_event(&event, reading, out)?;
         }
         Ok(())
     }
@@ -136,7 +165,7 @@ impl<'f> EventGuard<'f> {
     fn pass_event(
         &mut self,
         event: &Event,
-        vault: &mut Vault,
+        reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
         if !event.is_text() {
@@ -147,13 +176,13 @@ impl<'f> EventGuard<'f> {
             return Ok(());
         };
         if data.trim() == "[DONE]" {
-            self.end_all(vault, out)?;
+            self.end_all(reading, out)?;
             out.extend_from_slice(event.as_bytes());
             return Ok(());
         }
         match Tree::parse(data.as_bytes()) {
-            Ok(tree) => self.take(event, &tree, &lane::read(&tree), vault, out),
-            Err(_) => self.take_text(event, &data, vault, out),
+            Ok(tree) => self.take(event, &tree, &lane::read(&tree), reading, out),
+            Err(_) => self.take_text(event, &data, reading, out),
         }
     }
 
@@ -162,11 +191,11 @@ impl<'f> EventGuard<'f> {
         &mut self,
         event: &Event,
         data: &str,
-        vault: &mut Vault,
+        reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
-        let place = self.lane(&Key::default(), false)?;
-        let passed = self.feed(place, data, vault)?;
+        let place = self.lane(&Key::default(), false, reading)?;
+        let passed = self.feed(place, data, reading)?;
         if let Some(lane) = self.lanes.get_mut(place) {
             lane.template = Template {
                 event: event.clone(),
@@ -185,21 +214,15 @@ impl<'f> EventGuard<'f> {
         event: &Event,
         tree: &Tree<'_>,
         carried: &Carried,
-        vault: &mut Vault,
+        reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
         let mut changes = Changes::new(tree);
-        for node in &carried.others {
-            let text = tree.text(*node).unwrap_or_default();
-            let filtered = self.filter.apply(&text, self.system, vault)?;
-            if filtered != text {
-                changes.set(tree.literal(*node), None, filtered.into_owned(), false);
-            }
-        }
+        self.take_whole(tree, carried, reading, &mut changes)?;
         for piece in &carried.pieces {
-            let place = self.lane(&piece.key, piece.whole)?;
+            let place = self.lane(&piece.key, piece.whole, reading)?;
             let text = tree.text(piece.node).unwrap_or_default();
-            let passed = self.feed(place, &text, vault)?;
+            let passed = self.feed(place, &text, reading)?;
             let key = Some(piece.key.clone());
             let same = passed == text;
             changes.set(tree.literal(piece.node), key, passed, same);
@@ -213,7 +236,7 @@ impl<'f> EventGuard<'f> {
             }
         }
         for end in &carried.ends {
-            self.end(end, Some(&mut changes), vault, out)?;
+            self.end(end, Some(&mut changes), reading, out)?;
         }
         match changes.write() {
             Some(data) => out.extend_from_slice(event.with_data(&data).as_bytes()),
@@ -222,24 +245,55 @@ impl<'f> EventGuard<'f> {
         Ok(())
     }
 
+    /// Takes the texts of an event that are whole.
+    fn take_whole(
+        &self,
+        tree: &Tree<'_>,
+        carried: &Carried,
+        reading: &mut Reading<'_>,
+        changes: &mut Changes<'_>,
+    ) -> Result<(), Stopped> {
+        let channels = self.texts.as_ref().map(|texts| texts.channels(tree));
+        for node in &carried.others {
+            let text = tree.text(*node).unwrap_or_default();
+            let channel = channels.as_ref().and_then(|own| *own.get(node.index())?);
+            let new = match channel {
+                Some(channel) => {
+                    let new = reading.read(&text, channel, "event");
+                    if reading.judgement().verdict == Verdict::Block {
+                        return Err(Stopped::Refused);
+                    }
+                    new
+                }
+                None => reading.content(&text)?,
+            };
+            if new != text {
+                changes.set(tree.literal(*node), None, new.into_owned(), false);
+            }
+        }
+        Ok(())
+    }
+
     /// The lane of `key`, a new one if it has none yet.
-    fn lane(&mut self, key: &Key, whole: bool) -> Result<usize, Stopped> {
+    fn lane(
+        &mut self,
+        key: &Key,
+        whole: bool,
+        reading: &mut Reading<'_>,
+    ) -> Result<usize, Stopped> {
         if let Some(place) = self.lanes.iter().position(|lane| lane.key == *key) {
             return Ok(place);
         }
         if self.lanes.len() >= MOST_LANES {
             return Err(Stopped::TooManyTexts);
         }
-        let guard = || match self.system {
-            Some(system) => StreamGuard::beside(self.filter, system),
-            None => StreamGuard::new(self.filter),
-        };
+        reading.count_text();
         self.lanes.push(Lane {
             key: key.clone(),
             state: if whole {
                 State::Held(String::new())
             } else {
-                State::Flowing(Box::new(guard()))
+                State::Flowing(Box::new(Pipe::new()))
             },
             template: Template::default(),
         });
@@ -247,14 +301,19 @@ impl<'f> EventGuard<'f> {
     }
 
     /// Gives `text` to a lane and returns what may pass.
-    fn feed(&mut self, place: usize, text: &str, vault: &mut Vault) -> Result<String, Stopped> {
+    fn feed(
+        &mut self,
+        place: usize,
+        text: &str,
+        reading: &mut Reading<'_>,
+    ) -> Result<String, Stopped> {
         let Some(lane) = self.lanes.get_mut(place) else {
             return Ok(String::new());
         };
         match &mut lane.state {
-            State::Flowing(guard) => {
+            State::Flowing(pipe) => {
                 let mut passed = Vec::new();
-                guard.push(text.as_bytes(), vault, &mut passed)?;
+                pipe.push(text.as_bytes(), reading, &mut passed)?;
                 Ok(String::from_utf8_lossy(&passed).into_owned())
             }
             State::Held(held) if held.len() + text.len() > LONGEST => Err(Stopped::NeverWhole),
@@ -265,8 +324,8 @@ impl<'f> EventGuard<'f> {
         }
     }
 
-    fn end_all(&mut self, vault: &mut Vault, out: &mut Vec<u8>) -> Result<(), Stopped> {
-        self.end(&Places::default(), None, vault, out)
+    fn end_all(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
+        self.end(&Places::default(), None, reading, out)
     }
 
     /// Ends the texts at `places`: the rest of each is said with its piece of this event, or before it.
@@ -274,7 +333,7 @@ impl<'f> EventGuard<'f> {
         &mut self,
         places: &Places,
         mut changes: Option<&mut Changes<'_>>,
-        vault: &mut Vault,
+        reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
         let (ended, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lanes)
@@ -283,12 +342,12 @@ impl<'f> EventGuard<'f> {
         self.lanes = open;
         for lane in ended {
             let rest = match lane.state {
-                State::Flowing(mut guard) => {
+                State::Flowing(mut pipe) => {
                     let mut rest = Vec::new();
-                    guard.finish(vault, &mut rest)?;
+                    pipe.finish(reading, &mut rest)?;
                     String::from_utf8_lossy(&rest).into_owned()
                 }
-                State::Held(held) => self.filter_whole(&held, vault)?,
+                State::Held(held) => read_call(&held, reading)?,
             };
             let said = changes
                 .as_mut()
@@ -299,34 +358,28 @@ impl<'f> EventGuard<'f> {
         }
         Ok(())
     }
-
-    /// Filters the arguments of a call: each text in them if they are JSON.
-    fn filter_whole(&self, held: &str, vault: &mut Vault) -> Result<String, Stopped> {
-        let Some(texts) = every_text(held) else {
-            return Ok(self.filter.apply(held, self.system, vault)?.into_owned());
-        };
-        let mut blocked = None;
-        let new = texts.rewrite(
-            |_, text| match self.filter.apply(&text, self.system, vault) {
-                Ok(filtered) => (filtered != text).then(|| filtered.into_owned()),
-                Err(found) => {
-                    blocked.get_or_insert(found);
-                    None
-                }
-            },
-        );
-        match blocked {
-            Some(blocked) => Err(blocked.into()),
-            None => Ok(String::from_utf8_lossy(&new).into_owned()),
-        }
-    }
 }
 
-/// Every text of a JSON document.
-fn every_text(body: &str) -> Option<Texts<'_>> {
-    let all = Selector::compile("$").ok()?;
-    let extractor = Extractor::new(vec![(all, Channel::Output)], LONGEST);
-    extractor.read(body.as_bytes()).ok()
+/// The arguments of a call as they may pass: each text in them is read by itself if they are JSON.
+fn read_call(held: &str, reading: &mut Reading<'_>) -> Result<String, Stopped> {
+    if reading.watch(held, held.len()) == Verdict::Block {
+        return Err(Stopped::Refused);
+    }
+    let Some(texts) = Texts::every(held) else {
+        return Ok(reading.content(held)?.into_owned());
+    };
+    let mut blocked = None;
+    let new = texts.rewrite(|_, text| match reading.content(&text) {
+        Ok(read) => (read != text).then(|| read.into_owned()),
+        Err(found) => {
+            blocked.get_or_insert(found);
+            None
+        }
+    });
+    match blocked {
+        Some(blocked) => Err(blocked.into()),
+        None => Ok(String::from_utf8_lossy(&new).into_owned()),
+    }
 }
 
 /// Strings of an event that are said differently.

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 use ztag_types::SmolStr;
 
-use super::StreamGuard;
+use super::pipe::Pipe;
 use super::sse::Event;
 use crate::extract::{Kind, NodeId, Tree};
 
@@ -75,18 +75,18 @@ impl Places {
 
 /// One text.
 #[derive(Debug)]
-pub(super) struct Lane<'f> {
+pub(super) struct Lane {
     pub(super) key: Key,
-    pub(super) state: State<'f>,
+    pub(super) state: State,
     /// An event that carried a piece, to say the rest with.
     pub(super) template: Template,
 }
 
 /// What has come of a text.
 #[derive(Debug)]
-pub(super) enum State<'f> {
+pub(super) enum State {
     /// It is passed piece by piece.
-    Flowing(Box<StreamGuard<'f>>),
+    Flowing(Box<Pipe>),
     /// It is held until it is whole.
     Held(String),
 }
@@ -150,6 +150,7 @@ pub(super) fn read(tree: &Tree<'_>) -> Carried {
     let mut reading = Reading {
         tree,
         kind: &kind,
+        is_message: tree.member(Tree::root(), "jsonrpc").is_some(),
         carried: Carried::default(),
     };
     reading.walk(Tree::root(), "", &Places::default(), false);
@@ -159,6 +160,8 @@ pub(super) fn read(tree: &Tree<'_>) -> Carried {
 struct Reading<'a, 'b> {
     tree: &'a Tree<'b>,
     kind: &'a str,
+    /// Whether it is a message of JSON-RPC: those are whole.
+    is_message: bool,
     carried: Carried,
 }
 
@@ -222,6 +225,9 @@ impl Reading<'_, '_> {
 
     /// Whether texts in this event are pieces, not whole.
     fn flows(&self) -> bool {
+        if self.is_message {
+            return false;
+        }
         let whole = [
             ".done",
             "_start",

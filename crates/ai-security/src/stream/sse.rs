@@ -1,7 +1,8 @@
 //! Server-sent events: a stream cut into events, each as it came.
 //!
 //! After the section "Server-sent events" of the HTML standard: lines end with LF, CR or both, an empty
-//! line ends an event, a mark of byte order may begin the stream.
+//! line ends an event, a mark of byte order may begin the stream. JSON Lines are cut by the same means:
+//! each line is an event that has nothing but data.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,7 +16,17 @@ pub struct Splitter {
     looked: usize,
     line_is_empty: bool,
     after_return: bool,
+    form: Form,
     limit: usize,
+}
+
+/// What ends an event, and where its data stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// An empty line; in fields of that name.
+    Fields,
+    /// The end of a line; it is the data.
+    Line,
 }
 
 /// An event that does not end.
@@ -30,12 +41,23 @@ pub struct TooLong {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     raw: Vec<u8>,
+    form: Form,
 }
 
 impl Splitter {
     /// For events of at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
+        Self::of(Form::Fields, limit)
+    }
+
+    /// For lines of at most `limit` bytes.
+    pub const fn lines(limit: usize) -> Self {
+        Self::of(Form::Line, limit)
+    }
+
+    const fn of(form: Form, limit: usize) -> Self {
         Self {
+            form,
             buffer: Vec::new(),
             start: 0,
             looked: 0,
@@ -61,6 +83,12 @@ impl Splitter {
             if self.looked - self.start > self.limit {
                 return Err(TooLong { limit: self.limit });
             }
+            if self.form == Form::Line {
+                if byte == b'\n' {
+                    return Ok(Some(self.cut()));
+                }
+                continue;
+            }
             let last = self.looked == self.buffer.len();
             if byte == b'\r' && last && self.line_is_empty {
                 // Whether LF follows decides what belongs to this event.
@@ -80,9 +108,12 @@ impl Splitter {
     }
 
     /// The event that the end of the stream completes, because its last byte is a CR. A stream that
-    /// ends inside an event ends without it.
+    /// ends inside an event ends without it; the last line needs no end.
     pub fn last_event(&mut self) -> Option<Event> {
-        let ends = self.line_is_empty && self.buffer.get(self.looked..) == Some(b"\r");
+        let ends = match self.form {
+            Form::Fields => self.line_is_empty && self.buffer.get(self.looked..) == Some(b"\r"),
+            Form::Line => self.start < self.buffer.len(),
+        };
         self.looked = self.buffer.len();
         let event = self.cut();
         self.buffer.clear();
@@ -96,6 +127,7 @@ impl Splitter {
         self.start = self.looked;
         Event {
             raw: raw.unwrap_or_default().to_vec(),
+            form: self.form,
         }
     }
 
@@ -128,12 +160,23 @@ impl Event {
         let mut raw = format!("event: {name}\n").into_bytes();
         write_data(data, &mut raw);
         raw.push(b'\n');
-        Self { raw }
+        let form = Form::Fields;
+        Self { raw, form }
+    }
+
+    /// A line.
+    pub fn line(data: &str) -> Self {
+        let form = Form::Line;
+        let raw = [data.as_bytes(), b"\n"].concat();
+        Self { raw, form }
     }
 
     /// An event that says nothing.
     pub(super) const fn empty() -> Self {
-        Self { raw: Vec::new() }
+        Self {
+            raw: Vec::new(),
+            form: Form::Fields,
+        }
     }
 
     /// As it came, with the empty line at its end.
@@ -144,6 +187,12 @@ impl Event {
     /// Its data: the values of its `data` lines. Borrowed if there is one. `None` if there is none, or
     /// it is not UTF-8.
     pub fn data(&self) -> Option<Cow<'_, str>> {
+        if self.form == Form::Line {
+            let line = std::str::from_utf8(&self.raw)
+                .ok()?
+                .trim_end_matches(['\n', '\r']);
+            return (!line.is_empty()).then_some(Cow::Borrowed(line));
+        }
         let mut lines = self.data_lines();
         let first = self.value(lines.next()?)?;
         let Some(second) = lines.next() else {
@@ -165,6 +214,9 @@ impl Event {
     /// The same event with other data. Every other line stays as it is.
     #[must_use]
     pub fn with_data(&self, data: &str) -> Self {
+        if self.form == Form::Line {
+            return Self::line(data);
+        }
         let mut raw = Vec::with_capacity(self.raw.len() + data.len());
         let mut written = false;
         for line in Lines::of(&self.raw) {
@@ -177,7 +229,8 @@ impl Event {
                 written = true;
             }
         }
-        Self { raw }
+        let form = self.form;
+        Self { raw, form }
     }
 
     fn data_lines(&self) -> impl Iterator<Item = Range<usize>> {

@@ -36,15 +36,17 @@ pub(super) fn guardrails(
     Directory::new(all)
 }
 
-/// Whether a rule has the standard one read: who has nobody read anything shall not pay for it.
+/// Whether a rule or a route has the standard one read: who has nobody read anything shall not pay for
+/// it.
 fn names_standard(loaded: &Loaded) -> bool {
+    let is_standard = |name: Option<&str>| name.is_none_or(|name| name.trim() == STANDARD);
     let mut rules = loaded.rules.values().filter_map(Definition::read);
+    let mut routes = loaded.routes.values().filter_map(Definition::read);
     rules.any(|(rule, _)| {
         let inspect = rule.inspect.as_ref();
-        inspect.is_some_and(|own| {
-            own.guardrail
-                .as_deref()
-                .is_none_or(|name| name.trim() == STANDARD)
-        })
+        inspect.is_some_and(|own| is_standard(own.guardrail.as_deref()))
+    }) || routes.any(|(route, _)| {
+        let guard = route.guard.as_ref();
+        guard.is_some_and(|own| is_standard(own.guardrail.as_deref()))
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderName;
+use ztag_ai_security::guardrail::Guardrail;
 use ztag_fga_remote::Directory;
 use ztag_pipeline::EndpointState;
 use ztag_proxy::{
@@ -48,6 +49,8 @@ pub(super) struct Outward<'a> {
     pub(super) tokens: &'a Tokens<'a>,
     /// Stores of relationships.
     pub(super) stores: &'a Directory,
+    /// Guardrails.
+    pub(super) guardrails: &'a ztag_types::Directory<Arc<Guardrail>>,
 }
 
 /// Compiles routes and upstreams over these endpoints.
@@ -68,6 +71,7 @@ pub(super) fn compile(
         identity: &identity(&loaded.tree),
         correlation,
         stores: outward.stores,
+        guardrails: outward.guardrails,
         templates: &loaded.templates,
     };
     let table = table(loaded, &deps, ledger);

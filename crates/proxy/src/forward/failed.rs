@@ -10,6 +10,7 @@ use ztag_types::{Reason, ReasonCode};
 
 use super::reply::ReplyBody;
 use crate::filter::Unfiltered;
+use crate::guard::Withheld;
 use crate::upstream::{Breach, UpstreamFailure};
 
 /// Why a permitted request has no response of its upstream.
@@ -42,6 +43,8 @@ pub(super) enum Why {
     WebsocketVersion,
     /// The response cannot be reduced to what the client may see.
     Unfiltered(Unfiltered),
+    /// A guardrail withholds the request or its response.
+    Withheld(Withheld),
     /// The upstream agreed to something else than it was asked: what exactly.
     Switched(&'static str),
 }
@@ -63,6 +66,7 @@ impl Failed {
             Why::WebsocketVersion => StatusCode::UPGRADE_REQUIRED,
             Why::Switched(_) => StatusCode::BAD_GATEWAY,
             Why::Unfiltered(why) => why.status(),
+            Why::Withheld(why) => why.status(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Failed {
             Why::WebsocketVersion => Reason::with_detail(malformed, "websocket version is not 13"),
             Why::Switched(detail) => Reason::with_detail(ReasonCode::UpstreamFailed, *detail),
             Why::Unfiltered(why) => why.reason(),
+            Why::Withheld(why) => why.reason(),
         }
     }
 
@@ -111,6 +116,7 @@ impl Failed {
             Why::Upstream(_) | Why::Credential(_) => "upstream unavailable",
             Why::Unfiltered(Unfiltered::Nobody { .. }) => "forbidden",
             Why::Unfiltered(_) => "response withheld",
+            Why::Withheld(why) => why.text(),
             Why::TooLarge => "request body too large",
             Why::Loop => "loop detected",
             Why::Method => "method not supported",

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::guard::Guarded;
 use crate::headers::returning_trailers;
 use crate::upstream::{RelayError, Relayed};
 
@@ -17,6 +18,8 @@ pub enum ReplyBody {
     /// As the upstream sends it: no piece waits for another, and none is taken before the client
     /// took the one before.
     Relayed(Relayed),
+    /// As a guardrail lets it pass.
+    Guarded(Box<Guarded>),
 }
 
 impl From<Bytes> for ReplyBody {
@@ -51,6 +54,7 @@ impl Body for ReplyBody {
                 }
                 polled
             }
+            Self::Guarded(guarded) => Pin::new(&mut **guarded).poll_frame(cx),
         }
     }
 
@@ -58,6 +62,7 @@ impl Body for ReplyBody {
         match self {
             Self::Full(bytes) => bytes.is_empty(),
             Self::Relayed(relayed) => relayed.is_end_stream(),
+            Self::Guarded(guarded) => guarded.is_end_stream(),
         }
     }
 
@@ -65,6 +70,7 @@ impl Body for ReplyBody {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relayed(relayed) => relayed.size_hint(),
+            Self::Guarded(guarded) => guarded.size_hint(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
+use ztag_ai_security::guardrail::Guardrail;
 use ztag_expr::TemplateFiles;
 use ztag_fga_remote::Directory;
 use ztag_token::client::OutboundCredential;
@@ -49,6 +50,8 @@ pub struct RouteDeps<'a> {
     pub correlation: Option<&'a HeaderName>,
     /// The stores of relationships.
     pub stores: &'a Directory,
+    /// The guardrails.
+    pub guardrails: &'a ztag_types::Directory<Arc<Guardrail>>,
     /// The template folder.
     pub templates: &'a TemplateFiles,
 }

@@ -13,6 +13,7 @@ use super::credential::{self, credential};
 use super::policy::{Access, Route};
 use super::spec::{RouteSpec, Upgrade};
 use crate::filter::{FilterDeps, ItemFilter};
+use crate::guard::RouteGuard;
 use crate::headers::{Direction, HeaderPolicy, speaks_of_the_client};
 use crate::upstream::Upstream;
 
@@ -66,6 +67,7 @@ impl Parts {
             findings,
         );
         let filter = filter(spec, at, deps, findings);
+        let guard = guard(spec, at, deps, findings);
         let timeout = duration(spec.timeout, &at.key("timeout"), findings);
         let idle_at = at.key("upgradeIdleTimeout");
         let tunnel_idle = duration(spec.upgrade_idle_timeout, &idle_at, findings);
@@ -84,6 +86,7 @@ impl Parts {
             request,
             response,
             filter: filter.map(Box::new),
+            guard: guard.map(Arc::new),
             host: spec.host,
             timeout,
             websocket: spec.upgrade.contains(&Upgrade::Websocket),
@@ -139,16 +142,34 @@ fn filter(
 ) -> Option<ItemFilter> {
     let own = spec.filter_items.as_ref()?;
     let at = at.key("filterItems");
-    if !spec.upgrade.is_empty() {
-        let message = "what a switched connection carries cannot be filtered";
-        let found = Diagnostic::error(Code::Conflict, &at, message);
-        findings.push(found.hint("leave out `upgrade`, or serve it by a route of its own"));
-    }
+    check_upgrade(spec, "filtered", &at, findings);
     let deps = FilterDeps {
         stores: deps.stores,
         templates: deps.templates,
     };
     ItemFilter::compile(own, &at, deps, findings)
+}
+
+/// What is read of bodies. Where something is wrong, the findings close the route.
+fn guard(
+    spec: &RouteSpec,
+    at: &ConfigPath,
+    deps: &RouteDeps<'_>,
+    findings: &mut Findings,
+) -> Option<RouteGuard> {
+    let own = spec.guard.as_ref()?;
+    let at = at.key("guard");
+    check_upgrade(spec, "read", &at, findings);
+    RouteGuard::compile(own, &at, deps.guardrails, findings)
+}
+
+/// Nobody knows the form of what a switched connection carries.
+fn check_upgrade(spec: &RouteSpec, done: &str, at: &ConfigPath, findings: &mut Findings) {
+    if !spec.upgrade.is_empty() {
+        let message = format!("what a switched connection carries cannot be {done}");
+        let found = Diagnostic::error(Code::Conflict, at, message);
+        findings.push(found.hint("leave out `upgrade`, or serve it by a route of its own"));
+    }
 }
 
 fn upstream(

@@ -11,6 +11,7 @@ use ztag_types::{EndpointName, SmolStr};
 
 use super::spec::HostHeader;
 use crate::filter::ItemFilter;
+use crate::guard::RouteGuard;
 use crate::headers::HeaderPolicy;
 use crate::upstream::Upstream;
 
@@ -62,6 +63,8 @@ pub struct Route {
     pub(crate) response: HeaderPolicy,
     /// What is left out of responses.
     pub(crate) filter: Option<Box<ItemFilter>>,
+    /// What is read of bodies.
+    pub(crate) guard: Option<Arc<RouteGuard>>,
     pub(crate) host: HostHeader,
     pub(crate) timeout: Option<Duration>,
     pub(crate) websocket: bool,
@@ -69,6 +72,14 @@ pub struct Route {
     pub(crate) max_body: Option<u64>,
     /// The field that carries the correlation id, in requests and responses.
     pub(crate) correlation: Option<HeaderName>,
+}
+
+impl Route {
+    /// Whether a guardrail reads what its upstream answers.
+    pub(crate) fn reads_responses(&self) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| guard.reads_responses())
+    }
 }
 
 /// Who may pass on a route.

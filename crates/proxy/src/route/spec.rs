@@ -9,13 +9,14 @@ use ztag_token::client::UpstreamCredentialSpec;
 use ztag_types::DurationSpec;
 
 use crate::filter::ItemFilterSpec;
+use crate::guard::RouteGuardSpec;
 
 /// Which requests go where, and who must let them pass.
 ///
 /// The most specific host of all routes that fits a request chooses first, then the most specific
 /// path below that host, then methods and header fields. A request that fits none of those left is
 /// turned away: it never falls through to a broader route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RouteSpec {
     /// What the route is for, in your own words.
@@ -52,6 +53,8 @@ pub struct RouteSpec {
     pub response_headers: HeaderPolicySpec,
     /// Leaves out of the JSON that the upstream answers with what the client may not see.
     pub filter_items: Option<ItemFilterSpec>,
+    /// Has a guardrail read what is sent and answered.
+    pub guard: Option<RouteGuardSpec>,
     /// The `Host` that the upstream sees.
     pub host: HostHeader,
     /// Longest wait for the head of the response, where that of the upstream is longer; counted as

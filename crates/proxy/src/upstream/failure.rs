@@ -3,6 +3,8 @@
 use http::StatusCode;
 use ztag_types::ReasonCode;
 
+use crate::body::BodyError;
+
 /// Why an upstream group gave no response. `Display` is the class alone and may be shown to
 /// anyone; the source says more, for operators.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,17 @@ pub enum Breach {
     Form,
 }
 
+impl From<BodyError> for Breach {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Malformed(_) => Self::Malformed,
+            BodyError::Slow => Self::Slow,
+            BodyError::Expired => Self::Expired,
+            BodyError::Broken(_) | BodyError::TooLarge => Self::Request,
+        }
+    }
+}
+
 impl UpstreamFailure {
     /// The status that the client gets.
     pub const fn status(&self) -> StatusCode {
@@ -120,4 +133,7 @@ pub enum RelayError {
     /// It lasts longer than what the client was admitted by.
     #[error("the response outlasts its permission")]
     Expired,
+    /// A guardrail does not let the rest pass.
+    #[error("the rest of the response is withheld")]
+    Withheld,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, NoTokens};
+use ztag_ai_security::guardrail::{Digests, Guardrail};
 use ztag_backend::TlsMaterial;
 use ztag_endpoint_vars::{EndpointVars, EndpointVarsSpec, VarsDeps};
 use ztag_expr::TemplateFiles;
@@ -137,6 +138,7 @@ fn table(
         identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
         stores: &stores(),
+        guardrails: &guardrails(),
         templates: &TemplateFiles::empty(),
     };
     let written = specs
@@ -176,6 +178,28 @@ condition late(now: timestamp) {
         on_outage: OnOutage::Error,
     };
     Directory::new([("docs".to_owned(), Some(entry))].into())
+}
+
+/// Guardrails named `content`, which masks, and `all`, which also looks for injections and blocks keys
+/// of the bank.
+fn guardrails() -> ztag_types::Directory<Arc<Guardrail>> {
+    let made = [
+        (
+            "content",
+            r#"{"injection": null, "content": {"output": {"links": {}}}}"#,
+        ),
+        (
+            "all",
+            r#"{"content": {"kinds": {"IBAN": "block"}, "output": {"systemPrompt": "mask"}}}"#,
+        ),
+    ]
+    .map(|(name, spec)| {
+        let spec = serde_json::from_str(spec).unwrap();
+        let (digests, at) = (Digests::of_secret("test"), ConfigPath::root());
+        let made = Guardrail::compile(&spec, digests, &at, &mut Findings::new());
+        (name.to_owned(), made.map(Arc::new))
+    });
+    ztag_types::Directory::new(made.into())
 }
 
 fn upstream(origin: SocketAddr, credential: &OutboundCredential) -> Arc<Upstream> {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ztag_ai_security::extract::Extractor;
+use ztag_ai_security::guardrail::BodyPlan;
 use ztag_types::{Code, ConfigPath, DefinitionKind, Diagnostic, Reads, SmolStr};
 
 use super::Compiler;
-use crate::inspect::{BodyPlan, InspectPlan, TextPlan};
-use crate::inspect_spec::{InspectBodySpec, InspectTextSpec};
+use crate::inspect::{InspectPlan, TextPlan};
+use crate::inspect_spec::InspectTextSpec;
 use crate::locals::Locals;
 
 /// Texts of one rule beside the body.
@@ -31,7 +31,7 @@ impl Compiler<'_> {
         let guardrails = self.deps.guardrails;
         let guardrail = guardrails.find(GUARDRAIL, name, &place, self.findings);
         let body = spec.body.as_ref();
-        let body = body.map(|own| self.inspected_body(own, &at.key("body")));
+        let body = body.map(|own| BodyPlan::compile(own, &at.key("body"), self.findings));
         let texts = self.inspected_texts(&spec.texts, &at.key("texts"));
         if body.is_none() && spec.texts.is_empty() {
             let found = Diagnostic::error(Code::MissingKey, &at.key("body"), "nothing is read");
@@ -56,24 +56,6 @@ impl Compiler<'_> {
         self.check_order(&reads, locals, &at);
         self.check_masking(&plan, &at);
         Some(plan)
-    }
-
-    fn inspected_body(&mut self, spec: &InspectBodySpec, at: &ConfigPath) -> Option<BodyPlan> {
-        if spec.json.is_none() && spec.text.is_none() {
-            let found = Diagnostic::error(Code::MissingKey, at, "nothing is read of the body");
-            let hint = "write `json` with a preset such as `openai-chat`, or `text` with a channel";
-            self.findings.push(found.hint(hint));
-            return None;
-        }
-        let json = spec.json.as_ref();
-        let json = json.map(|own| Extractor::compile(own, &at.key("json"), self.findings));
-        Some(BodyPlan {
-            json: match json {
-                None => None,
-                Some(extractor) => Some(extractor?),
-            },
-            text: spec.text,
-        })
     }
 
     fn inspected_texts(

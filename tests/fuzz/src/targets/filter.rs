@@ -5,11 +5,18 @@ use std::sync::LazyLock;
 
 use ztag_ai_security::filter::spec::WordListSpec;
 use ztag_ai_security::filter::{Action, Filter, FilterSpec, Vault};
+use ztag_ai_security::guardrail::{Digests, Guardrail};
 use ztag_ai_security::output::{LinkSpec, OutputSpec, SystemText};
 use ztag_ai_security::stream::{EventGuard, StreamGuard};
 use ztag_types::{ConfigPath, Findings};
 
-static FILTER: LazyLock<Filter> = LazyLock::new(|| {
+static FILTER: LazyLock<Filter> = LazyLock::new(filter);
+static GUARDRAIL: LazyLock<Guardrail> =
+    LazyLock::new(|| Guardrail::filtering(filter(), Digests::of_secret("fuzz")));
+static SYSTEM: LazyLock<SystemText> =
+    LazyLock::new(|| SystemText::of("a b c d e f g h i j k l m n o p q r s t u v w x y z"));
+
+fn filter() -> Filter {
     let spec = FilterSpec {
         words: vec![WordListSpec {
             name: "WORDS".to_owned(),
@@ -31,9 +38,7 @@ static FILTER: LazyLock<Filter> = LazyLock::new(|| {
     let mut findings = Findings::new();
     Filter::compile(&spec, &ConfigPath::root(), &mut findings)
         .unwrap_or_else(|| panic!("{findings:?}"))
-});
-static SYSTEM: LazyLock<SystemText> =
-    LazyLock::new(|| SystemText::of("a b c d e f g h i j k l m n o p q r s t u v w x y z"));
+}
 
 /// The first byte says into how large pieces the rest is cut.
 pub(crate) fn target(data: &[u8]) {
@@ -79,12 +84,12 @@ fn pieces(text: &[u8], by: usize) -> Vec<u8> {
 /// Events pass the same however their stream is cut.
 pub(crate) fn events(data: &[u8]) {
     let run = |by: usize| {
-        let mut guard = EventGuard::new(&FILTER, None);
-        let (mut vault, mut out) = (Vault::new(), Vec::new());
+        let mut guard = EventGuard::new(None);
+        let (mut reading, mut out) = (GUARDRAIL.begin(), Vec::new());
         let pushed = data
             .chunks(by)
-            .try_for_each(|piece| guard.push(piece, &mut vault, &mut out));
-        let ended = pushed.and_then(|()| guard.finish(&mut vault, &mut out));
+            .try_for_each(|piece| guard.push(piece, &mut reading, &mut out));
+        let ended = pushed.and_then(|()| guard.finish(&mut reading, &mut out));
         (ended, out)
     };
     assert_eq!(run(1), run(data.len().max(1)));

@@ -75,6 +75,7 @@ fn compile_written<'a>(
         identity: &[HeaderName::from_static("x-user")],
         correlation: Some(&correlation),
         stores: &Directory::default(),
+        guardrails: &ztag_types::Directory::default(),
         templates: &TemplateFiles::empty(),
     };
     let at = ConfigPath::root().key("routes");
@@ -465,6 +466,7 @@ fn filter_findings(spec: &RouteSpec) -> Vec<String> {
         identity: &[],
         correlation: None,
         stores: &Directory::default(),
+        guardrails: &ztag_types::Directory::default(),
         templates: &TemplateFiles::empty(),
     };
     let written = [("a", WrittenRoute::Read(spec))];

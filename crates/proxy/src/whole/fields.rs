@@ -1,4 +1,4 @@
-//! Header fields around a body that is reduced.
+//! Header fields around a body that goes on otherwise than it came.
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
@@ -7,9 +7,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::Unfiltered;
+use super::Unwhole;
 
-/// Fields of a request that lead to responses which cannot be reduced, or that speak of a body which
+/// Fields of a request that lead to responses which cannot be read whole, or that speak of a body which
 /// the client never saw.
 const ASKING: [HeaderName; 7] = [
     RANGE,
@@ -21,7 +21,7 @@ const ASKING: [HeaderName; 7] = [
     TE,
 ];
 
-/// Fields of a response that speak of the body as the upstream sent it.
+/// Fields that speak of a body as it was sent.
 const SPEAKING: [HeaderName; 10] = [
     ETAG,
     LAST_MODIFIED,
@@ -43,25 +43,39 @@ pub(crate) fn asking(fields: &mut HeaderMap) {
     fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
-/// Whether a body under these fields can be reduced.
-pub(super) fn check(status: StatusCode, fields: &HeaderMap) -> Result<(), Unfiltered> {
+/// Whether a body under these fields can be read: whole and as it is.
+pub(crate) fn check(status: StatusCode, fields: &HeaderMap) -> Result<(), Unwhole> {
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !fields.get_all(CONTENT_ENCODING).iter().all(plain) {
-        return Err(Unfiltered::Encoded);
+        return Err(Unwhole::Encoded);
     }
     if status == StatusCode::PARTIAL_CONTENT || fields.contains_key(CONTENT_RANGE) {
-        return Err(Unfiltered::Part);
+        return Err(Unwhole::Part);
     }
+    Ok(())
+}
+
+/// The media type, where there is one and no second.
+pub(crate) fn media(fields: &HeaderMap) -> Option<&str> {
     let mut types = fields.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
-        (Some(value), None) if is_json(value.as_bytes()) => Ok(()),
-        _ => Err(Unfiltered::Type),
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
     }
 }
 
-/// Takes away what speaks of the body as the upstream sent it, and tells the length that it has now.
-/// Nobody but this client may keep it, and not without asking again.
-pub(crate) fn reduced(fields: &mut HeaderMap, length: Option<usize>) {
+/// How many bytes are announced.
+pub(crate) fn length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Says nothing of parts of a body: none can be asked for.
+pub(crate) fn unranged(fields: &mut HeaderMap) {
+    fields.remove(ACCEPT_RANGES);
+}
+
+/// Takes away what speaks of the body as it was sent, and tells the length that it has now.
+pub(crate) fn retold(fields: &mut HeaderMap, length: Option<usize>) {
     for name in &SPEAKING {
         fields.remove(name);
     }
@@ -69,16 +83,21 @@ pub(crate) fn reduced(fields: &mut HeaderMap, length: Option<usize>) {
     if let Some(length) = length {
         fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
+}
+
+/// The same for a response. Nobody but its client may keep it, and not without asking again.
+pub(crate) fn rewritten(fields: &mut HeaderMap, length: Option<usize>) {
+    retold(fields, length);
     let own = HeaderValue::from_static("private, no-cache");
     fields.insert(CACHE_CONTROL, own);
 }
 
 /// `application/json`, or what is written as it (RFC 6839 section 3.1).
-fn is_json(value: &[u8]) -> bool {
-    let kind = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    let kind = kind.trim_ascii().to_ascii_lowercase();
-    let subtype = kind.strip_prefix(b"application/".as_slice());
-    subtype.is_some_and(|subtype| subtype == b"json" || subtype.ends_with(b"+json"))
+pub(crate) fn is_json(media: &str) -> bool {
+    let kind = media.split(';').next().unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let subtype = kind.strip_prefix("application/");
+    subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }
 
 #[cfg(test)]
@@ -98,9 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_plain_json_can_be_reduced() {
+    fn only_whole_plain_json_is_such() {
         let ok = |status: u16, pairs: &[(&'static str, &'static str)]| {
-            check(StatusCode::from_u16(status).unwrap(), &fields(pairs)).is_ok()
+            let fields = fields(pairs);
+            let whole = check(StatusCode::from_u16(status).unwrap(), &fields).is_ok();
+            whole && media(&fields).is_some_and(is_json)
         };
         assert!(ok(200, &[("content-type", "application/json")]));
         assert!(ok(
@@ -135,7 +156,7 @@ mod tests {
             ("cache-control", "public, max-age=60"),
             ("x-own", "1"),
         ]);
-        reduced(&mut response, Some(4));
+        rewritten(&mut response, Some(4));
         let mut names: Vec<_> = response.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["cache-control", "content-length", "x-own"]);
