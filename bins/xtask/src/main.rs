@@ -28,7 +28,7 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Install what tests, demo and benchmarks run: proxies, Redis, load generators.
+    /// Install what tests, demo and benchmarks run: proxies, Redis, `PostgreSQL`, load generators.
     Setup,
     /// Show both doors at work: the gateway, and forward-auth behind Traefik and nginx; then stay up
     /// to be tried.

@@ -13,10 +13,12 @@ use crate::command::{cargo, execute};
 use crate::oracle;
 
 /// Programs that Debian packages, with the package.
-const PACKAGED: [(&str, &str); 8] = [
+const PACKAGED: [(&str, &str); 10] = [
     ("nginx", "nginx-light"),
     ("haproxy", "haproxy"),
     ("redis-server", "redis-server"),
+    ("postgres", "postgresql"),
+    ("psql", "postgresql-client"),
     ("wrk", "wrk"),
     ("h2load", "nghttp2-client"),
     ("node", "nodejs"),

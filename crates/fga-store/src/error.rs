@@ -3,6 +3,7 @@
 use std::io;
 
 use ztag_fga::{Error, ErrorCode};
+use ztag_types::Timestamp;
 
 /// Why a journal did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,9 @@ pub enum JournalError {
     /// It does not answer, or not in time.
     #[error("the journal cannot be reached: {0}")]
     Unreachable(String),
+    /// It was lost while it wrote: whether that is there shows when it is back.
+    #[error("the journal was lost while it wrote: {0}")]
+    Uncertain(String),
     /// What it holds makes no sense.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
@@ -66,12 +70,38 @@ impl OpenError {
     }
 }
 
+/// Since when nothing can be written down, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, as far as the last attempt tells.
+    pub why: String,
+}
+
 /// A write that was refused because it could not be kept.
 pub(crate) fn unavailable(why: &JournalError) -> Error {
+    match why {
+        JournalError::Uncertain(why) => Error::new(
+            ErrorCode::Unavailable,
+            format!("it is not known whether this was written: the journal was lost: {why}"),
+        ),
+        _ => refused(&why.to_string()),
+    }
+}
+
+/// A write that was refused without trying.
+pub(crate) fn refused(why: &str) -> Error {
     Error::new(
         ErrorCode::Unavailable,
         format!("nothing was written: {why}"),
     )
+}
+
+/// A question that must know the latest, which nobody can tell.
+pub(crate) fn unconfirmed(why: &str) -> Error {
+    let message = format!("what is the latest cannot be confirmed: {why}");
+    Error::new(ErrorCode::Unavailable, message)
 }
 
 /// The stores are closed, or their writer is gone.

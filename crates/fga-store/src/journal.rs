@@ -1,5 +1,6 @@
 //! Where stores are written down before anybody sees what changed.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use std::path::Path;
@@ -17,9 +18,14 @@ pub type StoreNumber = i64;
 ///
 /// One task uses a journal, one call after the other. The changes of a store are the truth; its
 /// tuples follow from them. No call is given up halfway.
+///
+/// What a journal says by itself here is true of one that nobody else writes to.
 pub trait Journal: Debug + Send + 'static {
-    /// Every store that was not deleted.
-    fn stores(&mut self) -> impl Future<Output = Result<Vec<StoreRow>, JournalError>> + Send;
+    /// Those of the stores that were not deleted.
+    fn stores(
+        &mut self,
+        which: &Touched,
+    ) -> impl Future<Output = Result<Vec<StoreRow>, JournalError>> + Send;
 
     /// The models of a store as JSON, the oldest first.
     fn models(
@@ -41,17 +47,46 @@ pub trait Journal: Debug + Send + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<NumberedChange>, JournalError>> + Send;
 
+    /// A number that no store has or had.
+    fn next_number(&mut self) -> impl Future<Output = Result<StoreNumber, JournalError>> + Send;
+
     /// Writes all entries down, or none. When it returns, they outlive a crash of the machine.
     ///
-    /// Changes go behind those that are there. [`JournalError::Conflict`] where others got ahead.
-    /// After any other error it is not known whether the entries are there.
+    /// Changes go behind those that are there. [`JournalError::Conflict`] where others got ahead,
+    /// which cannot happen to stores that are reserved. After any other error it is not known
+    /// whether the entries are there. A reservation ends in any case.
     fn commit(
         &mut self,
         entries: &[Entry],
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
+    /// From now on whatever is read is as of one moment, until [`Journal::release`].
+    fn freeze(&mut self) -> impl Future<Output = Result<(), JournalError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// From now on nobody else changes these stores, until [`Journal::commit`] or
+    /// [`Journal::release`]. Waits for those who do, for a bounded time.
+    fn reserve(
+        &mut self,
+        stores: &[StoreNumber],
+    ) -> impl Future<Output = Result<(), JournalError>> + Send {
+        let _ = stores;
+        async { Ok(()) }
+    }
+
+    /// Ends what `freeze` or `reserve` began, if anything.
+    fn release(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Whether entries could be written now.
     fn probe(&mut self) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Whether this process is the one that cleans up, of all who share the journal.
+    fn leads(&mut self) -> impl Future<Output = Result<bool, JournalError>> + Send {
+        async { Ok(true) }
+    }
 
     /// Removes up to `limit` changes of deleted stores for good; whether some are left.
     fn purge(&mut self, limit: usize) -> impl Future<Output = Result<bool, JournalError>> + Send;
@@ -60,14 +95,37 @@ pub trait Journal: Debug + Send + 'static {
     fn backup(&mut self, to: &Path) -> impl Future<Output = Result<(), JournalError>> + Send;
 
     /// Whether other processes may write as well.
-    fn is_shared(&self) -> bool;
+    fn is_shared(&self) -> bool {
+        false
+    }
 
-    /// Returns when another process may have written; never where none does. Dropping the future
-    /// halfway is fine.
-    fn woken(&mut self) -> impl Future<Output = ()> + Send;
+    /// Returns when other processes may have written, and where. Dropping the future halfway is
+    /// fine.
+    fn woken(&mut self) -> impl Future<Output = Touched> + Send {
+        std::future::pending()
+    }
 
     /// Lets go of everything in good order.
     fn close(self) -> impl Future<Output = Result<(), JournalError>> + Send;
+}
+
+/// Stores that somebody may have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Any of them.
+    All,
+    /// These.
+    Some(BTreeSet<StoreNumber>),
+}
+
+impl Touched {
+    /// Whether it may have been this store.
+    pub fn contains(&self, store: StoreNumber) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(numbers) => numbers.contains(&store),
+        }
+    }
 }
 
 /// A store, and how far it is.
@@ -105,6 +163,8 @@ pub enum Entry {
         store: StoreNumber,
         /// The last change that must be there.
         after: Revision,
+        /// The generation that it must have.
+        generation: i64,
         /// The changes that follow.
         changes: Vec<NumberedChange>,
     },
@@ -137,4 +197,18 @@ pub enum Entry {
         /// Those to forget.
         dropped: Vec<Revision>,
     },
+}
+
+impl Entry {
+    /// The store that it is about.
+    pub const fn store(&self) -> StoreNumber {
+        match self {
+            Self::Created(row) => row.number,
+            Self::Deleted { store }
+            | Self::Changes { store, .. }
+            | Self::Model { store, .. }
+            | Self::Assertions { store, .. }
+            | Self::Folded { store, .. } => *store,
+        }
+    }
 }

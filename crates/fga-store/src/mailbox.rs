@@ -42,6 +42,11 @@ pub(crate) enum Command {
         store: StoreId,
         reply: Reply<bool>,
     },
+    /// What others wrote until now: to one store, or anywhere.
+    Follow {
+        store: Option<StoreId>,
+        reply: Reply<()>,
+    },
     Tidy {
         reply: Reply<()>,
     },

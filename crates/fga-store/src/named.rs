@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::timeout;
 use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Assertion, Edit, Edited, Error, ErrorCode, ModelId, Revision, Store, WriteRequest};
 use ztag_types::Timestamp;
 
+use crate::error::unconfirmed;
 use crate::mailbox::{Command, EditRequest, Mailbox};
 use crate::store_id::StoreId;
 
@@ -26,8 +26,6 @@ pub struct NamedStore {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) mailbox: Mailbox,
-    /// Told when something new can be seen.
-    pub(crate) moved: Arc<Notify>,
     pub(crate) is_shared: bool,
 }
 
@@ -133,34 +131,40 @@ impl NamedStore {
         kept.mailbox.ask(ask).await
     }
 
-    /// Returns when questions see `revision`: at once where this process wrote it, after a short
-    /// while where another one did.
+    /// Whether other processes may write to it as well.
+    pub fn is_shared(&self) -> bool {
+        self.mailbox.as_ref().is_some_and(|kept| kept.is_shared)
+    }
+
+    /// Returns when questions see everything that was written anywhere before this was asked: at
+    /// once where only this process writes, after asking the journal where others do, too.
     ///
     /// # Errors
-    /// `validation_error` for a revision that nobody wrote yet; `Unavailable` where it does not
-    /// arrive in time.
+    /// `Unavailable` where the journal does not tell, or not within `patience`.
+    pub async fn latest(&self, patience: Duration) -> Result<(), Error> {
+        let Some(kept) = self.mailbox.as_ref().filter(|kept| kept.is_shared) else {
+            return Ok(());
+        };
+        let store = Some(self.id.clone());
+        let asked = kept.mailbox.ask(|reply| Command::Follow { store, reply });
+        let answered = timeout(patience, asked).await;
+        answered.unwrap_or_else(|_| Err(unconfirmed("the journal takes too long")))
+    }
+
+    /// Returns when questions see `revision`: at once where this process has it, after asking the
+    /// journal where another one wrote it.
+    ///
+    /// # Errors
+    /// `validation_error` for a revision that nobody wrote yet; `Unavailable` where the journal does
+    /// not tell, or not within `patience`.
     pub async fn at_least(&self, revision: Revision, patience: Duration) -> Result<(), Error> {
+        if self.engine.revision() < revision {
+            self.latest(patience).await?;
+        }
         if self.engine.revision() >= revision {
             return Ok(());
         }
-        let Some(kept) = self.mailbox.as_ref().filter(|kept| kept.is_shared) else {
-            let message = format!("revision `{revision}` lies in the future");
-            return Err(Error::new(ErrorCode::Validation, message));
-        };
-        let arrived = timeout(patience, async {
-            loop {
-                let moved = kept.moved.notified();
-                tokio::pin!(moved);
-                moved.as_mut().enable();
-                if self.engine.revision() >= revision {
-                    return;
-                }
-                moved.await;
-            }
-        });
-        arrived.await.map_err(|_| {
-            let message = format!("revision `{revision}` did not arrive here yet");
-            Error::new(ErrorCode::Unavailable, message)
-        })
+        let message = format!("revision `{revision}` lies in the future");
+        Err(Error::new(ErrorCode::Validation, message))
     }
 }

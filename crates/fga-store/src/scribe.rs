@@ -1,25 +1,28 @@
 //! The one who writes: a thread that takes what is asked for, writes it down, and then shows it.
 
 mod edits;
+mod follow;
 mod load;
 mod models;
 mod tidy;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use ztag_fga::{Error, ErrorCode, Revision, Writer};
+use ztag_types::Timestamp;
 
-use crate::error::{JournalError, OpenError, unavailable};
+use crate::error::{JournalError, OpenError, Outage, refused, unavailable};
 use crate::folder::Lock;
-use crate::journal::{Entry, Journal, StoreNumber, StoreRow};
+use crate::journal::{Entry, Journal, StoreNumber, StoreRow, Touched};
 use crate::mailbox::{Command, Mailbox, QUEUE};
 use crate::named::NamedStore;
 use crate::settings::Settings;
@@ -45,11 +48,11 @@ struct Scribe<J> {
     journal: J,
     registry: Arc<Registry>,
     mailbox: Mailbox,
-    /// The folder of images.
-    images: PathBuf,
+    /// The folder of images, if any are kept.
+    images: Option<PathBuf>,
     open: BTreeMap<StoreId, Open>,
-    /// The number of the next store.
-    next: StoreNumber,
+    /// Whether others write to the same stores, so that the next attempt would come too late.
+    is_contended: bool,
     /// Why nothing can be written, since when.
     broken: Option<(String, Instant)>,
     imaging: Option<Imaging>,
@@ -61,7 +64,6 @@ struct Open {
     number: StoreNumber,
     writer: Writer,
     generation: i64,
-    moved: Arc<Notify>,
     /// The last change of its image.
     imaged: Revision,
     /// How far expired tuples were looked for.
@@ -69,35 +71,33 @@ struct Open {
 }
 
 impl Thread {
-    /// Starts the thread and waits until all stores can be asked.
+    /// Starts the thread and waits until all stores can be asked. Whether others may write, too.
     pub(crate) fn start<J: Journal>(
         registry: Arc<Registry>,
-        images: PathBuf,
-        lock: Lock,
-        open: impl AsyncFnOnce(&Path) -> Result<J, OpenError> + Send + 'static,
-    ) -> Result<Self, OpenError> {
+        images: Option<(PathBuf, Lock)>,
+        open: impl AsyncFnOnce() -> Result<J, OpenError> + Send + 'static,
+    ) -> Result<(Self, bool), OpenError> {
         let (sender, commands) = mpsc::channel(QUEUE);
         let mailbox = Mailbox::new(&sender);
         let (ready, is_ready) = blocking::channel();
-        let folder = images.clone();
         let work = move || {
-            let _lock = lock;
+            let (images, _lock) = images.unzip();
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => {
-                    let _ = ready.send(Err(OpenError::file(&images, error)));
+                    let _ = ready.send(Err(failed(&error)));
                     return;
                 }
             };
             runtime.block_on(async {
-                let opened = match open(&images).await {
+                let opened = match open().await {
                     Ok(journal) => Scribe::open(journal, registry, mailbox, images).await,
                     Err(error) => Err(error),
                 };
                 match opened {
                     Ok(scribe) => {
-                        let _ = ready.send(Ok(()));
+                        let _ = ready.send(Ok(scribe.journal.is_shared()));
                         scribe.run(commands).await;
                     }
                     Err(error) => {
@@ -107,13 +107,14 @@ impl Thread {
             });
         };
         let thread = thread::Builder::new().name("fga-scribe".into()).spawn(work);
-        let thread = thread.map_err(|error| OpenError::file(&folder, error))?;
+        let thread = thread.map_err(|error| failed(&error))?;
         let gone = |_| JournalError::Failed("its thread ended".into());
-        is_ready.recv().map_err(gone)??;
-        Ok(Self {
+        let is_shared = is_ready.recv().map_err(gone)??;
+        let own = Self {
             sender,
             thread: Mutex::new(Some(thread)),
-        })
+        };
+        Ok((own, is_shared))
     }
 
     pub(crate) fn mailbox(&self) -> Mailbox {
@@ -142,7 +143,7 @@ impl<J: Journal> Scribe<J> {
         journal: J,
         registry: Arc<Registry>,
         mailbox: Mailbox,
-        images: PathBuf,
+        images: Option<PathBuf>,
     ) -> Result<Self, OpenError> {
         let mut scribe = Self {
             journal,
@@ -150,13 +151,11 @@ impl<J: Journal> Scribe<J> {
             mailbox,
             images,
             open: BTreeMap::new(),
-            next: 1,
+            is_contended: false,
             broken: None,
             imaging: None,
         };
-        for row in scribe.journal.stores().await? {
-            scribe.load(row).await?;
-        }
+        scribe.load_all().await?;
         Ok(scribe)
     }
 
@@ -173,7 +172,7 @@ impl<J: Journal> Scribe<J> {
                         break;
                     }
                 }
-                () = self.journal.woken() => self.follow_or_tell().await,
+                which = self.journal.woken() => self.follow_woken(&which).await,
                 _ = tidy.tick() => self.tidy_or_tell().await,
             }
         }
@@ -186,6 +185,13 @@ impl<J: Journal> Scribe<J> {
 
     /// Does everything that waits, edits that stand next to each other as one.
     async fn serve(&mut self, waiting: &mut Vec<Command>) {
+        let follows = waiting.extract_if(.., |own| matches!(own, Command::Follow { .. }));
+        let follows = follows.filter_map(|command| match command {
+            Command::Follow { store, reply } => Some((store, reply)),
+            _ => None,
+        });
+        let follows = follows.collect();
+        self.confirm(follows).await;
         let mut edits = Vec::new();
         for command in waiting.drain(..) {
             match command {
@@ -230,7 +236,7 @@ impl<J: Journal> Scribe<J> {
                     |error: JournalError| Error::new(ErrorCode::Internal, error.to_string());
                 let _ = reply.send(done.map_err(failed));
             }
-            Command::Edit(_) | Command::Close => {}
+            Command::Edit(_) | Command::Follow { .. } | Command::Close => {}
         }
     }
 
@@ -240,33 +246,19 @@ impl<J: Journal> Scribe<J> {
         id: Option<StoreId>,
         name: String,
     ) -> Result<Arc<NamedStore>, Error> {
-        self.ready().await?;
+        self.ready().await.map_err(|why| refused(&why))?;
         for _ in 0..ATTEMPTS {
             if let Some(found) = id.as_ref().and_then(|id| self.registry.find(id)) {
                 return Ok(found);
             }
             self.registry.admit()?;
-            let settings = self.settings();
-            let now = settings.clock.now();
-            // A journal keeps milliseconds.
-            let created =
-                ztag_types::Timestamp::new(now.seconds(), now.nanos() / 1_000_000 * 1_000_000);
-            let row = StoreRow {
-                number: self.next,
-                id: id.clone().unwrap_or_else(|| StoreId::generate(now)),
-                name: name.clone(),
-                created: created.unwrap_or_default(),
-                revision: Revision::default(),
-                folded: Revision::default(),
-                generation: 0,
-            };
-            let writer = Writer::new(settings.limits.clone(), Arc::clone(&settings.clock));
-            match self.journal.commit(&[Entry::Created(row.clone())]).await {
-                Ok(()) => return Ok(self.show(row, writer)),
+            let written = self.create_once(id.clone(), name.clone()).await;
+            match written {
+                Ok(created) => return Ok(created),
+                // Somebody else has made a store of this id.
                 Err(JournalError::Conflict) => {
-                    // Somebody else may have given this number away, even to a store that is gone.
-                    self.next += 1;
-                    self.follow().await.map_err(|error| self.fail(&error))?;
+                    let followed = self.follow(&Touched::All).await;
+                    followed.map_err(|error| self.fail(&error))?;
                 }
                 Err(error) => return Err(self.fail(&error)),
             }
@@ -274,8 +266,33 @@ impl<J: Journal> Scribe<J> {
         Err(unavailable(&JournalError::Conflict))
     }
 
+    async fn create_once(
+        &mut self,
+        id: Option<StoreId>,
+        name: String,
+    ) -> Result<Arc<NamedStore>, JournalError> {
+        let number = self.journal.next_number().await?;
+        let settings = self.settings();
+        let now = settings.clock.now();
+        let writer = Writer::new(settings.limits.clone(), Arc::clone(&settings.clock));
+        // A journal keeps milliseconds.
+        let created = Timestamp::new(now.seconds(), now.nanos() / 1_000_000 * 1_000_000);
+        let row = StoreRow {
+            number,
+            id: id.unwrap_or_else(|| StoreId::generate(now)),
+            name,
+            created: created.unwrap_or_default(),
+            revision: Revision::default(),
+            folded: Revision::default(),
+            generation: 0,
+        };
+        let entry = Entry::Created(row.clone());
+        self.journal.commit(&[entry]).await?;
+        Ok(self.show(row, writer))
+    }
+
     async fn delete(&mut self, id: &StoreId) -> Result<bool, Error> {
-        self.ready().await?;
+        self.ready().await.map_err(|why| refused(&why))?;
         let Some(own) = self.open.get(id) else {
             return Ok(false);
         };
@@ -286,30 +303,44 @@ impl<J: Journal> Scribe<J> {
         Ok(true)
     }
 
-    /// Whether anything can be written. After a failure, tries so before it says no.
-    async fn ready(&mut self) -> Result<(), Error> {
+    /// Whether anything can be written. After a failure, tries so before it says no, and why.
+    async fn ready(&mut self) -> Result<(), String> {
         let Some((why, since)) = &self.broken else {
             return Ok(());
         };
         if since.elapsed() < self.settings().retry_after {
-            let message = format!("nothing was written: {why}");
-            return Err(Error::new(ErrorCode::Unavailable, message));
+            return Err(why.clone());
         }
         let mut found = self.journal.probe().await;
         if found.is_ok() {
             // What failed last may have been written all the same.
-            found = self.follow().await;
+            found = self.follow(&Touched::All).await;
         }
-        found.map_err(|error| self.fail(&error))?;
+        found.map_err(|error| {
+            self.fail(&error);
+            error.to_string()
+        })?;
         self.broken = None;
+        self.registry.tell_outage(None);
         tracing::info!("stores can be written again");
         Ok(())
     }
 
     /// Refuses writes from now on, until one can be expected to go well.
     fn fail(&mut self, error: &JournalError) -> Error {
-        tracing::error!(%error, "stores cannot be written");
-        self.broken = Some((error.to_string(), Instant::now()));
+        let why = error.to_string();
+        if self.broken.as_ref().is_none_or(|(known, _)| *known != why) {
+            tracing::error!(
+                why,
+                "stores cannot be written; questions are answered by what is known"
+            );
+        }
+        let since = self.settings().clock.now();
+        self.registry.tell_outage(Some(Outage {
+            since,
+            why: why.clone(),
+        }));
+        self.broken = Some((why, Instant::now()));
         unavailable(error)
     }
 
@@ -321,4 +352,9 @@ impl<J: Journal> Scribe<J> {
 /// There is no such store, or no more.
 fn unknown() -> Error {
     Error::new(ErrorCode::StoreNotFound, "Store ID not found")
+}
+
+/// The system has no room for a thread of ours.
+fn failed(error: &io::Error) -> OpenError {
+    JournalError::Failed(error.to_string()).into()
 }

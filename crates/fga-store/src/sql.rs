@@ -63,6 +63,11 @@ pub(crate) fn statements(step: &[&str], dialect: Dialect) -> Vec<String> {
 
 pub(crate) const STORES: &str = "SELECT number, id, name, created, revision, folded, generation
     FROM stores WHERE NOT deleted ORDER BY number";
+pub(crate) const SOME_STORES: &str =
+    "SELECT number, id, name, created, revision, folded, generation
+    FROM stores WHERE NOT deleted AND number = ANY($1) ORDER BY number";
+/// Of deleted stores, too.
+pub(crate) const LAST_NUMBER: &str = "SELECT coalesce(max(number), 0) FROM stores";
 pub(crate) const MODELS: &str = "SELECT spec FROM models WHERE store = $1 ORDER BY generation";
 pub(crate) const ASSERTIONS: &str = "SELECT model, content FROM assertions WHERE store = $1";
 pub(crate) const CHANGES: &str =
@@ -76,7 +81,16 @@ pub(crate) const DELETE: &str =
     "UPDATE stores SET deleted = TRUE WHERE number = $1 AND NOT deleted";
 /// Touches no row where another process got ahead.
 pub(crate) const ADVANCE: &str = "UPDATE stores SET revision = $2
-    WHERE number = $1 AND revision = $3 AND NOT deleted";
+    WHERE number = $1 AND revision = $3 AND generation = $4 AND NOT deleted";
+/// The same, and the changes themselves, as columns. Inserts no row where another process got ahead.
+pub(crate) const APPEND: &str = "WITH own AS (
+        UPDATE stores SET revision = $2
+        WHERE number = $1 AND revision = $3 AND generation = $4 AND NOT deleted RETURNING number
+    )
+    INSERT INTO changes (store, revision, deletion, object, relation, subject, condition, context,
+        changed)
+    SELECT own.number, part.* FROM own, UNNEST($5::BIGINT[], $6::BOOLEAN[], $7::TEXT[],
+        $8::TEXT[], $9::TEXT[], $10::TEXT[], $11::TEXT[], $12::BIGINT[]) AS part";
 pub(crate) const ADVANCE_GENERATION: &str = "UPDATE stores SET generation = generation + 1
     WHERE number = $1 AND NOT deleted";
 pub(crate) const ADD_MODEL: &str = "INSERT INTO models (store, generation, id, spec)
@@ -88,6 +102,7 @@ pub(crate) const SET_ASSERTIONS: &str =
     ON CONFLICT (store, model) DO UPDATE SET content = excluded.content";
 pub(crate) const FOLD: &str = "UPDATE stores SET folded = $2
     WHERE number = $1 AND folded < $2 AND NOT deleted";
+pub(crate) const DROP_CHANGES: &str = "DELETE FROM changes WHERE store = $1 AND revision = ANY($2)";
 pub(crate) const DROP_CHANGE: &str = "DELETE FROM changes WHERE store = $1 AND revision = $2";
 /// Writes what is there already: enough to see whether anything can be written.
 pub(crate) const PROBE: &str = "UPDATE stores SET generation = generation";

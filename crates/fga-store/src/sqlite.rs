@@ -14,8 +14,9 @@ use ztag_fga::{NumberedChange, Revision};
 
 use crate::error::{JournalError, OpenError};
 use crate::folder::{self, sync_folder};
-use crate::journal::{Entry, Journal, StoreNumber, StoreRow};
+use crate::journal::{Entry, Journal, StoreNumber, StoreRow, Touched};
 use crate::sql::{self, Dialect};
+use crate::writing;
 
 pub use copies::{backup, restore};
 
@@ -37,6 +38,8 @@ const ROWS: usize = 1024;
 /// when it returns.
 pub struct SqliteJournal {
     connection: SqliteConnection,
+    /// The number given last; 0 before any was.
+    last_number: StoreNumber,
 }
 
 /// How a file is opened.
@@ -64,7 +67,7 @@ impl SqliteJournal {
             .foreign_keys(true)
             .row_buffer_size(ROWS);
         let connection = options.connect().await.map_err(|error| wrong(&error))?;
-        let mut journal = Self { connection };
+        let mut journal = Self::of(connection);
         journal.judge(settings.verify || size <= SMALL).await?;
         journal.migrate().await?;
         if let Some(bytes) = settings.max_bytes {
@@ -72,6 +75,13 @@ impl SqliteJournal {
         }
         sync_folder(folder).map_err(|error| OpenError::file(folder, error))?;
         Ok(journal)
+    }
+
+    const fn of(connection: SqliteConnection) -> Self {
+        Self {
+            connection,
+            last_number: 0,
+        }
     }
 
     /// Refuses files that are not ours, and damaged ones where `wholly` is asked for.
@@ -143,8 +153,10 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
-    async fn stores(&mut self) -> Result<Vec<StoreRow>, JournalError> {
-        tables::stores(&mut self.connection).await
+    async fn stores(&mut self, which: &Touched) -> Result<Vec<StoreRow>, JournalError> {
+        let mut rows = tables::stores(&mut self.connection).await?;
+        rows.retain(|row| which.contains(row.number));
+        Ok(rows)
     }
 
     async fn models(&mut self, store: StoreNumber) -> Result<Vec<String>, JournalError> {
@@ -167,9 +179,17 @@ impl Journal for SqliteJournal {
         tables::changes(&mut self.connection, store, after, limit).await
     }
 
+    async fn next_number(&mut self) -> Result<StoreNumber, JournalError> {
+        if self.last_number == 0 {
+            self.last_number = self.number(sql::LAST_NUMBER).await?;
+        }
+        self.last_number += 1;
+        Ok(self.last_number)
+    }
+
     async fn commit(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
         self.run("BEGIN IMMEDIATE").await?;
-        let written = tables::write(&mut self.connection, entries).await;
+        let written = writing::write(&mut self.connection, entries).await;
         let done = match written {
             Ok(()) => self.run("COMMIT").await,
             Err(error) => Err(error),
@@ -200,14 +220,6 @@ impl Journal for SqliteJournal {
 
     async fn backup(&mut self, to: &Path) -> Result<(), JournalError> {
         copies::write(&mut self.connection, to).await
-    }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    async fn woken(&mut self) {
-        std::future::pending::<()>().await;
     }
 
     async fn close(self) -> Result<(), JournalError> {

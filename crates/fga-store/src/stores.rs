@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use tokio::time::timeout;
 use ztag_fga::{Error, ErrorCode, Limits, Store};
 use ztag_types::Clock;
 
-use crate::error::OpenError;
+use crate::error::{OpenError, Outage, unconfirmed};
+use crate::folder::Lock;
 use crate::journal::Journal;
 use crate::mailbox::Command;
 use crate::named::NamedStore;
+use crate::postgres::{PostgresJournal, PostgresSettings};
 use crate::scribe::Thread;
 use crate::settings::Settings;
 use crate::sqlite::SqliteJournal;
@@ -27,6 +30,8 @@ pub struct Stores {
     registry: Arc<Registry>,
     /// The one who writes, where there is a journal.
     thread: Option<Thread>,
+    /// Whether others write to the same journal.
+    is_shared: bool,
 }
 
 /// What is found by id.
@@ -34,6 +39,8 @@ pub struct Stores {
 pub(crate) struct Registry {
     pub(crate) settings: Settings,
     entries: RwLock<BTreeMap<StoreId, Arc<NamedStore>>>,
+    /// Since when nothing can be written.
+    outage: RwLock<Option<Outage>>,
 }
 
 impl Stores {
@@ -60,6 +67,7 @@ impl Stores {
         Self {
             registry: Arc::new(Registry::new(settings)),
             thread: None,
+            is_shared: false,
         }
     }
 
@@ -72,39 +80,52 @@ impl Stores {
         let sqlite = settings.sqlite;
         let lock = crate::folder::lock(folder)?;
         let path = folder.to_path_buf();
-        let open = async move |images: &Path| SqliteJournal::open(images, sqlite).await;
-        Self::with_journal(settings, path, lock, open)
+        let images = Some((path.clone(), lock));
+        Self::with_journal(settings, images, async move || {
+            SqliteJournal::open(&path, sqlite).await
+        })
+    }
+
+    /// The stores of a database that several processes may share. Blocks until they can be asked.
+    ///
+    /// # Errors
+    /// A database that cannot be reached for a while, or whose tables are not ours; stores that are
+    /// damaged.
+    pub fn connect(settings: Settings, postgres: PostgresSettings) -> Result<Self, OpenError> {
+        let images = postgres.images.clone();
+        Self::journaled(settings, images.as_deref(), async move || {
+            PostgresJournal::open(postgres).await
+        })
     }
 
     /// The stores of a journal. Their images are kept in `images`, which no other process uses.
     ///
     /// # Errors
     /// As `open`, and as [`Stores::open`].
-    pub fn journaled<J, F>(
+    pub fn journaled<J: Journal>(
         settings: Settings,
-        images: &Path,
-        open: impl FnOnce() -> F + Send + 'static,
-    ) -> Result<Self, OpenError>
-    where
-        J: Journal,
-        F: Future<Output = Result<J, OpenError>>,
-    {
-        let lock = crate::folder::lock(images)?;
-        let path = images.to_path_buf();
-        Self::with_journal(settings, path, lock, async move |_: &Path| open().await)
+        images: Option<&Path>,
+        open: impl AsyncFnOnce() -> Result<J, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let take = |path: &Path| {
+            let lock = crate::folder::lock(path)?;
+            Ok::<_, OpenError>((path.to_path_buf(), lock))
+        };
+        let images = images.map(take).transpose()?;
+        Self::with_journal(settings, images, open)
     }
 
     fn with_journal<J: Journal>(
         settings: Settings,
-        images: std::path::PathBuf,
-        lock: crate::folder::Lock,
-        open: impl AsyncFnOnce(&Path) -> Result<J, OpenError> + Send + 'static,
+        images: Option<(PathBuf, Lock)>,
+        open: impl AsyncFnOnce() -> Result<J, OpenError> + Send + 'static,
     ) -> Result<Self, OpenError> {
         let registry = Arc::new(Registry::new(settings));
-        let thread = Thread::start(Arc::clone(&registry), images, lock, open)?;
+        let (thread, is_shared) = Thread::start(Arc::clone(&registry), images, open)?;
         Ok(Self {
             registry,
             thread: Some(thread),
+            is_shared,
         })
     }
 
@@ -247,6 +268,32 @@ impl Stores {
         }
     }
 
+    /// Since when nothing can be written, and why; nothing while all is well. Questions are
+    /// answered all the same, by what was known then.
+    pub fn outage(&self) -> Option<Outage> {
+        self.registry.outage.read().clone()
+    }
+
+    /// Returns when every store that was made anywhere before this was asked can be found, and what
+    /// was written to it is seen: at once where only this process writes.
+    ///
+    /// # Errors
+    /// As [`NamedStore::latest`].
+    pub async fn latest(&self) -> Result<(), Error> {
+        let Some(thread) = self.thread.as_ref().filter(|_| self.is_shared()) else {
+            return Ok(());
+        };
+        let mailbox = thread.mailbox();
+        let asked = mailbox.ask(|reply| Command::Follow { store: None, reply });
+        let answered = timeout(self.registry.settings.patience, asked).await;
+        answered.unwrap_or_else(|_| Err(unconfirmed("the journal takes too long")))
+    }
+
+    /// Whether other processes may write to the same stores.
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(crate::mailbox::Reply<T>) -> Command,
@@ -270,7 +317,18 @@ impl Registry {
         Self {
             settings,
             entries: RwLock::default(),
+            outage: RwLock::default(),
         }
+    }
+
+    /// Says why nothing can be written from now on, or that it can.
+    pub(crate) fn tell_outage(&self, told: Option<Outage>) {
+        let mut outage = self.outage.write();
+        let since = outage.as_ref().map(|known| known.since);
+        *outage = told.map(|new| Outage {
+            since: since.unwrap_or(new.since),
+            ..new
+        });
     }
 
     pub(crate) fn find(&self, id: &StoreId) -> Option<Arc<NamedStore>> {

@@ -37,8 +37,8 @@ pub use model::{Model, ModelId};
 pub use names::is_plain_object_id;
 pub use store::{
     Assertion, ChangesPage, ChangesRequest, DeleteRequest, Edit, Edited, ExpireRequest, Fold,
-    NumberedChange, OnDuplicate, OnMissing, ReadPage, ReadRequest, RelatedUser, ReplaceRequest,
-    Restore, Revision, Size, StagedModel, Staging, Store, StoredTuple, TupleChange, TupleFilter,
-    WriteRequest, Writer,
+    NumberedChange, OnDuplicate, OnMissing, ReadPage, ReadRequest, RelatedUser, Renewal,
+    ReplaceRequest, Restore, Revision, Size, StagedModel, Staging, Store, StoredTuple, TupleChange,
+    TupleFilter, WriteRequest, Writer,
 };
 pub use tuple::{Fields, Tuple, TupleCondition};

@@ -9,7 +9,9 @@ mod fold;
 mod image;
 mod log;
 mod models;
+mod question;
 mod read;
+mod renewal;
 mod resolve;
 mod restore;
 mod select;
@@ -39,8 +41,10 @@ pub use edit::{
     DeleteRequest, Edit, Edited, ExpireRequest, NumberedChange, RelatedUser, ReplaceRequest,
 };
 pub use fold::Fold;
+pub(crate) use question::{NamedSubject, NamedTarget, Subject};
 pub use read::{ReadPage, ReadRequest, StoredTuple, TupleFilter};
-pub(crate) use resolve::{Asked, Call, Subject};
+pub use renewal::Renewal;
+pub(crate) use resolve::{Asked, Call};
 pub use restore::Restore;
 pub use staging::Staging;
 pub use write::{OnDuplicate, OnMissing, Revision, WriteRequest};

@@ -1,6 +1,7 @@
 //! Finds the programs that tests run.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 
 use crate::Failure;
@@ -21,12 +22,16 @@ pub fn tools_folder() -> PathBuf {
         .map_or_else(|| cache().join("ztag").join("tools"), PathBuf::from)
 }
 
+/// Where Debian keeps the programs of each version of `PostgreSQL`.
+const POSTGRES: &str = "/usr/lib/postgresql";
+
 /// The path of the program `name`: on `PATH`, where Debian keeps servers, or in
 /// [`tools_folder`].
 pub fn locate(name: &str) -> Result<PathBuf, Failure> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin"), tools_folder().join("bin")])
+        .chain(postgres_folders())
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
         .ok_or_else(|| {
@@ -35,4 +40,15 @@ pub fn locate(name: &str) -> Result<PathBuf, Failure> {
                  or install it on the PATH"
             ))
         })
+}
+
+/// The newest version first.
+fn postgres_folders() -> Vec<PathBuf> {
+    let entries = fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    let mut versions: Vec<u32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    let folder = |version| PathBuf::from(format!("{POSTGRES}/{version}/bin"));
+    versions.into_iter().map(folder).collect()
 }

@@ -1,45 +1,47 @@
-//! Making stores from what is written down, and following what others write.
+//! Making stores from what is written down.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-use ztag_fga::{Error, ModelId, Restore, Revision, Writer};
+use ztag_fga::{Error, ModelId, NumberedChange, Restore, Revision, Writer};
 
 use super::{Open, Scribe};
 use crate::error::{JournalError, OpenError};
 use crate::image_file;
-use crate::journal::{Journal, StoreNumber, StoreRow};
+use crate::journal::{Journal, StoreNumber, StoreRow, Touched};
 use crate::named::{Kept, NamedStore};
 use crate::store_id::StoreId;
 
 /// Changes that are read at once.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 
 impl<J: Journal> Scribe<J> {
+    /// Makes every store, as all of them are at one moment.
+    pub(super) async fn load_all(&mut self) -> Result<(), OpenError> {
+        self.journal.freeze().await?;
+        let loaded = self.load_frozen().await;
+        self.journal.release().await;
+        loaded
+    }
+
+    async fn load_frozen(&mut self) -> Result<(), OpenError> {
+        for row in self.journal.stores(&Touched::All).await? {
+            self.load(row).await?;
+        }
+        Ok(())
+    }
+
     /// Makes a store from its image, if there is a good one, and the changes since.
     pub(super) async fn load(&mut self, row: StoreRow) -> Result<(), OpenError> {
-        let mut restore = self.begin(&row);
+        let mut restore = self.begin(&row).await?;
         let imaged = restore.taken();
-        let wrong = |error: Error| OpenError::Store {
-            store: row.id.to_string(),
-            error,
-        };
-        loop {
-            let from = restore.taken();
-            let page = self.journal.changes(row.number, from, PAGE).await?;
-            for change in &page {
-                restore.push(change).map_err(wrong)?;
-            }
-            if page.len() < PAGE {
-                break;
-            }
-        }
+        let push = |change: &NumberedChange| restore.push(change);
+        read_changes(&mut self.journal, &row, imaged, push).await?;
         if restore.revision() < row.revision {
-            let message = format!("changes of store {} are missing", row.id);
-            return Err(JournalError::Damaged(message).into());
+            return Err(missing(&row).into());
         }
-        let mut writer = restore.finish().map_err(wrong)?;
+        let mut writer = restore
+            .finish()
+            .map_err(|error| contradictory(&row, error))?;
         fold(&mut writer, row.folded);
         self.load_models(row.number, &mut writer).await?;
         let (id, generation) = (row.id.clone(), row.generation);
@@ -52,29 +54,49 @@ impl<J: Journal> Scribe<J> {
     }
 
     /// The image of a store, or nothing.
-    fn begin(&self, row: &StoreRow) -> Restore {
+    async fn begin(&mut self, row: &StoreRow) -> Result<Restore, JournalError> {
         let settings = self.settings();
-        let (limits, clock) = (&settings.limits, &settings.clock);
-        let empty = || Restore::new(limits.clone(), Arc::clone(clock), row.folded);
-        let why = match image_file::read(&self.images, &row.id, limits, clock) {
-            Ok(None) => return empty(),
+        let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
+        let found = match &self.images {
+            Some(images) => image_file::read(images, &row.id, &limits, &clock),
+            None => Ok(None),
+        };
+        let why = match found {
+            Ok(None) => return Ok(Restore::new(limits, clock, row.folded)),
             Ok(Some(restore)) => {
                 // Changes between the image and the fold may be gone.
                 let is_old = restore.revision() < row.folded;
                 let is_ahead = restore.revision() > row.revision;
-                if !is_old && !is_ahead && restore.folded_until() <= row.folded {
-                    return restore;
+                let fits = !is_old && !is_ahead && restore.folded_until() <= row.folded;
+                if fits && self.is_of(row, restore.last_change()).await? {
+                    return Ok(restore);
                 }
                 "it does not fit the journal".to_owned()
             }
             Err(error) => error.to_string(),
         };
         tracing::warn!(store = %row.id, why, "an image is not used: the store is made from its changes");
-        empty()
+        Ok(Restore::new(limits, clock, row.folded))
+    }
+
+    /// Whether the last change that is known is the one that the journal has. A journal that others
+    /// write to may have been put back to an earlier day and have gone another way from there.
+    async fn is_of(
+        &mut self,
+        row: &StoreRow,
+        last: Option<NumberedChange>,
+    ) -> Result<bool, JournalError> {
+        // Where it was folded away, it may be gone here and there.
+        let Some(last) = last.filter(|last| last.revision > row.folded) else {
+            return Ok(true);
+        };
+        let before = before(last.revision);
+        let found = self.journal.changes(row.number, before, 1).await?;
+        Ok(found.first().is_some_and(|own| is_same(own, &last)))
     }
 
     /// Takes in the models and assertions that the store does not have yet.
-    async fn load_models(
+    pub(super) async fn load_models(
         &mut self,
         number: StoreNumber,
         writer: &mut Writer,
@@ -108,11 +130,8 @@ impl<J: Journal> Scribe<J> {
 
     /// Lets everybody find a store.
     pub(super) fn show(&mut self, row: StoreRow, writer: Writer) -> Arc<NamedStore> {
-        self.next = self.next.max(row.number.saturating_add(1));
-        let moved = Arc::new(Notify::new());
         let kept = Kept {
             mailbox: self.mailbox.clone(),
-            moved: Arc::clone(&moved),
             is_shared: self.journal.is_shared(),
         };
         let engine = Arc::clone(writer.store());
@@ -121,7 +140,6 @@ impl<J: Journal> Scribe<J> {
             number: row.number,
             writer,
             generation: row.generation,
-            moved,
             imaged: Revision::default(),
             swept: Revision::default(),
         };
@@ -131,83 +149,66 @@ impl<J: Journal> Scribe<J> {
 
     /// Lets nobody find a store any more.
     pub(super) fn forget(&mut self, id: &StoreId) {
-        self.open.remove(id);
         self.registry.remove(id);
-        image_file::remove(&self.images, id);
-    }
-
-    pub(super) async fn follow_or_tell(&mut self) {
-        if let Err(error) = self.follow().await {
-            tracing::warn!(%error, "what others wrote cannot be read: questions are answered by what is known");
+        if let Some(own) = self.open.remove(id) {
+            own.writer.retire();
+        }
+        if let Some(images) = &self.images {
+            image_file::remove(images, id);
         }
     }
+}
 
-    /// Takes in what others wrote, and what was written here without our knowing.
-    pub(super) async fn follow(&mut self) -> Result<(), JournalError> {
-        let rows = self.journal.stores().await?;
-        let there: BTreeSet<_> = rows.iter().map(|row| row.id.clone()).collect();
-        let gone: Vec<_> = self
-            .open
-            .keys()
-            .filter(|id| !there.contains(id))
-            .cloned()
-            .collect();
-        for id in gone {
-            self.forget(&id);
+/// Hands all changes after `after` on, page by page.
+pub(super) async fn read_changes<J: Journal>(
+    journal: &mut J,
+    row: &StoreRow,
+    mut after: Revision,
+    mut push: impl FnMut(&NumberedChange) -> Result<(), Error>,
+) -> Result<(), OpenError> {
+    loop {
+        let page = journal.changes(row.number, after, PAGE).await?;
+        for change in &page {
+            push(change).map_err(|error| contradictory(row, error))?;
+            after = change.revision;
         }
-        for row in rows {
-            if self.open.contains_key(&row.id) {
-                self.catch_up(&row).await?;
-            } else {
-                let loaded = self.load(row).await;
-                loaded.map_err(|error| JournalError::Damaged(error.to_string()))?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn catch_up(&mut self, row: &StoreRow) -> Result<(), JournalError> {
-        let Some(mut own) = self.open.remove(&row.id) else {
+        if page.len() < PAGE {
             return Ok(());
-        };
-        let done = self.catch_up_with(row, &mut own).await;
-        self.open.insert(row.id.clone(), own);
-        done
-    }
-
-    async fn catch_up_with(&mut self, row: &StoreRow, own: &mut Open) -> Result<(), JournalError> {
-        let damaged = |error: Error| JournalError::Damaged(format!("store {}: {error}", row.id));
-        while own.writer.store().revision() < row.revision {
-            let from = own.writer.store().revision();
-            let page = self.journal.changes(row.number, from, PAGE).await?;
-            if page.is_empty() {
-                return Err(JournalError::Damaged(format!(
-                    "changes of store {} are missing",
-                    row.id
-                )));
-            }
-            own.writer.follow(&page).map_err(damaged)?;
-            own.moved.notify_waiters();
         }
-        if own.writer.store().revision() > row.revision {
-            let message = format!("store {} has gone back in time", row.id);
-            return Err(JournalError::Damaged(message));
-        }
-        fold(&mut own.writer, row.folded);
-        if own.generation != row.generation {
-            self.load_models(row.number, &mut own.writer).await?;
-            own.generation = row.generation;
-        }
-        Ok(())
     }
 }
 
 /// Forgets what the journal has forgotten: an image may be older than the last fold, and others
 /// fold, too.
-fn fold(writer: &mut Writer, until: Revision) {
+pub(super) fn fold(writer: &mut Writer, until: Revision) {
     if writer.store().folded_until() < until
         && let Some(fold) = writer.plan_fold(until, usize::MAX)
     {
         writer.fold(&fold);
     }
+}
+
+/// Whether both are the same change. Conditions do not tell: a deletion has none.
+pub(super) fn is_same(one: &NumberedChange, other: &NumberedChange) -> bool {
+    let key = |own: &NumberedChange| {
+        let tuple = own.change.tuple.clone();
+        let of = (own.revision, own.change.is_delete, own.change.at);
+        (of, tuple.object, tuple.relation, tuple.user)
+    };
+    key(one) == key(other)
+}
+
+pub(super) fn contradictory(row: &StoreRow, error: Error) -> OpenError {
+    OpenError::Store {
+        store: row.id.to_string(),
+        error,
+    }
+}
+
+pub(super) fn missing(row: &StoreRow) -> JournalError {
+    JournalError::Damaged(format!("changes of store {} are missing", row.id))
+}
+
+pub(super) fn before(revision: Revision) -> Revision {
+    Revision::from_number(revision.number().saturating_sub(1)).unwrap_or_default()
 }

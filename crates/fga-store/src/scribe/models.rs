@@ -1,10 +1,12 @@
 //! Models and assertions.
 
+use std::collections::BTreeSet;
+
 use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Assertion, Error, ErrorCode, ModelId};
 
 use super::{Scribe, unknown};
-use crate::error::{JournalError, unavailable};
+use crate::error::refused;
 use crate::journal::{Entry, Journal};
 use crate::store_id::StoreId;
 
@@ -14,7 +16,18 @@ impl<J: Journal> Scribe<J> {
         id: &StoreId,
         spec: ModelSpec,
     ) -> Result<ModelId, Error> {
-        self.ready().await?;
+        self.reserve_for_writing(id).await?;
+        let written = self.write_model_reserved(id, spec).await;
+        self.journal.release().await;
+        written
+    }
+
+    /// The order of models is that of the journal, in every process that shares it.
+    async fn write_model_reserved(
+        &mut self,
+        id: &StoreId,
+        spec: ModelSpec,
+    ) -> Result<ModelId, Error> {
         let own = self.open.get_mut(id).ok_or_else(unknown)?;
         let model = own.writer.stage_model(spec)?;
         let written = model.id().clone();
@@ -39,7 +52,18 @@ impl<J: Journal> Scribe<J> {
         model: &ModelId,
         assertions: Vec<Assertion>,
     ) -> Result<(), Error> {
-        self.ready().await?;
+        self.reserve_for_writing(id).await?;
+        let written = self.write_assertions_reserved(id, model, assertions).await;
+        self.journal.release().await;
+        written
+    }
+
+    async fn write_assertions_reserved(
+        &mut self,
+        id: &StoreId,
+        model: &ModelId,
+        assertions: Vec<Assertion>,
+    ) -> Result<(), Error> {
         let own = self.open.get_mut(id).ok_or_else(unknown)?;
         own.writer.judge_assertions(model, &assertions)?;
         let entry = Entry::Assertions {
@@ -55,15 +79,17 @@ impl<J: Journal> Scribe<J> {
         Ok(())
     }
 
+    /// Sees to it that a store is as the journal has it, and stays so until it is released.
+    async fn reserve_for_writing(&mut self, id: &StoreId) -> Result<(), Error> {
+        self.ready().await.map_err(|why| refused(&why))?;
+        let number = self.open.get(id).ok_or_else(unknown)?.number;
+        let reserved = self.reserve(BTreeSet::from([number])).await;
+        reserved.map(drop).map_err(|error| self.fail(&error))
+    }
+
     async fn commit(&mut self, entry: Entry) -> Result<(), Error> {
-        match self.journal.commit(&[entry]).await {
-            // Somebody else has deleted the store.
-            Err(JournalError::Conflict) => {
-                self.follow().await.map_err(|error| self.fail(&error))?;
-                Err(unavailable(&JournalError::Conflict))
-            }
-            done => done.map_err(|error| self.fail(&error)),
-        }
+        let done = self.journal.commit(&[entry]).await;
+        done.map_err(|error| self.fail(&error))
     }
 }
 

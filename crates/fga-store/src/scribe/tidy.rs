@@ -45,9 +45,12 @@ impl<J: Journal> Scribe<J> {
     }
 
     pub(super) async fn tidy(&mut self) -> Result<(), JournalError> {
-        self.sweep().await;
-        self.fold_all().await?;
-        self.journal.purge(PURGED_AT_ONCE).await?;
+        // One process cleans up for all: two at once would be in each other's way.
+        if self.journal.leads().await? {
+            self.sweep().await;
+            self.fold_all().await?;
+            self.journal.purge(PURGED_AT_ONCE).await?;
+        }
         self.image();
         Ok(())
     }
@@ -140,7 +143,7 @@ impl<J: Journal> Scribe<J> {
 
     fn begin_image(&self, id: &StoreId, own: &Open) -> Option<Imaging> {
         let store = Arc::clone(own.writer.store());
-        let (folder, name) = (self.images.clone(), id.clone());
+        let (folder, name) = (self.images.clone()?, id.clone());
         let work = move || image_file::write(&folder, &name, &store);
         let thread = thread::Builder::new().name("fga-image".into()).spawn(work);
         let id = id.clone();
@@ -155,7 +158,10 @@ impl<J: Journal> Scribe<J> {
         match (written, self.open.get_mut(&id)) {
             (Ok(revision), Some(own)) => own.imaged = revision,
             // The store was deleted meanwhile.
-            (Ok(_), None) => image_file::remove(&self.images, &id),
+            (Ok(_), None) => self
+                .images
+                .iter()
+                .for_each(|images| image_file::remove(images, &id)),
             (Err(error), _) => tracing::warn!(%error, store = %id, "an image was not written"),
         }
     }
@@ -167,7 +173,8 @@ impl<J: Journal> Scribe<J> {
         }
         for (id, own) in &self.open {
             if own.unimaged() >= WORTH_AN_IMAGE
-                && let Err(error) = image_file::write(&self.images, id, own.writer.store())
+                && let Some(images) = &self.images
+                && let Err(error) = image_file::write(images, id, own.writer.store())
             {
                 tracing::warn!(%error, store = %id, "an image was not written");
             }

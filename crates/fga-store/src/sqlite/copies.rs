@@ -19,9 +19,7 @@ pub async fn backup(folder: &Path, to: &Path) -> Result<(), OpenError> {
     let from = folder.join(FILE);
     fs::metadata(&from).map_err(|error| OpenError::file(&from, error))?;
     let connection = options(&from).create_if_missing(false).connect().await;
-    let mut journal = SqliteJournal {
-        connection: connection.map_err(|error| wrong(&error))?,
-    };
+    let mut journal = SqliteJournal::of(connection.map_err(|error| wrong(&error))?);
     journal.judge(false).await?;
     let done = journal.backup(to).await;
     journal.close().await?;
@@ -58,9 +56,7 @@ async fn judge_copy(path: &Path) -> Result<(), OpenError> {
         .immutable(true)
         .connect()
         .await;
-    let mut journal = SqliteJournal {
-        connection: connection.map_err(|error| wrong(&error))?,
-    };
+    let mut journal = SqliteJournal::of(connection.map_err(|error| wrong(&error))?);
     let judged = journal.judge(true).await;
     let version = journal.number("PRAGMA user_version").await;
     journal.close().await?;

@@ -8,7 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use ztag_fga::spec::ModelSpec;
 use ztag_fga::{ChangesRequest, Fields, ReadRequest, Store, StoredTuple, Tuple, TupleChange, dsl};
-use ztag_fga_store::{NamedStore, Settings, Stores};
+use ztag_fga_store::{NamedStore, PostgresSettings, Settings, Stores};
+use ztag_test_support::Postgres;
 
 const MODEL: &str = "model
   schema 1.1
@@ -26,13 +27,40 @@ condition in_time(current_time: timestamp, expires_at: timestamp) {
 
 pub(crate) struct House {
     pub(crate) folder: TempDir,
+    /// Where the stores are, if not in the folder, which then has images only.
+    database: Option<PostgresSettings>,
 }
 
 impl House {
+    /// Stores in a folder.
     pub(crate) fn new() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
+            database: None,
         }
+    }
+
+    /// Stores in a database. `None` where there is no server.
+    pub(crate) fn shared() -> Option<Self> {
+        let Some(postgres) = Postgres::shared() else {
+            eprintln!("skipped: PostgreSQL is not installed");
+            return None;
+        };
+        let folder = TempDir::new().unwrap();
+        let mut database = PostgresSettings::new(postgres.url().parse().unwrap());
+        database.schema = postgres.fresh_schema().parse().unwrap();
+        database.images = Some(folder.path().to_owned());
+        Some(Self {
+            folder,
+            database: Some(database),
+        })
+    }
+
+    /// One of each kind.
+    pub(crate) fn each() -> Vec<Self> {
+        let mut houses = vec![Self::new()];
+        houses.extend(Self::shared());
+        houses
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -44,7 +72,26 @@ impl House {
     }
 
     pub(crate) fn open_with(&self, settings: Settings) -> Stores {
-        Stores::open(self.path(), settings).unwrap()
+        match &self.database {
+            None => Stores::open(self.path(), settings).unwrap(),
+            Some(database) => Stores::connect(settings, database.clone()).unwrap(),
+        }
+    }
+
+    /// The same stores, as another process has them.
+    pub(crate) fn neighbour(&self) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut database = self.database.clone().unwrap();
+        database.images = Some(folder.path().to_owned());
+        Self {
+            folder,
+            database: Some(database),
+        }
+    }
+
+    /// Where the stores are.
+    pub(crate) fn database(&self) -> &PostgresSettings {
+        self.database.as_ref().unwrap()
     }
 }
 

@@ -122,7 +122,12 @@ async fn images_of_others_and_of_the_future_are_ignored() {
 
 #[tokio::test]
 async fn images_are_written_on_the_way() {
-    let house = House::new();
+    for house in House::each() {
+        images_are_written_on_the_way_in(&house).await;
+    }
+}
+
+async fn images_are_written_on_the_way_in(house: &House) {
     let stores = house.open_with(Settings {
         image_after: 50,
         ..settings()

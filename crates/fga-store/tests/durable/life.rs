@@ -11,7 +11,12 @@ use crate::house::{House, changes, documents, model, settings, stored, until, vi
 
 #[tokio::test]
 async fn everything_is_there_again() {
-    let house = House::new();
+    for house in House::each() {
+        everything_is_there_again_in(&house).await;
+    }
+}
+
+async fn everything_is_there_again_in(house: &House) {
     let stores = house.open();
     let store = documents(&stores).await;
     let model = store.store().model(None).unwrap();
@@ -62,7 +67,12 @@ async fn everything_is_there_again() {
 
 #[tokio::test]
 async fn models_make_room_and_deleted_stores_stay_away() {
-    let house = House::new();
+    for house in House::each() {
+        models_make_room_and_deleted_stores_stay_away_in(&house).await;
+    }
+}
+
+async fn models_make_room_and_deleted_stores_stay_away_in(house: &House) {
     let mut few = settings();
     few.limits.models = 2;
     let stores = house.open_with(few.clone());
@@ -99,7 +109,12 @@ async fn models_make_room_and_deleted_stores_stay_away() {
 
 #[tokio::test]
 async fn only_the_journal_writes() {
-    let house = House::new();
+    for house in House::each() {
+        only_the_journal_writes_in(&house).await;
+    }
+}
+
+async fn only_the_journal_writes_in(house: &House) {
     let stores = house.open();
     let store = documents(&stores).await;
     let write = WriteRequest::writes([viewer("ada", 1)]);
@@ -211,7 +226,12 @@ async fn damaged_and_foreign_files_are_refused() {
 
 #[tokio::test]
 async fn a_check_can_demand_a_revision() {
-    let house = House::new();
+    for house in House::each() {
+        a_check_can_demand_a_revision_in(&house).await;
+    }
+}
+
+async fn a_check_can_demand_a_revision_in(house: &House) {
     let stores = house.open();
     let store = documents(&stores).await;
     let revision = store
@@ -237,7 +257,12 @@ async fn a_check_can_demand_a_revision() {
 /// Names are bound, never written into a statement.
 #[tokio::test]
 async fn attack_34_names_that_are_sql_stay_names() {
-    let house = House::new();
+    for house in House::each() {
+        attack_34_names_that_are_sql_stay_names_in(&house).await;
+    }
+}
+
+async fn attack_34_names_that_are_sql_stay_names_in(house: &House) {
     let stores = house.open();
     let store = documents(&stores).await;
     let names = [
@@ -266,7 +291,12 @@ async fn attack_34_names_that_are_sql_stay_names() {
 /// is older.
 #[tokio::test]
 async fn attack_42_a_revoke_is_seen_at_once_and_after_every_start() {
-    let house = House::new();
+    for house in House::each() {
+        attack_42_a_revoke_is_seen_at_once_and_after_every_start_in(&house).await;
+    }
+}
+
+async fn attack_42_a_revoke_is_seen_at_once_and_after_every_start_in(house: &House) {
     let eager = Settings {
         image_after: 1,
         ..settings()

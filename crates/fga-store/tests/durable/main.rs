@@ -5,5 +5,7 @@ mod house;
 mod images;
 mod life;
 mod refused;
+mod server;
 mod several;
+mod shared;
 mod upkeep;

@@ -17,7 +17,12 @@ const ROUNDS: usize = 20;
 /// of all who delete it while it is there, one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_are_linearizable() {
-    let house = House::new();
+    for house in House::each() {
+        writes_are_linearizable_in(&house).await;
+    }
+}
+
+async fn writes_are_linearizable_in(house: &House) {
     let stores = house.open();
     let store = documents(&stores).await;
     let tasks = (0..TASKS).map(|task| tokio::spawn(write(store.clone(), task)));

@@ -14,7 +14,12 @@ use crate::house::{House, changes, changes_by, documents, settings, stored, unti
 
 #[tokio::test]
 async fn what_has_expired_is_cleaned_up() {
-    let house = House::new();
+    for house in House::each() {
+        what_has_expired_is_cleaned_up_in(&house).await;
+    }
+}
+
+async fn what_has_expired_is_cleaned_up_in(house: &House) {
     let clock = Arc::new(ManualClock::new());
     let stores = house.open_with(Settings {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -79,7 +84,12 @@ fn keeping(clock: &Arc<ManualClock>) -> Settings {
 
 #[tokio::test]
 async fn old_changes_are_folded() {
-    let house = House::new();
+    for house in House::each() {
+        old_changes_are_folded_in(&house).await;
+    }
+}
+
+async fn old_changes_are_folded_in(house: &House) {
     let clock = Arc::new(ManualClock::new());
     let (stores, store, old) = aged(&house, &clock).await;
     let before = stored(store.store());
@@ -114,7 +124,12 @@ async fn old_changes_are_folded() {
 
 #[tokio::test]
 async fn edits_of_many_tuples() {
-    let house = House::new();
+    for house in House::each() {
+        edits_of_many_tuples_in(&house).await;
+    }
+}
+
+async fn edits_of_many_tuples_in(house: &House) {
     let mut tight = settings();
     tight.limits.changes_per_edit = 3;
     let stores = house.open_with(tight);

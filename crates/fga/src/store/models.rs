@@ -16,8 +16,15 @@ use crate::ulid;
 #[derive(Debug, Default)]
 pub(super) struct Models {
     by_id: AHashMap<ModelId, Arc<Model>>,
-    order: VecDeque<ModelId>,
+    order: VecDeque<Arc<Model>>,
     written: usize,
+}
+
+impl Models {
+    pub(super) fn clear(&mut self) {
+        self.by_id.clear();
+        self.order.clear();
+    }
 }
 
 impl Store {
@@ -50,11 +57,10 @@ impl Store {
     pub(super) fn show_model(&self, model: Arc<Model>) -> Vec<ModelId> {
         let outdated = self.outdated_models();
         let mut models = self.models.write();
-        let id = model.id().clone();
-        models.by_id.insert(id.clone(), model);
-        models.order.push_back(id);
+        models.by_id.insert(model.id().clone(), Arc::clone(&model));
+        models.order.push_back(model);
         for id in &outdated {
-            models.order.retain(|own| own != id);
+            models.order.retain(|own| own.id() != id);
             models.by_id.remove(id);
             self.assertions.write().forget(id);
         }
@@ -65,7 +71,8 @@ impl Store {
     pub(super) fn outdated_models(&self) -> Vec<ModelId> {
         let models = self.models.read();
         let count = (models.order.len() + 1).saturating_sub(self.limits.models);
-        models.order.iter().take(count).cloned().collect()
+        let outdated = models.order.iter().take(count);
+        outdated.map(|model| model.id().clone()).collect()
     }
 
     /// The model of this id, or the latest.
@@ -74,9 +81,10 @@ impl Store {
     /// `authorization_model_not_found` or `latest_authorization_model_not_found`.
     pub fn model(&self, id: Option<&ModelId>) -> Result<Arc<Model>, Error> {
         let models = self.models.read();
-        let Some(wanted) = id.or(models.order.back()) else {
+        let Some(wanted) = id else {
             let message = "no authorization models found for store";
-            return Err(Error::new(ErrorCode::LatestModelNotFound, message));
+            let none = || Error::new(ErrorCode::LatestModelNotFound, message);
+            return models.order.back().cloned().ok_or_else(none);
         };
         models.by_id.get(wanted).cloned().ok_or_else(|| {
             let message = format!("Authorization Model '{wanted}' not found");
@@ -89,13 +97,9 @@ impl Store {
         let models = self.models.read();
         let mut order = models.order.iter().rev();
         if let Some(before) = before {
-            order.find(|id| *id == before);
+            order.find(|model| model.id() == before);
         }
-        order
-            .filter_map(|id| models.by_id.get(id))
-            .take(limit)
-            .cloned()
-            .collect()
+        order.take(limit).cloned().collect()
     }
 }
 

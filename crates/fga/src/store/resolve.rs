@@ -5,28 +5,15 @@ use std::sync::Arc;
 use ahash::AHashSet;
 use arc_swap::Guard;
 
-use crate::error::{Error, ErrorCode};
-use crate::ids::{EntityId, NodeId, RelationId, TypeId};
+use crate::error::Error;
+use crate::ids::{EntityId, RelationId, TypeId};
 use crate::index::{Added, Edge, Found, Overlay, Row, Snapshot};
 use crate::limits::{Limits, Semantics};
-use crate::model::{Admitted, Model, ModelId, SubjectKind};
-use crate::names::{ObjectName, UserName, WILDCARD};
+use crate::model::{Admitted, Model, ModelId};
+use crate::names::WILDCARD;
 use crate::store::Store;
 use crate::store::validate::{self, Fault, Valid};
 use crate::tuple::{Fields, Tuple};
-
-/// Who is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Subject {
-    pub(crate) kind: SubjectKind,
-    pub(crate) entity: EntityId,
-    /// The relation of a userset.
-    pub(crate) relation: RelationId,
-    /// All objects of the type, which an object is one of.
-    pub(crate) wildcard: Option<EntityId>,
-    /// The bit of the kind in the reach of plans.
-    pub(crate) bit: Option<usize>,
-}
 
 /// What one question sees: a model, a snapshot, contextual tuples and context.
 pub(crate) struct Asked<'a> {
@@ -160,73 +147,6 @@ impl Asked<'_> {
         match &self.overlay {
             Some(overlay) => overlay.kind(kinds, entity),
             None => kinds.of(entity),
-        }
-    }
-
-    /// The object and relation asked about, with codes as `Check` gives them.
-    pub(crate) fn target(
-        &mut self,
-        object: &str,
-        relation: &str,
-    ) -> Result<(EntityId, NodeId), Error> {
-        let name = ObjectName::parse(object)?;
-        let coded = |error: Error| error.coded(ErrorCode::Validation);
-        let node = self.model.node_of(name.kind, relation).map_err(coded)?;
-        if name.is_wildcard() {
-            let message =
-                format!("the 'object' field cannot reference a typed wildcard: '{object}'");
-            return Err(Error::validation(message));
-        }
-        let kind = self.model.node(node).kind;
-        Ok((self.number(kind, name.id), node))
-    }
-
-    /// The user asked about.
-    pub(crate) fn subject(&mut self, user: &str) -> Result<Subject, Error> {
-        let name = UserName::parse(user)?;
-        let unknown = |what: &str| Error::validation(format!("{what} of user '{user}' not found"));
-        let kind = self
-            .model
-            .kind(name.object.kind)
-            .ok_or_else(|| unknown("type"))?;
-        let id = kind.id;
-        let (kind, relation) = match name.relation {
-            Some(relation) => {
-                let node = kind.relations.get(relation).copied();
-                let node = node.ok_or_else(|| unknown("relation"))?;
-                (SubjectKind::Userset(node), self.model.node(node).relation)
-            }
-            None if name.object.is_wildcard() => (SubjectKind::Wildcard(id), RelationId::NONE),
-            None => (SubjectKind::Object(id), RelationId::NONE),
-        };
-        let wildcard = match kind {
-            SubjectKind::Object(_) => self.wildcard(id),
-            SubjectKind::Wildcard(_) | SubjectKind::Userset(_) => None,
-        };
-        let entity = self.number(id, name.object.id);
-        Ok(Subject {
-            kind,
-            entity,
-            relation,
-            wildcard,
-            bit: self.model.bit(kind),
-        })
-    }
-
-    /// The number of an object that was named before, by this request or by the store.
-    pub(crate) fn find(&self, kind: TypeId, id: &str) -> Option<EntityId> {
-        let local = self
-            .overlay
-            .as_ref()
-            .and_then(|overlay| overlay.find(kind, id));
-        local.or_else(|| self.store.entities.read().find(kind, id))
-    }
-
-    /// The number of an object, of the request where it is new.
-    pub(crate) fn number(&mut self, kind: TypeId, id: &str) -> EntityId {
-        match self.find(kind, id) {
-            Some(found) => found,
-            None => self.overlay.get_or_insert_default().intern(kind, id),
         }
     }
 

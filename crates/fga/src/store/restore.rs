@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ztag_types::Clock;
 
 use crate::error::{Error, ErrorCode};
-use crate::index::{Contradiction, Snapshot, build};
+use crate::index::{Change, Contradiction, Snapshot, build};
 use crate::limits::Limits;
 use crate::store::edit::NumberedChange;
 use crate::store::image;
@@ -65,24 +65,19 @@ impl Restore {
         self.store.folded_until()
     }
 
+    /// The last change so far, unless it was folded away.
+    pub fn last_change(&self) -> Option<NumberedChange> {
+        self.store.last_change()
+    }
+
     /// Takes in the next change.
     ///
     /// # Errors
     /// `internal_error` where its number does not follow, `validation_error` where it is no tuple,
     /// `exceeded_entity_limit` where the store is full.
     pub fn push(&mut self, numbered: &NumberedChange) -> Result<(), Error> {
-        let mut change = batch::intern(&self.store, &numbered.change.tuple)?;
-        change.revision = numbered.revision.0;
-        change.is_delete = numbered.change.is_delete;
-        if change.is_delete {
-            change.condition = None;
-        }
-        let log = self.store.log.get_mut();
-        if !log.takes(change.revision) {
-            let revision = change.revision;
-            return Err(contradiction(Contradiction { revision }));
-        }
-        log.push(&change, ulid::milliseconds(numbered.change.at));
+        let change = change(&self.store, numbered)?;
+        append(self.store.log.get_mut(), &change, numbered)?;
         self.taken = change.revision;
         Ok(())
     }
@@ -106,6 +101,31 @@ impl Restore {
     }
 }
 
-fn contradiction(found: Contradiction) -> Error {
+/// A change that was judged elsewhere, with the numbers that its names have in `store`.
+pub(super) fn change(store: &Store, numbered: &NumberedChange) -> Result<Change, Error> {
+    let mut change = batch::intern(store, &numbered.change.tuple)?;
+    change.revision = numbered.revision.0;
+    change.is_delete = numbered.change.is_delete;
+    if change.is_delete {
+        change.condition = None;
+    }
+    Ok(change)
+}
+
+/// Appends it to a log if it is the next one.
+pub(super) fn append(
+    log: &mut Log,
+    change: &Change,
+    numbered: &NumberedChange,
+) -> Result<(), Error> {
+    if !log.takes(change.revision) {
+        let revision = change.revision;
+        return Err(contradiction(Contradiction { revision }));
+    }
+    log.push(change, ulid::milliseconds(numbered.change.at));
+    Ok(())
+}
+
+pub(super) fn contradiction(found: Contradiction) -> Error {
     Error::new(ErrorCode::Internal, found.to_string())
 }
