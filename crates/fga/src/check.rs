@@ -73,8 +73,13 @@ impl Store {
         let model = request.model.as_ref();
         let tuples = &request.contextual_tuples;
         let mut asked = self.ask(model, tuples, &request.context, Call::Check)?;
-        let (object, node) = asked.target(&request.object, &request.relation)?;
-        let subject = asked.subject(&request.user)?;
+        let CheckRequest {
+            user,
+            relation,
+            object,
+            ..
+        } = request;
+        let (subject, object, node) = asked.question(user, relation, object)?;
         Session::new(&asked, subject).check(object, node.plan())
     }
 }

@@ -2,11 +2,13 @@
 //! written since. A snapshot of both is what one question sees.
 
 mod base;
+mod buckets;
 mod build;
 mod edge;
 mod entities;
 mod overlay;
 mod patch;
+mod roster;
 mod row;
 mod snapshot;
 mod spelling;

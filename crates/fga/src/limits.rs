@@ -6,8 +6,9 @@ use std::time::Duration;
 ///
 /// The weighted graph refuses models that the recursive resolver accepts: whose parents lack the
 /// relation asked of them, or that recur through an intersection or exclusion. It finds usersets by
-/// tuples that name them only, refuses to look for them through an exclusion (for all of a type also
-/// through an intersection), and knows no depth at which a question is too complex.
+/// tuples that name them only, refuses to check them through an exclusion (for all of a type also
+/// through an intersection), and knows no depth at which a question is too complex. Taking away a
+/// circle takes nobody away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Semantics {
     /// The recursive resolver.

@@ -190,9 +190,7 @@ impl Backwards<'_> {
 
     /// Adds a relation of an object, if the relation asked for can depend on it.
     fn add(&mut self, object: EntityId, node: NodeId) {
-        let model = &self.asked.model;
-        let bit = model.bit(SubjectKind::Userset(node));
-        let matters = bit.is_some_and(|bit| model.reaches(self.target.plan(), bit));
+        let matters = self.asked.model.depends(self.target.plan(), node);
         if !matters || self.end.is_stopped || !self.seen.insert((object, node)) {
             return;
         }

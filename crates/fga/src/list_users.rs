@@ -395,7 +395,7 @@ impl Judge<'_> {
             wildcard: self.wanted.wildcard.filter(|_| !is_wildcard),
             bit: self.asked.model.bit(kind),
         };
-        Session::new(self.asked, subject).check(self.object, self.plan)
+        Session::new(self.asked, subject).look_up(self.object, self.plan)
     }
 
     fn user(&self, entity: EntityId) -> ListedUser {

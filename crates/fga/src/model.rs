@@ -10,6 +10,7 @@ mod reverse;
 mod rules;
 
 use std::fmt;
+use std::sync::Arc;
 
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub(crate) use reverse::Reverse;
 
 /// The id of a model: a ULID.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ModelId(Box<str>);
+pub struct ModelId(Arc<str>);
 
 impl ModelId {
     /// Reads a ULID as `OpenFGA` accepts it.
@@ -287,6 +288,17 @@ impl Model {
     /// Whether users of this kind can be in what the plan finds.
     pub(crate) fn reaches(&self, plan: PlanId, bit: usize) -> bool {
         self.plan(plan).reach.has(bit)
+    }
+
+    /// Whether what the plan finds can depend on who has a relation to some object.
+    pub(crate) fn depends(&self, plan: PlanId, on: NodeId) -> bool {
+        match &self.crossings {
+            Some(crossings) => crossings.depends(plan, on),
+            None => {
+                let bit = self.bit(SubjectKind::Userset(on));
+                bit.is_some_and(|bit| self.reaches(plan, bit))
+            }
+        }
     }
 
     /// Whether answers are those of the weighted graph.

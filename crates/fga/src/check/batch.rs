@@ -11,7 +11,7 @@ use crate::check::Session;
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, PlanId};
 use crate::model::ModelId;
-use crate::store::{Asked, Call, Store, Subject};
+use crate::store::{Asked, Call, NamedSubject, NamedTarget, Store, Subject};
 use crate::tuple::{Fields, Tuple};
 
 /// One question of a batch.
@@ -165,25 +165,36 @@ fn by_user(
     items: &[(usize, &BatchCheckItem)],
     answers: &mut Vec<Placed>,
 ) -> Vec<OfUser> {
-    let mut users: Vec<OfUser> = Vec::new();
+    let mut subjects: Vec<Result<NamedSubject<'_>, Error>> = Vec::new();
+    let mut targets: Vec<(usize, usize, NamedTarget<'_>)> = Vec::with_capacity(items.len());
     let mut by_name: AHashMap<&str, usize> = AHashMap::new();
     for (at, item) in items {
-        let (object, node) = match asked.target(&item.object, &item.relation) {
+        let target = match asked.named_target(&item.object, &item.relation) {
             Ok(target) => target,
             Err(error) => {
                 answers.push((*at, Err(error)));
                 continue;
             }
         };
-        let own = *by_name.entry(&item.user).or_insert_with(|| {
-            users.push(OfUser {
-                subject: asked.subject(&item.user),
-                targets: Vec::new(),
-            });
-            users.len() - 1
+        let user = *by_name.entry(&item.user).or_insert_with(|| {
+            subjects.push(asked.named_subject(&item.user));
+            subjects.len() - 1
         });
-        if let Some(user) = users.get_mut(own) {
-            user.targets.push((*at, object, node.plan()));
+        targets.push((*at, user, target));
+    }
+    let objects = targets.iter().map(|(_, _, own)| (own.kind, own.id));
+    let objects = asked.place_each(&objects.collect::<Vec<_>>());
+    let users = subjects.into_iter().map(|subject| OfUser {
+        subject: subject.map(|own| {
+            let [entity] = asked.place([(own.kind, own.id)]);
+            own.numbered(entity)
+        }),
+        targets: Vec::new(),
+    });
+    let mut users: Vec<OfUser> = users.collect();
+    for ((at, user, target), object) in targets.iter().zip(objects) {
+        if let Some(user) = users.get_mut(*user) {
+            user.targets.push((*at, object, target.node.plan()));
         }
     }
     users

@@ -75,6 +75,21 @@ impl Checker<'_> {
         Ok((entity, ResolvedRelation(node)))
     }
 
+    /// Resolves a user, and an object and the relation asked about, which takes less time than one
+    /// after the other.
+    ///
+    /// # Errors
+    /// `validation_error` where the model does not know a type or relation.
+    pub fn question(
+        &mut self,
+        user: &str,
+        relation: &str,
+        object: &str,
+    ) -> Result<(ResolvedUser, ResolvedRelation, EntityId), Error> {
+        let (subject, object, node) = self.asked.question(user, relation, object)?;
+        Ok((ResolvedUser(subject), ResolvedRelation(node), object))
+    }
+
     /// Whether the user has the relation to the object. Such questions are counted, and not timed.
     ///
     /// # Errors

@@ -109,8 +109,13 @@ impl<'a> Session<'a> {
     /// Whether the user is in what the plan finds for `object`. Each question has a budget of its
     /// own.
     pub(crate) fn check(&mut self, object: EntityId, plan: PlanId) -> Result<bool, Error> {
-        self.budget = self.asked.limits().resolution_nodes;
         self.refuse_crossing(plan)?;
+        self.look_up(object, plan)
+    }
+
+    /// The same, whoever the user stands for: for lists, which tell of those that were found.
+    pub(crate) fn look_up(&mut self, object: EntityId, plan: PlanId) -> Result<bool, Error> {
+        self.budget = self.asked.limits().resolution_nodes;
         self.search(object, plan, 0, false).result()
     }
 
@@ -232,14 +237,15 @@ impl<'a> Session<'a> {
     }
 
     /// Whoever is not in the base, or is taken away, is out, even beside faults. A circle in what
-    /// is taken away counts as being taken away.
+    /// is taken away counts as being taken away, but not by weights.
     fn without(&mut self, object: EntityId, pair: [PlanId; 2], depth: u16, ask: bool) -> Verdict {
         let [base, subtract] = pair;
         let base = self.search(object, base, depth, ask);
         if matches!(base.answer, Answer::No) {
             return base;
         }
-        let subtract = self.search(object, subtract, depth, true);
+        let asks_circular = !self.model().is_weighted();
+        let subtract = self.search(object, subtract, depth, asks_circular);
         match (&base.answer, &subtract.answer) {
             (_, Answer::Yes) => Verdict {
                 answer: Answer::No,

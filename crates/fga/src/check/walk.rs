@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use crate::check::memo::Place;
 use crate::check::session::Session;
 use crate::check::verdict::Verdict;
-use crate::ids::{EntityId, PlanId, RelationId, TypeId};
+use crate::ids::{EntityId, RelationId, TypeId};
 use crate::index::{Edge, Snapshot};
-use crate::model::{Entry, Lane, Model, Plan, SubjectKind};
+use crate::model::{Entry, Lane, Model, Plan, SubjectKind, Way};
 
 /// Places that lead on at the most: more of them are not told apart one by one.
 const MOST: usize = 64;
@@ -208,18 +208,23 @@ impl<'a> Walk<'a> {
             return Flow::Continue(());
         };
         for way in lane.ways.iter().filter(|way| way.kind == kind) {
-            let reaches = |plan: PlanId| self.model.plan(plan).reach.has(self.user.bit);
-            if !reaches(way.owner) || !counts(edge, way.entry)? {
-                continue;
-            }
-            if depth >= self.limit {
-                return Flow::Break(End::GaveUp);
-            }
-            if reaches(way.target) {
+            if edge.is_conditioned() || depth >= self.limit {
+                self.give_up_at(way)?;
+            } else if way.entry.is_bare && way.reach.has(self.user.bit) {
                 self.enter(Place::new(edge.far(), way.target), depth)?;
             }
         }
         Flow::Continue(())
+    }
+
+    /// A tuple with a condition, or too deep down, matters where the relation can be the user's.
+    #[cold]
+    fn give_up_at(&self, way: &Way) -> Flow {
+        if self.model.plan(way.owner).reach.has(self.user.bit) {
+            Flow::Break(End::GaveUp)
+        } else {
+            Flow::Continue(())
+        }
     }
 
     /// The edges of an object, if none were written of late.

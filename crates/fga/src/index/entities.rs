@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use crate::error::{Error, ErrorCode};
 use crate::ids::{EntityId, TypeId};
-use crate::index::spelling::{self, Id, Spelled};
+use crate::index::roster::Roster;
+use crate::index::spelling::Id;
 use crate::names::WILDCARD;
 
 /// Objects of one type get their numbers from blocks of this size, so that the block tells the type.
 const BLOCK: u32 = 1024;
 /// Numbers from here on belong to single requests.
 pub(crate) const LOCAL: u32 = 0x7000_0000;
-/// The place of a number that nobody has.
-const NOWHERE: u32 = u32::MAX;
+/// Objects of many that are looked for at once.
+const AT_ONCE: usize = 8;
 
 /// What every question needs to know of the numbers given so far.
 #[derive(Clone, Debug, Default)]
@@ -51,16 +50,15 @@ impl Kinds {
     }
 }
 
-/// All objects that tuples of a store have named. Their ids lie in one arena; none is forgotten.
+/// All objects that tuples of a store have named; none is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
     hasher: ahash::RandomState,
-    table: HashTable<EntityId>,
-    /// The ids, one behind the other.
-    arena: Vec<u8>,
-    /// Where the id of each number begins in the arena.
-    starts: Vec<u32>,
+    /// By type.
+    rosters: Vec<Roster>,
     kinds: Kinds,
+    /// How many blocks of its type came before each block.
+    ordinals: Vec<u32>,
     /// The next number of each type, if its block has one left.
     next: Vec<Option<EntityId>>,
     count: usize,
@@ -74,7 +72,7 @@ impl Entities {
 
     /// One more than the highest number given.
     pub(crate) fn bound(&self) -> usize {
-        self.starts.len()
+        self.ordinals.len() * BLOCK as usize
     }
 
     /// How many objects have a number.
@@ -84,26 +82,51 @@ impl Entities {
 
     /// Gives back memory held for growth.
     pub(crate) fn shrink(&mut self) {
-        self.arena.shrink_to_fit();
-        self.starts.shrink_to_fit();
+        for roster in &mut self.rosters {
+            roster.shrink(&self.hasher);
+        }
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        let table = self.table.capacity() * 8 / 7 * (size_of::<EntityId>() + 1);
-        self.arena.capacity() + self.starts.capacity() * size_of::<u32>() + table
+        let rosters: usize = self.rosters.iter().map(Roster::bytes).sum();
+        rosters + self.ordinals.capacity() * (size_of::<u32>() + size_of::<TypeId>())
     }
 
     pub(crate) fn find(&self, kind: TypeId, id: &str) -> Option<EntityId> {
-        let spelled = Spelled::new(id);
-        self.lookup(kind, &spelled, self.hash(kind, &spelled))
+        let [found] = self.find_all([(kind, id)]);
+        found
+    }
+
+    /// The numbers of several objects, in their order. Their buckets are all looked into before the
+    /// first id is compared, so that the processor waits for the memory of all of them at once, and
+    /// not of one after the other.
+    #[inline]
+    pub(crate) fn find_all<const N: usize>(
+        &self,
+        names: [(TypeId, &str); N],
+    ) -> [Option<EntityId>; N] {
+        let sought = names.map(|(kind, id)| {
+            let roster = self.rosters.get(usize::from(kind.0))?;
+            Some((roster, roster.seek(id, &self.hasher)))
+        });
+        sought.map(|sought| {
+            let (roster, sought) = sought?;
+            roster.find(&sought)
+        })
+    }
+
+    /// The same for as many as there are.
+    pub(crate) fn find_each(&self, names: &[(TypeId, &str)]) -> Vec<Option<EntityId>> {
+        let (groups, rest) = names.as_chunks::<AT_ONCE>();
+        let groups = groups.iter().flat_map(|names| self.find_all(*names));
+        let rest = rest.iter().map(|(kind, id)| self.find(*kind, id));
+        groups.chain(rest).collect()
     }
 
     /// The number of an object, given now if it has none.
     pub(crate) fn intern(&mut self, kind: TypeId, id: &str) -> Result<EntityId, Error> {
-        let spelled = Spelled::new(id);
-        let hash = self.hash(kind, &spelled);
-        if let Some(found) = self.lookup(kind, &spelled, hash) {
+        if let Some(found) = self.find(kind, id) {
             return Ok(found);
         }
         let full = || {
@@ -112,32 +135,24 @@ impl Entities {
                 "the store holds too many objects",
             )
         };
-        let start = u32::try_from(self.arena.len()).ok();
-        let start = start.filter(|start| *start < NOWHERE).ok_or_else(full)?;
-        let mark = spelled.mark().ok_or_else(full)?;
-        let number = self.number(kind).ok_or_else(full)?;
-        if let Some(own) = self.starts.get_mut(number.index()) {
-            *own = start;
+        let at = usize::from(kind.0);
+        if self.rosters.len() <= at {
+            self.rosters.resize_with(at + 1, Roster::default);
+            self.next.resize(at + 1, None);
         }
-        self.arena.push(mark);
-        self.arena.extend_from_slice(spelled.bytes());
+        let number = self.next_number(kind).ok_or_else(full)?;
+        let roster = self.rosters.get_mut(at).ok_or_else(full)?;
+        if !roster.add(id, number, &self.hasher) {
+            return Err(full());
+        }
+        let following = EntityId(number.0 + 1);
+        if let Some(next) = self.next.get_mut(at) {
+            *next = (!following.0.is_multiple_of(BLOCK)).then_some(following);
+        }
         self.count += 1;
         if id == WILDCARD {
             self.kinds.set_wildcard(kind, number);
         }
-        let Self {
-            hasher,
-            table,
-            arena,
-            starts,
-            kinds,
-            ..
-        } = self;
-        table.insert_unique(hash, number, |own| {
-            let kind = kinds.of(*own).unwrap_or(TypeId(u16::MAX));
-            let (mark, bytes) = kept(arena, starts, *own);
-            hasher.hash_one((kind, mark, bytes))
-        });
         Ok(number)
     }
 
@@ -146,56 +161,35 @@ impl Entities {
         self.kinds.of(entity)
     }
 
-    /// The id of an object.
+    /// The id of an object; empty for a number that nobody has.
     pub(crate) fn id(&self, entity: EntityId) -> Id<'_> {
-        let (mark, bytes) = kept(&self.arena, &self.starts, entity);
-        spelling::read(mark, bytes)
+        let (block, place) = (entity.0 / BLOCK, entity.0 % BLOCK);
+        let kind = self.kinds.of(entity);
+        let roster = kind.and_then(|kind| self.rosters.get(usize::from(kind.0)));
+        let before = self.ordinals.get(block as usize);
+        let own = roster.zip(before).map(|(roster, before)| {
+            let ordinal = before * BLOCK + place;
+            roster.id(ordinal as usize)
+        });
+        own.unwrap_or(Id::Text(""))
     }
 
-    fn hash(&self, kind: TypeId, spelled: &Spelled<'_>) -> u64 {
-        let mark = spelled.mark().unwrap_or_default();
-        self.hasher.hash_one((kind, mark, spelled.bytes()))
-    }
-
-    fn lookup(&self, kind: TypeId, spelled: &Spelled<'_>, hash: u64) -> Option<EntityId> {
-        let wanted = (spelled.mark()?, spelled.bytes());
-        let is_same = |own: &EntityId| {
-            self.kinds.of(*own) == Some(kind) && kept(&self.arena, &self.starts, *own) == wanted
-        };
-        self.table.find(hash, is_same).copied()
-    }
-
-    fn number(&mut self, kind: TypeId) -> Option<EntityId> {
+    /// The number that the next object of a type gets. It is not given yet.
+    fn next_number(&mut self, kind: TypeId) -> Option<EntityId> {
         let at = usize::from(kind.0);
-        if self.next.len() <= at {
-            self.next.resize(at + 1, None);
+        if let Some(number) = self.next.get(at).copied().flatten() {
+            return Some(number);
         }
-        let number = match self.next.get(at).copied().flatten() {
-            Some(number) => number,
-            None => self.open_block(kind)?,
-        };
-        let following = EntityId(number.0 + 1);
-        if let Some(next) = self.next.get_mut(at) {
-            *next = (!following.0.is_multiple_of(BLOCK)).then_some(following);
-        }
-        Some(number)
-    }
-
-    fn open_block(&mut self, kind: TypeId) -> Option<EntityId> {
-        let start = u32::try_from(self.starts.len())
+        let start = u32::try_from(self.bound())
             .ok()
             .filter(|start| *start < LOCAL)?;
+        let before = self.rosters.get(at)?.count() / BLOCK as usize;
         Arc::make_mut(&mut self.kinds.0).blocks.push(kind);
-        let bound = self.starts.len() + BLOCK as usize;
-        self.starts.resize(bound, NOWHERE);
-        Some(EntityId(start))
+        self.ordinals.push(u32::try_from(before).ok()?);
+        let start = EntityId(start);
+        *self.next.get_mut(at)? = Some(start);
+        Some(start)
     }
-}
-
-/// What is kept of the id of a number.
-fn kept<'a>(arena: &'a [u8], starts: &[u32], entity: EntityId) -> (u8, &'a [u8]) {
-    let start = starts.get(entity.index()).copied().unwrap_or(NOWHERE);
-    spelling::kept(arena, start as usize)
 }
 
 #[cfg(test)]

@@ -51,6 +51,20 @@ impl<'a> Spelled<'a> {
     }
 }
 
+impl Spelled<'_> {
+    /// Whether this is what is kept at `start`.
+    #[inline]
+    pub(super) fn is_kept(&self, arena: &[u8], start: usize) -> bool {
+        let Some((mark, rest)) = arena.get(start..).and_then(<[u8]>::split_first) else {
+            return false;
+        };
+        match self {
+            Self::Uuid(uuid) => *mark == UUID && rest.first_chunk() == Some(uuid),
+            Self::Text(text) => self.mark() == Some(*mark) && rest.get(..text.len()) == Some(*text),
+        }
+    }
+}
+
 /// What is kept at `start`: the byte that says how long, and the bytes.
 pub(super) fn kept(arena: &[u8], start: usize) -> (u8, &[u8]) {
     let rest = arena.get(start..).unwrap_or_default();
@@ -93,45 +107,49 @@ impl fmt::Display for Id<'_> {
 }
 
 /// The bytes of a UUID that is written as one of ours would be.
+#[inline]
 fn uuid(text: &[u8]) -> Option<[u8; UUID_LEN]> {
     let text: &[u8; UUID_TEXT] = text.try_into().ok()?;
     let at = |place: usize| text.get(place).copied().unwrap_or_default();
     if HYPHENS.iter().any(|place| at(*place) != b'-') {
         return None;
     }
+    let four = |place: usize| [at(place), at(place + 1), at(place + 2), at(place + 3)];
+    let eight = |first: usize, second: usize| {
+        let (high, low) = (four(first), four(second));
+        let (high, low) = (u32::from_be_bytes(high), u32::from_be_bytes(low));
+        digits(u64::from(high) << 32 | u64::from(low))
+    };
+    let words = [eight(0, 4)?, eight(9, 14)?, eight(19, 24)?, eight(28, 32)?];
     let mut uuid = [0; UUID_LEN];
-    let mut seen = 0;
-    for (byte, place) in uuid.iter_mut().zip(PAIRS) {
-        let (high, low) = (digit(at(place)), digit(at(place + 1)));
-        seen |= high | low;
-        *byte = high << 4 | low & 0xf;
+    for (own, word) in uuid.as_chunks_mut().0.iter_mut().zip(words) {
+        *own = word.to_be_bytes();
     }
-    (seen & NO_DIGIT == 0).then_some(uuid)
+    Some(uuid)
 }
 
-/// Stands for what is not a digit.
-const NO_DIGIT: u8 = 0x80;
+/// A byte with the same value for each character of a word.
+const fn each(value: u8) -> u64 {
+    u64::from_ne_bytes([value; 8])
+}
 
-/// Digits by character.
-#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
-const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        let character = if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        };
-        digits[character as usize] = digit;
-        digit += 1;
+/// The value of eight digits of base 16 in lower case, the first one highest, all at once.
+#[inline]
+fn digits(text: u64) -> Option<u32> {
+    // Letters have this bit, digits do not.
+    let letters = text >> 6 & each(1);
+    let values = (text & each(0x0f)).wrapping_add(letters.wrapping_mul(9));
+    let written = values
+        .wrapping_add(each(b'0'))
+        .wrapping_add(letters.wrapping_mul(u64::from(b'a' - b'0' - 10)));
+    // From ten on it must be a letter, and none is above fifteen.
+    let from_ten = values.wrapping_add(each(6)) >> 4 & each(1);
+    if written != text || from_ten != letters || values & each(0xf0) != 0 {
+        return None;
     }
-    digits
-};
-
-#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
-const fn digit(character: u8) -> u8 {
-    DIGITS[character as usize]
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    u32::try_from((fours | fours >> 16) & 0xffff_ffff).ok()
 }
 
 #[cfg(test)]
@@ -161,6 +179,21 @@ mod tests {
         assert_eq!(spelled.bytes().len(), UUID_LEN);
         assert_eq!(read_again(&spelled).as_deref(), Some(uuid));
         assert_eq!(read_again(&Spelled::new(&"x".repeat(255))), None);
+    }
+
+    #[test]
+    fn digits_are_told_from_everything_else() {
+        for place in 0..8 {
+            for byte in 0..=255 {
+                let mut text = *b"0f9a8b7c";
+                text[place] = byte;
+                let found = digits(u64::from_be_bytes(text));
+                let is_digit = byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+                let text = std::str::from_utf8(&text).ok().filter(|_| is_digit);
+                let expected = text.map(|text| u32::from_str_radix(text, 16).unwrap());
+                assert_eq!(found, expected, "{place} {byte}");
+            }
+        }
     }
 
     fn read_again(spelled: &Spelled<'_>) -> Option<String> {

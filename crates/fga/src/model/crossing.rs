@@ -1,7 +1,7 @@
 //! Which intersections and exclusions lie ahead of each plan, for answers by weights.
 
 use crate::error::Error;
-use crate::ids::PlanId;
+use crate::ids::{NodeId, PlanId};
 use crate::model::reach::{self, Bits};
 use crate::model::{Barrier, Node, Plan, rules};
 
@@ -10,6 +10,9 @@ use crate::model::{Barrier, Node, Plan, rules};
 pub(super) struct Crossings {
     ahead: Vec<Bits>,
     barriers: usize,
+    /// The relations that each plan depends on, its own included. Where answers do not go by weights
+    /// they are the usersets that it reaches.
+    uses: Vec<Bits>,
 }
 
 impl Crossings {
@@ -26,9 +29,17 @@ impl Crossings {
             .iter()
             .map(|plan| reach::next(nodes, barriers, plan))
             .collect();
+        let used = plans.iter().map(|plan| {
+            let mut used = Bits::new(nodes.len());
+            for node in &plan.covered {
+                used.set(node.index());
+            }
+            used
+        });
         let crossings = Self {
             ahead: reach::close(own.collect(), &next),
             barriers: barriers.len(),
+            uses: reach::close(used.collect(), &next),
         };
         for (at, barrier) in barriers.iter().enumerate() {
             let recurs = |plan: &PlanId| crossings.has(*plan, at);
@@ -44,6 +55,12 @@ impl Crossings {
     /// The places of the barriers ahead of a plan.
     pub(super) fn ahead(&self, plan: PlanId) -> impl Iterator<Item = usize> {
         (0..self.barriers).filter(move |at| self.has(plan, *at))
+    }
+
+    /// Whether a plan depends on a relation.
+    pub(super) fn depends(&self, plan: PlanId, on: NodeId) -> bool {
+        let uses = self.uses.get(plan.index());
+        uses.is_some_and(|uses| uses.has(on.index()))
     }
 
     fn has(&self, plan: PlanId, barrier: usize) -> bool {

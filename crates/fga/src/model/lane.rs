@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::ids::{NodeId, PlanId, RelationId, TypeId};
+use crate::model::reach::Bits;
 use crate::model::{Admitted, Node, Plan};
 
 /// A kind of user who is in by one tuple.
@@ -40,6 +41,8 @@ pub(crate) struct Way {
     /// What to look for there.
     pub(crate) target: PlanId,
     pub(crate) entry: Entry,
+    /// The kinds of users that both can find.
+    pub(crate) reach: Bits,
 }
 
 /// The restriction that a tuple must meet.
@@ -61,9 +64,10 @@ impl Entry {
 
 /// Fills in the probes and lanes of all plans.
 pub(super) fn fill(nodes: &[Node], plans: &mut [Plan]) {
+    let reaches: Vec<Bits> = plans.iter().map(|plan| plan.reach.clone()).collect();
     for plan in plans {
         plan.probes = probes(nodes, plan);
-        plan.lanes = lanes(nodes, plan);
+        plan.lanes = lanes(nodes, plan, &reaches);
     }
 }
 
@@ -79,8 +83,13 @@ fn probes(nodes: &[Node], plan: &Plan) -> Box<[Probe]> {
     probes.collect()
 }
 
-fn lanes(nodes: &[Node], plan: &Plan) -> Box<[Lane]> {
+fn lanes(nodes: &[Node], plan: &Plan, reaches: &[Bits]) -> Box<[Lane]> {
     let mut lanes: Vec<Lane> = Vec::new();
+    let reach = |owner: PlanId, target: PlanId| {
+        let of = |plan: PlanId| reaches.get(plan.index());
+        let both = of(owner).zip(of(target));
+        both.map_or_else(Bits::default, |(owner, target)| owner.common(target))
+    };
     for id in &plan.directs {
         for (node, admitted, entry) in entries(nodes, *id) {
             if let Some(userset) = admitted.node {
@@ -88,6 +97,7 @@ fn lanes(nodes: &[Node], plan: &Plan) -> Box<[Lane]> {
                     kind: admitted.kind,
                     owner: id.plan(),
                     target: userset.plan(),
+                    reach: reach(id.plan(), userset.plan()),
                     entry,
                 };
                 add(&mut lanes, node.relation, admitted.relation, way);
@@ -104,6 +114,7 @@ fn lanes(nodes: &[Node], plan: &Plan) -> Box<[Lane]> {
                     kind: admitted.kind,
                     owner: parents.owner.plan(),
                     target: target.plan(),
+                    reach: reach(parents.owner.plan(), target.plan()),
                     entry,
                 };
                 add(&mut lanes, node.relation, RelationId::NONE, way);

@@ -40,6 +40,15 @@ impl Bits {
         }
     }
 
+    /// Those that are in both.
+    pub(super) fn common(&self, other: &Self) -> Self {
+        let rest = self.rest.iter().zip(&other.rest);
+        Self {
+            first: self.first & other.first,
+            rest: rest.map(|(own, other)| own & other).collect(),
+        }
+    }
+
     /// Adds the bits of `other`.
     fn join(&mut self, other: &Self) {
         self.first |= other.first;

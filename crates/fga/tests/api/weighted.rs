@@ -1,7 +1,8 @@
 //! Answers as the weighted graph gives them, beside those of the recursive resolver.
 
 use ztag_fga::{
-    ErrorCode, Limits, ListUsersRequest, ListedUser, Model, Semantics, Store, UserFilter, dsl,
+    ErrorCode, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Model, Semantics, Store,
+    UserFilter, dsl,
 };
 
 use crate::support::{check, write};
@@ -113,6 +114,38 @@ fn listed_usersets_are_those_of_tuples() {
     };
     assert_eq!(listed(Semantics::V1), ["group:a#member", "group:b#member"]);
     assert_eq!(listed(Semantics::Weighted), ["group:b#member"]);
+}
+
+#[test]
+fn lists_of_objects_are_the_same() {
+    for semantics in [Semantics::V1, Semantics::Weighted] {
+        let request = ListObjectsRequest {
+            type_name: "doc".into(),
+            relation: "editor".into(),
+            user: "user:bo".into(),
+            ..ListObjectsRequest::default()
+        };
+        let listed = store(semantics).list_objects(&request).unwrap();
+        assert_eq!(listed.objects, ["doc:1"], "{semantics:?}");
+    }
+}
+
+#[test]
+fn circles_take_nobody_away_by_weights() {
+    for (semantics, expected) in [(Semantics::V1, false), (Semantics::Weighted, true)] {
+        let store = store(semantics);
+        write(
+            &store,
+            &[
+                "doc:3#viewer@user:bo",
+                "doc:3#blocked@group:x#member",
+                "group:x#member@group:y#member",
+                "group:y#member@group:x#member",
+            ],
+        );
+        let found = check(&store, "doc:3#reader@user:bo");
+        assert_eq!(found, Ok(expected), "{semantics:?}");
+    }
 }
 
 #[test]

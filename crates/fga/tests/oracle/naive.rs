@@ -7,11 +7,15 @@
 //!   what decides an exclusion is.
 //! - Tuples that the model does not allow do not count. A condition without its parameter is an
 //!   error.
+//! - Whoever has a relation to an object is in the userset of that relation.
+//!
+//! By weights three of them are others: a circle is a no like any other, usersets are in what tuples
+//! say they are in, and some questions about users that stand for many are refused.
 
 use std::collections::BTreeSet;
 
 use ztag_fga::spec::{ModelSpec, Restriction, RewriteSpec, TypeSpec};
-use ztag_fga::{Fields, Tuple};
+use ztag_fga::{Fields, Semantics, Tuple};
 
 /// What came of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,7 @@ const NO: Outcome = Outcome::No { circular: false };
 
 /// All that an answer depends on but the object and relation.
 pub(crate) struct Naive<'a> {
+    pub(crate) semantics: Semantics,
     pub(crate) model: &'a ModelSpec,
     pub(crate) tuples: &'a [Tuple],
     pub(crate) context: &'a Fields,
@@ -38,23 +43,75 @@ type Way = Vec<(String, String)>;
 impl Naive<'_> {
     /// `None` where the budget does not suffice.
     pub(crate) fn check(&mut self, object: &str, relation: &str) -> Option<Outcome> {
+        if self.is_weighted() && self.is_refused(kind_of(object), relation, &mut BTreeSet::new()) {
+            return Some(Outcome::Fault);
+        }
         self.resolve(object, relation, &mut Way::new())
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.semantics == Semantics::Weighted
+    }
+
+    /// Whether an operator that the user cannot be looked for through lies ahead by the types, with
+    /// a part in which users of its kind can be: an exclusion for usersets, an intersection as well
+    /// for all of a type.
+    fn is_refused(
+        &self,
+        kind: &str,
+        relation: &str,
+        seen: &mut BTreeSet<(String, String)>,
+    ) -> bool {
+        let is_whole = self.user.ends_with(":*");
+        if !(is_whole || self.user.contains('#'))
+            || !seen.insert((kind.to_owned(), relation.to_owned()))
+        {
+            return false;
+        }
+        let Some((spec, rewrite)) = self.definition(kind, relation) else {
+            return false;
+        };
+        let blocks = |part: &RewriteSpec| {
+            let is_kind = match part {
+                RewriteSpec::Difference(_) => true,
+                RewriteSpec::Intersection(_) => is_whole,
+                _ => false,
+            };
+            let mut parts = part.children().iter();
+            is_kind
+                && parts.any(|part| self.can_reach_by(part, (kind, relation), &mut BTreeSet::new()))
+        };
+        let next = |leaf: &RewriteSpec| -> Vec<(String, String)> {
+            let parents = |tupleset: &str| spec.restrictions(tupleset).to_vec().into_iter();
+            match leaf {
+                RewriteSpec::Computed(other) => vec![(kind.to_owned(), other.clone())],
+                RewriteSpec::TupleToUserset { tupleset, computed } => parents(tupleset)
+                    .map(|parent| (parent.name, computed.clone()))
+                    .collect(),
+                _ => parents(relation)
+                    .filter_map(|entry| Some((entry.name, entry.relation?)))
+                    .collect(),
+            }
+        };
+        every(rewrite).into_iter().any(blocks)
+            || leaves(rewrite)
+                .into_iter()
+                .flat_map(next)
+                .any(|(kind, relation)| self.is_refused(&kind, &relation, seen))
     }
 
     fn resolve(&mut self, object: &str, relation: &str, way: &mut Way) -> Option<Outcome> {
         self.budget = self.budget.checked_sub(1)?;
         let place = (object.to_owned(), relation.to_owned());
         if way.contains(&place) {
-            return Some(Outcome::No { circular: true });
+            let circular = !self.is_weighted();
+            return Some(Outcome::No { circular });
         }
-        if self.user == format!("{object}#{relation}") {
+        if !self.is_weighted() && self.user == format!("{object}#{relation}") {
             return Some(Outcome::Yes);
         }
         let kind = kind_of(object);
-        let Some(rewrite) = self
-            .kind(kind)
-            .and_then(|kind| kind.relations.get(relation))
-        else {
+        let Some((_, rewrite)) = self.definition(kind, relation) else {
             return Some(NO);
         };
         if !self.can_reach(kind, relation, &mut BTreeSet::new()) {
@@ -185,6 +242,19 @@ impl Naive<'_> {
         }
     }
 
+    /// The type of the user, with the relation of a userset.
+    fn user_kind(&self) -> (&str, Option<&str>) {
+        match self.user.split_once('#') {
+            Some((object, relation)) => (kind_of(object), Some(relation)),
+            None => (kind_of(self.user), None),
+        }
+    }
+
+    fn definition(&self, kind: &str, relation: &str) -> Option<(&TypeSpec, &RewriteSpec)> {
+        let spec = self.kind(kind)?;
+        Some((spec, spec.relations.get(relation)?))
+    }
+
     fn kind(&self, name: &str) -> Option<&TypeSpec> {
         self.model
             .type_definitions
@@ -197,17 +267,23 @@ impl Naive<'_> {
         if !seen.insert((kind.to_owned(), relation.to_owned())) {
             return false;
         }
-        let (user_kind, user_relation) = match self.user.split_once('#') {
-            Some((object, relation)) => (kind_of(object), Some(relation)),
-            None => (kind_of(self.user), None),
-        };
-        if user_kind == kind && user_relation == Some(relation) {
+        let is_itself = self.user_kind() == (kind, Some(relation));
+        if is_itself && !self.is_weighted() {
             return true;
         }
+        let definition = self.definition(kind, relation);
+        definition.is_some_and(|(_, rewrite)| self.can_reach_by(rewrite, (kind, relation), seen))
+    }
+
+    /// The same by a part of the definition of a relation.
+    fn can_reach_by(
+        &self,
+        rewrite: &RewriteSpec,
+        (kind, relation): (&str, &str),
+        seen: &mut BTreeSet<(String, String)>,
+    ) -> bool {
+        let (user_kind, user_relation) = self.user_kind();
         let Some(spec) = self.kind(kind) else {
-            return false;
-        };
-        let Some(rewrite) = spec.relations.get(relation) else {
             return false;
         };
         leaves(rewrite).into_iter().any(|leaf| match leaf {
@@ -222,6 +298,7 @@ impl Naive<'_> {
                 .restrictions(relation)
                 .iter()
                 .any(|entry| match &entry.relation {
+                    Some(set) if user_kind == entry.name && user_relation == Some(set) => true,
                     Some(set) => self.can_reach(&entry.name, set, seen),
                     None if self.user.ends_with(":*") => {
                         entry.wildcard.is_some() && entry.name == user_kind
@@ -230,6 +307,12 @@ impl Naive<'_> {
                 }),
         })
     }
+}
+
+/// A rewrite and all parts of it.
+fn every(rewrite: &RewriteSpec) -> Vec<&RewriteSpec> {
+    let parts = rewrite.children().iter().flat_map(every);
+    std::iter::once(rewrite).chain(parts).collect()
 }
 
 fn leaves(rewrite: &RewriteSpec) -> Vec<&RewriteSpec> {

@@ -7,7 +7,7 @@ use ztag_fga::spec::{
     ConditionSpec, Empty, ModelSpec, ParameterSpec, RelationMetadata, Restriction, RewriteSpec,
     TypeMetadata, TypeName, TypeSpec,
 };
-use ztag_fga::{Fields, Limits, Model, Tuple};
+use ztag_fga::{Fields, Limits, Model, Semantics, Tuple};
 
 /// Types that have relations; `user` and `agent` have none.
 const KINDS: [&str; 3] = ["doc", "folder", "group"];
@@ -39,11 +39,15 @@ impl Random {
         &items[self.below(items.len())]
     }
 
-    /// A model that follows all rules.
-    pub(crate) fn model(&mut self) -> ModelSpec {
+    /// A model that follows all rules of a resolver.
+    pub(crate) fn model(&mut self, semantics: Semantics) -> ModelSpec {
+        let limits = Limits {
+            semantics,
+            ..Limits::default()
+        };
         loop {
             let model = self.any_model();
-            if Model::validate(&model, &Limits::default()).is_ok() {
+            if Model::validate(&model, &limits).is_ok() {
                 return model;
             }
         }
