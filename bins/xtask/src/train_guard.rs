@@ -58,7 +58,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .map(|outcome| {
             let calibration = calibrations.get(outcome.channel.index());
             let calibration = calibration.copied().unwrap_or_default();
-            calibration.probability(outcome.margin, outcome.windows)
+            let score = calibration.probability(outcome.margin, outcome.windows);
+            score.max(calibration.bands.lift(outcome.weight))
         })
         .collect::<Vec<_>>();
     let figures = folds::figures(&samples, &scores);
@@ -80,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let card = card::card(&samples, &weights, &figures);
     fs::write(options.out.join("guard.weights"), weights.to_bytes())?;
     fs::write(options.out.join("model-card.md"), card)?;
-    let golden = golden::lines(&samples, &Model::new(weights));
+    let golden = golden::lines(&samples, &Model::new(weights))?;
     fs::write(options.out.join("golden.jsonl"), golden)?;
     println!("written to {}", options.out.display());
     Ok(())

@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for line in BufReader::new(File::open(path)?).lines() {
             let row: Row = serde_json::from_str(&line?)?;
             folded.read(&row.text);
-            let hits = book.scan(folded.text(), row.channel, &mut scan).iter();
+            book.scan(folded.text(), row.channel, &mut scan);
+            let hits = scan.hits().iter();
             let hits = hits.filter_map(|hit| book.rules().get(usize::from(hit.rule)));
             counts.add(&row, &hits.collect::<Vec<_>>(), &shown);
         }

@@ -90,11 +90,19 @@ pub enum HiddenKind {
     Bidi,
     /// Zero-width characters inside words of a script that has no use for them.
     ZeroWidth,
+    /// Letters of another script inside Latin words, which look like Latin ones.
+    LookAlikes,
 }
 
 impl HiddenKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Tags, Self::Selectors, Self::Bidi, Self::ZeroWidth];
+    pub const ALL: [Self; 5] = [
+        Self::Tags,
+        Self::Selectors,
+        Self::Bidi,
+        Self::ZeroWidth,
+        Self::LookAlikes,
+    ];
 
     /// Its place in [`HiddenKind::ALL`].
     pub(crate) const fn index(self) -> usize {

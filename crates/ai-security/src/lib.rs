@@ -23,6 +23,7 @@ mod sweep;
 mod taint;
 mod tally;
 pub mod view;
+mod weight;
 
 pub use bands::Bands;
 pub use channel::Channel;

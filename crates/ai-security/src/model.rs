@@ -11,17 +11,19 @@ pub mod calibration;
 mod explain;
 pub mod features;
 pub mod reading;
+mod themes;
 pub mod weights;
 mod window;
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::rules::Touch;
 use crate::{Bands, Channel};
 
 pub use explain::Reason;
 pub use weights::{RATES, Weights, WeightsError};
-pub use window::{damping, segments};
+pub use window::{damping, widths};
 
 /// A trained model.
 #[derive(Clone, Debug)]
@@ -64,11 +66,11 @@ impl Model {
         &self.weights
     }
 
-    /// Reads `text`, folded, which stands in `channel` and whose rules weigh `rules` together (see
-    /// [`Model::rule`]). Linear in the text, without allocation.
-    pub fn margin(&self, text: &str, channel: Channel, rules: f32) -> Margin {
-        let mut windows = window::Windows::new(&self.weights.places, segments(channel));
-        features::read(text, &mut windows);
+    /// Reads `text`, folded, which stands in `channel`, touches these themes and whose rules weigh
+    /// `rules` together (see [`Model::rule`]). Linear in the text, without allocation.
+    pub fn margin(&self, text: &str, touches: &[Touch], channel: Channel, rules: f32) -> Margin {
+        let mut windows = window::Windows::new(&self.weights.places, widths(channel));
+        features::read(text, touches, &mut windows);
         let bare = self.weights.bias + rules;
         windows.finish().map_or(
             Margin {

@@ -98,7 +98,7 @@ impl Normalized {
         if plain.is_empty() {
             return;
         }
-        self.hidden.end_run();
+        self.hidden.go_on(plain.bytes().next());
         let mut at = at;
         let mut plain = plain;
         if self.mixed.is_some() {
@@ -184,6 +184,9 @@ impl Normalized {
             .char_indices()
             .map(|(index, c)| (c, self.offsets.start(start + index)));
         self.word.extend(placed);
+        if lookalike::hides(word) {
+            self.hidden.imitation(self.offsets.start(start));
+        }
         self.text.truncate(start);
         self.offsets.truncate(start);
         for &(c, at) in &self.word {

@@ -11,11 +11,13 @@ mod notation;
 mod pack;
 mod scan;
 mod stream;
+mod theme;
 
 pub(crate) use book::Draft;
 pub use book::{BookError, Rule, RuleBook};
 pub use notation::NotationError;
 pub use scan::{RuleHit, Scan};
+pub use theme::{MOST_THEMES, Touch};
 
 #[cfg(test)]
 mod tests;

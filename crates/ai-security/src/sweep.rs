@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::channel::Channel;
 use crate::inspection::ViewKind;
 use crate::normalize::Normalized;
-use crate::rules::{RuleBook, RuleHit, Scan};
+use crate::rules::{RuleBook, RuleHit, Scan, Touch};
 use crate::view::{View, ViewLimits, Views};
 
 /// Buffers of a sweep, kept from one text to the next.
@@ -24,6 +24,8 @@ pub struct Seen<'a> {
     pub folded: &'a Normalized,
     /// The rules that it hit.
     pub hits: &'a [RuleHit],
+    /// The themes that it touches.
+    pub touches: &'a [Touch],
     /// The view that it is; `None` for the text itself.
     pub view: Option<&'a View>,
 }
@@ -69,9 +71,11 @@ impl Sweep {
         } = *reading;
         self.folded.read(text);
         blank(&mut self.folded);
+        book.scan(self.folded.text(), channel, &mut self.scan);
         show(&Seen {
             folded: &self.folded,
-            hits: book.scan(self.folded.text(), channel, &mut self.scan),
+            hits: self.scan.hits(),
+            touches: self.scan.touches(),
             view: None,
         });
         self.views.clear();
@@ -81,9 +85,11 @@ impl Sweep {
         while let Some(view) = self.views.as_slice().get(index) {
             self.view.read(view.text());
             blank(&mut self.view);
+            book.scan(self.view.text(), channel, &mut self.scan);
             show(&Seen {
                 folded: &self.view,
-                hits: book.scan(self.view.text(), channel, &mut self.scan),
+                hits: self.scan.hits(),
+                touches: self.scan.touches(),
                 view: Some(view),
             });
             self.views.search_view(index, &self.view, limits);

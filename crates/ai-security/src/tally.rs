@@ -6,49 +6,15 @@ use ztag_types::SmolStr;
 
 use crate::bands::Bands;
 use crate::guard::Rules;
-use crate::inspection::{Coverage, Finding, HiddenKind, Inspection, Origin, Verdict, ViewKind};
+use crate::inspection::{Coverage, Finding, Inspection, Origin, Verdict, ViewKind};
 use crate::model::Margin;
 use crate::normalize::Hidden;
 use crate::rules::{Rule, RuleBook, RuleHit};
 use crate::sweep::{Reading, Seen};
+use crate::weight::{Packs, concealed};
 
 /// Most findings of one text; those with the highest scores are kept.
 const MOST_FINDINGS: usize = 32;
-/// Weight of rules from which on a text is marked whatever the model says of it.
-const MARKING_WEIGHT: f32 = 0.75;
-/// The same for blocking.
-const BLOCKING_WEIGHT: f32 = 0.9;
-/// Most packs whose weights add up.
-const MOST_PACKS: usize = 16;
-
-/// What a hidden character of each kind weighs as a rule: how many there must be, and the weight.
-const HIDDEN: [(HiddenKind, usize, f32, &str); 4] = [
-    (
-        HiddenKind::Tags,
-        1,
-        0.95,
-        "text in characters that no font shows",
-    ),
-    (
-        HiddenKind::Selectors,
-        4,
-        0.9,
-        "bytes in characters that no font shows",
-    ),
-    (
-        HiddenKind::Bidi,
-        1,
-        0.4,
-        "an override of the writing direction",
-    ),
-    (
-        HiddenKind::ZeroWidth,
-        3,
-        0.6,
-        "zero-width characters inside words",
-    ),
-];
-
 /// The score and the findings of one text, while it is read.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -80,10 +46,8 @@ impl Tally {
             let Some((rule, added)) = rule(hit, book, rules) else {
                 continue;
             };
-            let weight = rule.weights.get(channel.index()).copied().unwrap_or(1.0);
             margin += added;
-            packs.add(pack(rule), weight);
-            let score = self.lift(weight);
+            let score = self.bands().lift(packs.add(rule, channel));
             self.find(Finding {
                 origin: Origin::Rule {
                     id: rule.id.clone(),
@@ -96,9 +60,9 @@ impl Tally {
                 view: seen.kind(),
             });
         }
-        self.raise(self.lift(packs.weight()));
+        self.raise(self.bands().lift(packs.weight()));
         if let Some(model) = rules.model {
-            let read = model.margin(seen.folded.text(), channel, margin);
+            let read = model.margin(seen.folded.text(), seen.touches, channel, margin);
             let probability = model.probability(&read, channel);
             self.raise(probability);
             if probability >= self.bands().mark {
@@ -109,21 +73,17 @@ impl Tally {
 
     /// Adds what was hidden in a part of the text.
     pub(crate) fn count_hidden(&mut self, hidden: &Hidden, part: Range<usize>) {
-        if hidden.is_empty() {
-            return;
-        }
-        for (kind, fewest, weight, reason) in HIDDEN {
-            let Some((_, first)) = hidden.seen(kind).filter(|(count, _)| *count >= fewest) else {
-                continue;
-            };
-            let score = self.lift(weight);
+        for concealed in concealed(hidden) {
+            let score = self.bands().lift(concealed.weight);
             self.raise(score);
             self.find(Finding {
-                origin: Origin::Hidden { kind },
-                reason: SmolStr::new_static(reason),
+                origin: Origin::Hidden {
+                    kind: concealed.kind,
+                },
+                reason: SmolStr::new_static(concealed.reason),
                 score,
                 evidence: Vec::new(),
-                span: part.start + first..part.end,
+                span: part.start + concealed.first..part.end,
                 view: ViewKind::Text,
             });
         }
@@ -165,23 +125,6 @@ impl Tally {
             findings,
             coverage,
         }
-    }
-
-    /// The score that a weight of rules is worth: rules speak of bands, wherever these are.
-    fn lift(&self, weight: f32) -> f32 {
-        let bands = self.bands();
-        let (mark, block) = (bands.mark.min(1.0), bands.block.min(1.0));
-        let between = |weight: f32, from: f32, to: f32, low: f32, high: f32| {
-            low + (weight - from) / (to - from) * (high - low)
-        };
-        let lifted = if weight < MARKING_WEIGHT {
-            between(weight, 0.0, MARKING_WEIGHT, 0.0, mark)
-        } else if weight < BLOCKING_WEIGHT {
-            between(weight, MARKING_WEIGHT, BLOCKING_WEIGHT, mark, block)
-        } else {
-            between(weight, BLOCKING_WEIGHT, 1.0, block, 1.0)
-        };
-        lifted.clamp(0.0, 1.0)
     }
 
     fn bands(&self) -> Bands {
@@ -250,46 +193,6 @@ fn rule<'a>(hit: &RuleHit, book: &'a RuleBook, rules: &Rules) -> Option<(&'a Rul
     Some((rule, rules.margins.get(index).copied()??))
 }
 
-/// What the id of a rule begins with.
-fn pack(rule: &Rule) -> &str {
-    rule.id.split_once('.').map_or(&*rule.id, |(pack, _)| pack)
-}
-
 fn moved(span: Range<usize>, by: usize) -> Range<usize> {
     span.start + by..span.end + by
-}
-
-/// The heaviest weight of each pack: rules of one pack say the same, packs add up.
-#[derive(Default)]
-struct Packs<'a> {
-    heaviest: [(&'a str, f32); MOST_PACKS],
-    len: usize,
-}
-
-impl<'a> Packs<'a> {
-    fn add(&mut self, pack: &'a str, weight: f32) {
-        let known = self
-            .heaviest
-            .iter_mut()
-            .take(self.len)
-            .find(|(known, _)| *known == pack);
-        if let Some((_, heaviest)) = known {
-            *heaviest = heaviest.max(weight);
-        } else if let Some(place) = self.heaviest.get_mut(self.len) {
-            *place = (pack, weight);
-            self.len += 1;
-        } else if let Some((_, last)) = self.heaviest.last_mut() {
-            *last = last.max(weight);
-        }
-    }
-
-    /// One less the chance that none of them is right, were they independent.
-    fn weight(&self) -> f32 {
-        let wrong = self
-            .heaviest
-            .iter()
-            .take(self.len)
-            .map(|(_, weight)| 1.0 - weight.clamp(0.0, 1.0));
-        1.0 - wrong.product::<f32>()
-    }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use ztag_ai_security::model::features::{self, Sink};
-use ztag_ai_security::model::reading::Reader;
-use ztag_ai_security::model::segments;
+use ztag_ai_security::model::reading::{Reader, Shown};
+use ztag_ai_security::model::widths;
 
 use super::corpus::Sample;
 
@@ -19,6 +19,8 @@ pub(super) struct Examples {
 #[derive(Debug)]
 pub(super) struct Example {
     pub(super) views: Vec<View>,
+    /// What rules and hidden characters weigh together.
+    pub(super) weight: f32,
 }
 
 /// One way to read a text.
@@ -39,12 +41,12 @@ impl Examples {
         let mut all = Self::default();
         for sample in samples {
             let mut views = Vec::new();
-            reader.read(&sample.text, sample.channel, |text, rules| {
-                let windows = all.windows(text, segments(sample.channel));
-                let rules = rules.to_vec();
+            let weight = reader.read(&sample.text, sample.channel, |shown| {
+                let windows = all.windows(shown, widths(sample.channel));
+                let rules = shown.rules.to_vec();
                 views.push(View { windows, rules });
             });
-            all.examples.push(Example { views });
+            all.examples.push(Example { views, weight });
         }
         all
     }
@@ -59,25 +61,28 @@ impl Examples {
         self.grams.get(window.clone()).unwrap_or_default()
     }
 
-    fn windows(&mut self, text: &str, width: usize) -> Vec<Window> {
+    /// The windows of `widths` segments; a text shorter than the longest of them is one, too.
+    fn windows(&mut self, shown: &Shown<'_>, widths: &[usize]) -> Vec<Window> {
         let from = self.grams.len();
         let mut ends = Ends {
             grams: &mut self.grams,
             ends: vec![from],
         };
-        features::read(text, &mut ends);
+        features::read(shown.text, shown.touches, &mut ends);
         let ends = ends.ends;
         let whole = from..self.grams.len();
-        let windows = ends.windows(width + 1).filter_map(|window| {
-            let (start, end) = (window.first()?, window.last()?);
-            Some(*start..*end)
-        });
-        let windows: Vec<Window> = windows.collect();
-        if windows.is_empty() {
-            vec![whole]
-        } else {
-            windows
+        let mut windows: Vec<Window> = Vec::new();
+        for width in widths {
+            windows.extend(ends.windows(width + 1).filter_map(|window| {
+                let (start, end) = (window.first()?, window.last()?);
+                Some(*start..*end)
+            }));
         }
+        let is_short = widths.iter().any(|width| *width >= ends.len());
+        if windows.is_empty() || (is_short && !windows.contains(&whole)) {
+            windows.push(whole);
+        }
+        windows
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub(super) is_own: bool,
     pub(super) margin: f32,
     pub(super) windows: u32,
+    /// What rules and hidden characters weigh, which raises the score whatever the margin is.
+    pub(super) weight: f32,
 }
 
 /// Fits every channel.
@@ -184,6 +186,7 @@ mod tests {
                 is_own: false,
                 margin: f32::from(at % 20) / 10.0 + if at % 2 == 0 { 0.5 } else { -0.5 },
                 windows: 1,
+                weight: 0.0,
             })
             .collect::<Vec<_>>();
         let [user, ..] = calibrate(&outcomes);

@@ -53,6 +53,7 @@ pub(super) fn outcomes(
             windows: found.map_or(1, |found| {
                 u32::try_from(found.view.windows.len()).unwrap_or(u32::MAX)
             }),
+            weight: example.weight,
         }
     });
     scored.collect()

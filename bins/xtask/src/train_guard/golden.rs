@@ -4,6 +4,8 @@ use serde_json::json;
 use ztag_ai_security::Channel;
 use ztag_ai_security::model::Model;
 use ztag_ai_security::normalize::Normalized;
+use ztag_ai_security::rules::{RuleBook, Scan};
+use ztag_test_support::Failure;
 
 use super::corpus::Sample;
 use super::draw::Draw;
@@ -15,7 +17,12 @@ const TEXTS: usize = 60;
 const LONGEST: usize = 1200;
 
 /// One JSON object a text: `text`, `channel`, `margin` and `windows`.
-pub(super) fn lines(samples: &[Sample], model: &Model) -> String {
+///
+/// # Errors
+/// When the rules of this build are broken.
+pub(super) fn lines(samples: &[Sample], model: &Model) -> Result<String, Failure> {
+    let book = RuleBook::embedded().map_err(|error| Failure::new(error.to_string()))?;
+    let mut scan = Scan::default();
     let own = samples
         .iter()
         .filter(|sample| sample.is_own() && sample.text.len() < LONGEST);
@@ -28,11 +35,13 @@ pub(super) fn lines(samples: &[Sample], model: &Model) -> String {
         .take(TEXTS)
         .map(|sample| (sample.text.as_str(), sample.channel));
     let lines = texts.chain([long]).map(|(text, channel)| {
-        let found = model.margin(Normalized::of(text).text(), channel, 0.0);
+        let folded = Normalized::of(text);
+        book.scan(folded.text(), channel, &mut scan);
+        let found = model.margin(folded.text(), scan.touches(), channel, 0.0);
         let line = json!({
             "text": text, "channel": channel, "margin": found.value, "windows": found.windows,
         });
         format!("{line}\n")
     });
-    lines.collect()
+    Ok(lines.collect())
 }

@@ -33,6 +33,11 @@ pub(super) struct Settings {
     pub(super) rule_step: f32,
     /// A source of n texts counts as n to the power of this.
     pub(super) balance: f32,
+    /// How much harmless texts count against attacks, all together.
+    pub(super) harmless: f32,
+    /// An attack that is expected to be harmless with probability p counts with p to the power of
+    /// this less: what cannot be told from harmless texts is not learnt by heart.
+    pub(super) patience: f32,
 }
 
 impl Default for Settings {
@@ -43,12 +48,17 @@ impl Default for Settings {
             decay: 1e-4,
             rule_step: 0.3,
             balance: 0.35,
+            harmless: 3.0,
+            patience: 0.4,
         }
     }
 }
 
 /// Squared gradients that every weight is taken to have seen.
 const CALM: f32 = 1e-2;
+
+/// What attacks count at least that look harmless, before the power.
+const LEAST_PATIENCE: f32 = 0.02;
 
 /// What was learnt, in full precision.
 #[derive(Clone, Debug)]
@@ -79,7 +89,7 @@ pub(super) fn learn(
         .zip(examples.all())
         .filter(|(sample, _)| is_used(sample));
     let used: Vec<_> = used.collect();
-    let counts = importance(used.iter().map(|(sample, _)| *sample), settings.balance);
+    let counts = importance(used.iter().map(|(sample, _)| *sample), settings);
     let mut order: Vec<_> = used.into_iter().zip(counts).collect();
     Draw::named("order").shuffle(&mut order);
     let mut learner = Learner::new(rules, settings, examples);
@@ -91,9 +101,15 @@ pub(super) fn learn(
     learner.learnt
 }
 
-/// How much each text counts: sources by a power of their size, both classes the same together, on
-/// the whole as much as if each counted 1.
-fn importance<'s>(samples: impl Iterator<Item = &'s Sample> + Clone, balance: f32) -> Vec<f32> {
+/// How much each text counts: sources by a power of their size, attacks together as much as if each
+/// text counted half, harmless texts as many times that as they are set to.
+fn importance<'s>(
+    samples: impl Iterator<Item = &'s Sample> + Clone,
+    settings: Settings,
+) -> Vec<f32> {
+    let Settings {
+        balance, harmless, ..
+    } = settings;
     let source = |sample: &'s Sample| (sample.is_attack, sample.source.as_str());
     let mut sizes: BTreeMap<_, f32> = BTreeMap::new();
     for sample in samples.clone() {
@@ -107,7 +123,8 @@ fn importance<'s>(samples: impl Iterator<Item = &'s Sample> + Clone, balance: f3
     let weigh = |sample: &'s Sample| {
         let size = sizes.get(&source(sample)).copied().unwrap_or(1.0);
         let total = totals.get(&sample.is_attack).copied().unwrap_or(1.0);
-        size.powf(balance - 1.0) * half / total
+        let side = if sample.is_attack { 1.0 } else { harmless };
+        side * size.powf(balance - 1.0) * half / total
     };
     samples.map(weigh).collect()
 }
@@ -191,6 +208,11 @@ impl<'e> Learner<'e> {
         let grams = self.examples.grams(window);
         let margin = self.learnt.margin(view, grams);
         let expected = 1.0 / (1.0 + (-margin).exp());
+        let counts = if is_attack {
+            counts * (expected + LEAST_PATIENCE).powf(self.settings.patience)
+        } else {
+            counts
+        };
         let error = (expected - f32::from(u8::from(is_attack))) * counts;
         let Settings {
             step,

@@ -34,7 +34,7 @@ fn heaviest_from(first: usize, weights: &[i8], text: &str) -> Vec<Reason> {
         weights,
         reasons: Vec::with_capacity(REASONS + 1),
     };
-    read(text, &mut top);
+    read(text, &[], &mut top);
     top.reasons
 }
 
@@ -81,7 +81,7 @@ mod tests {
         }
         // The last n-gram of a single word with a space before it is a skip-gram of the word.
         let mut last = Last(0);
-        read("jailbreak", &mut last);
+        read("jailbreak", &[], &mut last);
         let mut weights = vec![0; PLACES];
         weights[last.0] = 90;
         let reasons = heaviest(&weights, "jailbreak");

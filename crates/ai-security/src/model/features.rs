@@ -2,10 +2,13 @@
 //!
 //! Trainer and scorer read texts through this one function, so they cannot disagree. Runs of white
 //! space count as one space and digits as `0`; everything else was folded before. Each character
-//! n-gram has a place in one table and each word n-gram in another. Features are counted as often as
+//! n-gram has a place in one table, each word n-gram in another, each theme and pair of themes in a third. Features are counted as often as
 //! they occur, which is what lets a window be the sum of its segments.
 
 use std::ops::Range;
+
+use super::themes::{self, Themes};
+use crate::rules::Touch;
 
 /// The table of character n-grams has 2 to this power places.
 pub const CHAR_BITS: u32 = 16;
@@ -13,11 +16,17 @@ pub const CHAR_BITS: u32 = 16;
 /// The table of word n-grams has 2 to this power places.
 pub const WORD_BITS: u32 = 15;
 
-/// Places of both tables together; those of words follow those of characters.
-pub const PLACES: usize = (1 << CHAR_BITS) + (1 << WORD_BITS);
+/// Places of both tables and of themes together; those of words follow those of characters.
+pub const PLACES: usize = FIRST_THEME + themes::PLACES;
+
+/// The first place of themes.
+pub(super) const FIRST_THEME: usize = (1 << CHAR_BITS) + (1 << WORD_BITS);
 
 /// Characters of a segment, after which it ends with the next word.
 const SEGMENT: u32 = 240;
+
+/// Characters of a segment, after which it ends with the next sentence or line.
+const SENTENCE: u32 = 100;
 
 /// Characters after which a segment ends even inside a word.
 const LONGEST_SEGMENT: u32 = SEGMENT + 60;
@@ -25,17 +34,12 @@ const LONGEST_SEGMENT: u32 = SEGMENT + 60;
 /// 2 to the power of 64 by the golden ratio: spreads a sum over the high bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Odd factors, one for each place of a character in its n-gram.
-const CHAR_FACTORS: [u64; 5] = [
-    0x1_0001_01B3,
-    0x3_6D5B_92C1,
-    0x7_91F3_1A35,
-    0xD_7B3C_5E47,
-    0x1B_C3A5_7D19,
+/// What keeps n-grams of three, four and five characters apart: odd factors.
+const CHAR_FACTORS: [u64; 3] = [
+    0x9E37_79B9_7F4A_7C15,
+    0xC2B2_AE3D_27D4_EB4F,
+    0xD6E8_FEB8_6659_FD93,
 ];
-
-/// What keeps n-grams of different lengths and kinds apart.
-const CHAR_SALTS: [u64; 3] = [3, 0x1_2345_6789, 0x9_8765_4321];
 const WORD_SALTS: [u64; 3] = [7, 11, 13];
 
 /// Takes what [`read`] finds.
@@ -47,30 +51,41 @@ pub trait Sink {
     fn segment(&mut self, end: usize);
 }
 
-/// Reads `text`, folded, from its beginning to its end. Linear in the text, without allocation.
+/// Reads `text`, folded, which touches these themes, from its beginning to its end. Linear in the
+/// text, without allocation.
 #[inline]
-pub fn read(text: &str, sink: &mut impl Sink) {
+pub fn read(text: &str, touches: &[Touch], sink: &mut impl Sink) {
     let mut chars = Chars::default();
     let mut words = Words::default();
     let mut length = 0;
+    let mut themes = Themes::of(touches);
+    let mut before = u64::from(b' ');
     for (at, c) in text.char_indices() {
-        let is_space = c.is_whitespace();
+        let (code, class) = classify(c);
+        let is_space = class == Class::Space;
         if is_space && chars.after_space() {
             continue;
         }
         let end = at + c.len_utf8();
-        let code = code(c, is_space);
         chars.push(code, at..end, sink);
-        if c.is_alphanumeric() || c == '\'' {
+        if class == Class::Word {
             words.extend(code, at);
         } else {
             words.end(at, sink);
         }
         length += 1;
-        if (length >= SEGMENT && is_space) || length >= LONGEST_SEGMENT {
+        let ends = match length {
+            0..SENTENCE => false,
+            SENTENCE..SEGMENT => is_space && (c == '\n' || is_stop(before)),
+            SEGMENT..LONGEST_SEGMENT => is_space,
+            _ => true,
+        };
+        if ends {
+            themes.show(end, sink);
             sink.segment(end);
             length = 0;
         }
+        before = code;
     }
     if !chars.after_space() {
         chars.push(u64::from(b' '), text.len()..text.len(), sink);
@@ -80,14 +95,30 @@ pub fn read(text: &str, sink: &mut impl Sink) {
         sink.segment(text.len());
     }
 }
+/// Whether a sentence ends behind what is read as `code`.
+const fn is_stop(code: u64) -> bool {
+    matches!(code, 0x2e | 0x21 | 0x3f)
+}
 
-fn code(c: char, is_space: bool) -> u64 {
-    if is_space {
-        u64::from(b' ')
-    } else if c.is_ascii_digit() {
-        u64::from(b'0')
-    } else {
-        u64::from(c)
+/// What a character is to the n-grams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Space,
+    Word,
+    Sign,
+}
+
+/// What `c` is read as, and what it is.
+#[inline]
+fn classify(c: char) -> (u64, Class) {
+    match c {
+        'a'..='z' | 'A'..='Z' | '\'' => (u64::from(c), Class::Word),
+        '0'..='9' => (u64::from(b'0'), Class::Word),
+        ' ' | '\t'..='\r' => (u64::from(b' '), Class::Space),
+        '\0'..='\x7f' => (u64::from(c), Class::Sign),
+        _ if c.is_alphanumeric() => (u64::from(c), Class::Word),
+        _ if c.is_whitespace() => (u64::from(b' '), Class::Space),
+        _ => (u64::from(c), Class::Sign),
     }
 }
 
@@ -96,9 +127,9 @@ fn place(sum: u64, bits: u32) -> usize {
     usize::try_from(sum.wrapping_mul(SPREAD) >> (u64::BITS - bits)).unwrap_or(0)
 }
 
-/// The last characters, newest first, and where each begins.
+/// The last four characters, newest in the lowest 16 bits, and where each begins.
 struct Chars {
-    last: [u64; 4],
+    last: u64,
     starts: [usize; 4],
     seen: u32,
 }
@@ -107,7 +138,7 @@ impl Default for Chars {
     /// As if a space stood before the text.
     fn default() -> Self {
         Self {
-            last: [u64::from(b' '), 0, 0, 0],
+            last: u64::from(b' '),
             starts: [0; 4],
             seen: 1,
         }
@@ -116,35 +147,38 @@ impl Default for Chars {
 
 impl Chars {
     fn after_space(&self) -> bool {
-        let [newest, ..] = self.last;
-        newest == u64::from(b' ')
+        self.last & 0xFFFF == u64::from(b' ')
     }
 
     #[inline]
     fn push(&mut self, newest: u64, at: Range<usize>, sink: &mut impl Sink) {
-        let [back1, back2, back3, back4] = self.last;
         let [_, from3, from4, from5] = self.starts;
-        let [f0, f1, f2, f3, f4] = CHAR_FACTORS;
-        let three = (newest.wrapping_mul(f0))
-            .wrapping_add(back1.wrapping_mul(f1))
-            .wrapping_add(back2.wrapping_mul(f2));
-        let four = three.wrapping_add(back3.wrapping_mul(f3));
-        let five = four.wrapping_add(back4.wrapping_mul(f4));
-        let [salt3, salt4, salt5] = CHAR_SALTS;
+        // Characters beyond the first plane are told apart well enough by the lower half.
+        let four = self.last << 16 | (newest & 0xFFFF);
+        let oldest = self.last >> 48;
+        let [factor3, factor4, factor5] = CHAR_FACTORS;
         if self.seen >= 2 {
-            sink.gram(place(three.wrapping_add(salt3), CHAR_BITS), from3..at.end);
+            sink.gram(hash(four << 16, factor3), from3..at.end);
         }
         if self.seen >= 3 {
-            sink.gram(place(four.wrapping_add(salt4), CHAR_BITS), from4..at.end);
+            sink.gram(hash(four, factor4), from4..at.end);
         }
         if self.seen >= 4 {
-            sink.gram(place(five.wrapping_add(salt5), CHAR_BITS), from5..at.end);
+            sink.gram(
+                hash(four ^ oldest.wrapping_mul(SPREAD), factor5),
+                from5..at.end,
+            );
         }
         self.seen = self.seen.saturating_add(1);
-        self.last = [newest, back1, back2, back3];
+        self.last = four;
         let [from2, from3, from4, _] = self.starts;
         self.starts = [at.start, from2, from3, from4];
     }
+}
+
+#[inline]
+fn hash(key: u64, factor: u64) -> usize {
+    usize::try_from(key.wrapping_mul(factor) >> (u64::BITS - CHAR_BITS)).unwrap_or(0)
 }
 
 /// The word being read and the two before it.
@@ -227,7 +261,7 @@ mod tests {
 
     fn seen(text: &str) -> Seen {
         let mut seen = Seen::default();
-        read(text, &mut seen);
+        read(text, &[], &mut seen);
         seen
     }
 

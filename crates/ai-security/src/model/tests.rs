@@ -2,6 +2,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::normalize::Normalized;
+use crate::rules::{RuleBook, Scan};
 
 /// A text and what the trainer found its margin to be.
 #[derive(Deserialize)]
@@ -22,11 +23,13 @@ fn goldens() -> Vec<Golden> {
 #[test]
 fn golden_texts_score_as_in_training() {
     let model = Model::embedded().unwrap();
+    let (book, mut scan) = (RuleBook::embedded().unwrap(), Scan::default());
     let goldens = goldens();
     assert!(goldens.len() >= 20);
     for golden in goldens {
         let folded = Normalized::of(&golden.text);
-        let found = model.margin(folded.text(), golden.channel, 0.0);
+        book.scan(folded.text(), golden.channel, &mut scan);
+        let found = model.margin(folded.text(), scan.touches(), golden.channel, 0.0);
         // Powers differ in their last bits between platforms.
         assert!(
             (found.value - golden.margin).abs() < 1e-3,
@@ -40,7 +43,7 @@ fn golden_texts_score_as_in_training() {
 #[test]
 fn empty_texts_have_the_bare_margin() {
     let model = Model::embedded().unwrap();
-    let empty = model.margin("", Channel::User, 1.5);
+    let empty = model.margin("", &[], Channel::User, 1.5);
     assert!((empty.value - model.weights().bias - 1.5).abs() < 1e-6);
     assert_eq!(empty.window, 0..0);
 }

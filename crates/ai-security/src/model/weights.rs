@@ -1,6 +1,6 @@
 //! Weights as a file: what the trainer writes and the guard embeds.
 //!
-//! All numbers are little endian. `ZTAGLIN1`; the scale of the weights (f32) and the bias (f32); per
+//! All numbers are little endian. `ZTAGLIN2`; the scale of the weights (f32) and the bias (f32); per
 //! channel slope, offset and the falling with windows (f32 each), thresholds for marking and
 //! blocking (f32 each); the scores of [`RATES`] (f32 each); the number of rules (u32) and of each the length of its id (u8), its id and
 //! its weight (f32); then one byte a place.
@@ -13,7 +13,7 @@ use super::calibration::Calibration;
 use super::features::PLACES;
 use crate::{Bands, Channel};
 
-const MAGIC: &[u8; 8] = b"ZTAGLIN1";
+const MAGIC: &[u8; 8] = b"ZTAGLIN2";
 
 /// Rules that a file may weigh.
 const MOST_RULES: usize = 4096;

@@ -15,6 +15,8 @@ pub struct Hidden {
     tag_text: String,
     selector_bytes: Vec<u8>,
     run: Run,
+    /// Where a zero-width character stands behind a Latin letter, until it is known what follows.
+    gap: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,7 @@ impl Hidden {
         self.tag_text.clear();
         self.selector_bytes.clear();
         self.run = Run::None;
+        self.gap = None;
     }
 
     /// Whether nothing was hidden.
@@ -81,9 +84,10 @@ impl Hidden {
                     }
                 } else if is_invisible(c) {
                     if c != '\u{ad}' && before.is_some_and(|before| before.is_ascii_alphabetic()) {
-                        self.count(HiddenKind::ZeroWidth, 1, at);
+                        self.gap.get_or_insert(at);
                     }
                 } else {
+                    self.gap = None;
                     if c == '\u{1f3f4}' {
                         self.run = Run::Flag;
                     }
@@ -139,8 +143,24 @@ impl Hidden {
         }
     }
 
+    /// Text in ASCII comes that begins with `first`. Between two Latin letters a zero-width character
+    /// has nothing to do; elsewhere it says where a line may be broken.
+    pub(super) fn go_on(&mut self, first: Option<u8>) {
+        self.end_run();
+        if let Some(at) = self.gap.take()
+            && first.is_some_and(|first| first.is_ascii_alphabetic())
+        {
+            self.count(HiddenKind::ZeroWidth, 1, at);
+        }
+    }
+
+    /// Letters were folded that imitate Latin ones in the word that begins at `at`.
+    pub(super) fn imitation(&mut self, at: usize) {
+        self.count(HiddenKind::LookAlikes, 1, at);
+    }
+
     /// Other text comes: a short run of selectors was the shape of a glyph.
-    pub(super) fn end_run(&mut self) {
+    fn end_run(&mut self) {
         if let Run::Selectors { length, known, .. } = self.run
             && length < SELECTOR_RUN
         {

@@ -3,6 +3,9 @@
 /// Words longer than this are not looked at: nobody writes them, and the cost stays bounded.
 pub(super) const LONGEST_WORD: usize = 64;
 
+/// Shorter words are signs of formulas and units.
+const SHORTEST_IMITATION: usize = 4;
+
 /// The Latin letter that `c`, already folded or not, looks like. Cyrillic, Greek, Armenian and a
 /// few phonetic letters.
 pub(super) const fn latin(c: char) -> Option<char> {
@@ -44,4 +47,12 @@ pub(super) fn is_imitation(word: &str) -> bool {
         }
     }
     has_latin
+}
+
+/// Whether the imitation in `word` is meant to deceive: a letter that only looks like ours has one of
+/// ours behind it. Formulas and endings put to a foreign word (`sinα`, `SMSка`) have none.
+pub(super) fn hides(word: &str) -> bool {
+    let alike = word.find(|c| latin(c).is_some());
+    let behind = alike.and_then(|at| word.get(at..)).unwrap_or_default();
+    word.chars().count() >= SHORTEST_IMITATION && behind.contains(|c: char| c.is_ascii_alphabetic())
 }

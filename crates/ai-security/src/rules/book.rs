@@ -12,6 +12,7 @@ use ztag_types::SmolStr;
 use super::notation::{Gap, NotationError, Sets, Step, Word, parse, parse_vetoes};
 use super::pack::{Pack, embedded, read};
 use super::scan::Scan;
+use super::theme::MOST_THEMES;
 use crate::channel::Channel;
 use crate::normalize::Normalized;
 use crate::spec::RuleSpec;
@@ -51,6 +52,8 @@ pub(super) struct Spotted {
     /// Whether a letter behind it makes it another word.
     pub(super) closed_end: bool,
     pub(super) listeners: Range<usize>,
+    /// Themes that it belongs to.
+    pub(super) themes: Box<[u8]>,
 }
 
 /// A step of a rule that waits for a word.
@@ -131,6 +134,7 @@ impl RuleBook {
     /// Compiles packs, whose rules may use `sets` beside their own.
     pub(crate) fn of_packs(sets: &Sets, packs: &[Pack]) -> Result<Self, BookError> {
         let mut draft = Draft::default();
+        draft.add_themes(sets)?;
         draft.add_packs(sets, packs)?;
         Ok(draft.finish()?)
     }
@@ -145,8 +149,8 @@ impl RuleBook {
         let folded = Normalized::of(text);
         let mut scan = Scan::default();
         Channel::ALL.into_iter().any(|channel| {
-            let mut hits = self.scan(folded.text(), channel, &mut scan).iter();
-            hits.any(|hit| {
+            self.scan(folded.text(), channel, &mut scan);
+            scan.hits().iter().any(|hit| {
                 self.rules
                     .get(usize::from(hit.rule))
                     .is_some_and(|rule| rule.id == id)
@@ -166,6 +170,7 @@ pub(crate) struct Draft {
     sets: Sets,
     rules: Vec<Rule>,
     words: BTreeMap<Word, Vec<Listener>>,
+    themes: BTreeMap<Word, Vec<u8>>,
     vetoes: Vec<Box<[Veto]>>,
     slots: u32,
 }
@@ -175,6 +180,7 @@ impl Draft {
     pub(crate) fn of_embedded() -> Result<Self, BookError> {
         let (sets, packs) = embedded().map_err(|error| BookError::Pack(error.to_string()))?;
         let mut draft = Self::default();
+        draft.add_themes(&sets)?;
         draft.add_packs(&sets, &packs)?;
         draft.sets = sets;
         Ok(draft)
@@ -191,6 +197,22 @@ impl Draft {
         let added = self.add_rule(spec, 0, &sets);
         self.sets = sets;
         added
+    }
+
+    /// Makes a theme of each of the sets that all packs share.
+    fn add_themes(&mut self, sets: &Sets) -> Result<(), BookError> {
+        for (theme, name) in (0u8..).zip(sets.keys().take(MOST_THEMES)) {
+            let steps = parse(&format!("{{{name}}}"), sets);
+            let steps = steps.map_err(|error| BookError::Notation {
+                id: name.clone(),
+                error,
+            })?;
+            for word in steps.into_iter().flat_map(|step| step.words) {
+                self.words.entry(word.clone()).or_default();
+                self.themes.entry(word).or_default().push(theme);
+            }
+        }
+        Ok(())
     }
 
     fn add_packs(&mut self, sets: &Sets, packs: &[Pack]) -> Result<(), BookError> {
@@ -251,7 +273,7 @@ impl Draft {
     }
 
     /// Builds the automaton.
-    pub(crate) fn finish(self) -> Result<RuleBook, BuildError> {
+    pub(crate) fn finish(mut self) -> Result<RuleBook, BuildError> {
         let mut listeners = Vec::new();
         let mut words = Vec::with_capacity(self.words.len());
         for (word, mut moved) in self.words {
@@ -259,7 +281,8 @@ impl Draft {
             moved.sort_by_key(|listener| std::cmp::Reverse(listener.slot));
             let from = listeners.len();
             listeners.append(&mut moved);
-            words.push(spotted(word, from..listeners.len()));
+            let themes = self.themes.remove(&word).unwrap_or_default();
+            words.push(spotted(word, from..listeners.len(), themes));
         }
         let automaton = NFA::builder()
             .match_kind(MatchKind::Standard)
@@ -286,13 +309,14 @@ impl Draft {
     }
 }
 
-fn spotted(word: Word, listeners: Range<usize>) -> Spotted {
+fn spotted(word: Word, listeners: Range<usize>, themes: Vec<u8>) -> Spotted {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
     Spotted {
         has_space: word.text.contains(' '),
         closed_start: !word.open_start && edge(word.text.chars().next()),
         closed_end: !word.open_end && edge(word.text.chars().next_back()),
         listeners,
+        themes: themes.into(),
         word,
     }
 }

@@ -8,6 +8,7 @@ use aho_corasick::automaton::Automaton as _;
 use super::book::{Part, RuleBook, Spotted, is_unspaced};
 use super::notation::Gap;
 use super::stream;
+use super::theme::{Touch, Touches};
 use crate::channel::Channel;
 
 /// Most bytes of signs between two steps that are next to each other.
@@ -34,6 +35,7 @@ pub struct Scan {
     slots: Vec<Slot>,
     done: Vec<u32>,
     hits: Vec<RuleHit>,
+    touches: Touches,
     /// Steps of the last scan: bytes looked at and rules moved. Tests bound them.
     #[cfg(test)]
     pub(super) work: usize,
@@ -62,8 +64,14 @@ impl Scan {
         &self.hits
     }
 
+    /// The themes that the last text touched.
+    pub fn touches(&self) -> &[Touch] {
+        self.touches.as_slice()
+    }
+
     fn begin(&mut self, book: &RuleBook) {
         self.hits.clear();
+        self.touches.clear();
         #[cfg(test)]
         {
             self.work = 0;
@@ -118,11 +126,11 @@ impl Scan {
 
 impl RuleBook {
     /// Finds the rules that `text`, folded by [`Normalized`](crate::normalize::Normalized), hits in
-    /// `channel`. Each counts once, where it ends first. Linear in the text.
-    pub fn scan<'a>(&self, text: &str, channel: Channel, scan: &'a mut Scan) -> &'a [RuleHit] {
+    /// `channel`, each where it ends first, and the themes that it touches. Linear in the text.
+    pub fn scan(&self, text: &str, channel: Channel, scan: &mut Scan) {
         scan.begin(self);
         let Ok(start) = self.automaton.start_state(Anchored::No) else {
-            return &scan.hits;
+            return;
         };
         let mut state = start;
         let mut after_space = true;
@@ -143,7 +151,6 @@ impl RuleBook {
                 }
             }
         }
-        &scan.hits
     }
 
     /// `word` ends before `end`: moves the rules that wait for it.
@@ -156,6 +163,9 @@ impl RuleBook {
         };
         if !fits(word, text, start, end) {
             return;
+        }
+        for theme in word.themes.iter().copied() {
+            scan.touches.add(Touch { theme, start, end });
         }
         for listener in self
             .listeners

@@ -8,7 +8,8 @@ use crate::spec::RuleSpec;
 fn hits(book: &RuleBook, text: &str, channel: Channel) -> Vec<String> {
     let mut scan = Scan::default();
     let folded = Normalized::of(text);
-    let hits = book.scan(folded.text(), channel, &mut scan).iter();
+    book.scan(folded.text(), channel, &mut scan);
+    let hits = scan.hits().iter();
     hits.map(|hit| book.rules()[usize::from(hit.rule)].id.to_string())
         .collect()
 }

@@ -12,8 +12,7 @@ const FEWEST: usize = 6;
 const SIGNS: [char; 11] = [' ', ',', ';', ':', '\n', '\r', '\t', '[', ']', '"', '\''];
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    let digits = source.text.bytes().filter(u8::is_ascii_digit);
-    if digits.take(FEWEST).count() < FEWEST {
+    if !has_row(source.text.as_bytes()) {
         return;
     }
     views.add(ViewKind::Binary, source, limits, |sink| {
@@ -27,6 +26,68 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
             sink.push_bytes(bytes, span);
         });
     });
+}
+
+/// Whether so many words stand in a row that may be numbers of some notation, at a glance.
+fn has_row(text: &[u8]) -> bool {
+    let (mut row, mut digits, mut is_number) = (0, 0, true);
+    for byte in text {
+        match KINDS.get(usize::from(*byte)) {
+            Some(Kind::Digit) => digits += 1,
+            Some(Kind::Sign) if digits > 0 || !is_number => {
+                row = if is_number && (2..=8).contains(&digits) {
+                    row + 1
+                } else {
+                    0
+                };
+                if row >= FEWEST {
+                    return true;
+                }
+                (digits, is_number) = (0, true);
+            }
+            Some(Kind::Sign) => {}
+            _ => is_number = false,
+        }
+    }
+    is_number && (2..=8).contains(&digits) && row + 1 >= FEWEST
+}
+
+/// What a byte may be in a row of numbers.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A digit of some notation, or the `x` of `0x49`.
+    Digit,
+    Sign,
+    Other,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "256 values of a byte")]
+        let own = byte as u8;
+        #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
+        if own.is_ascii_hexdigit() || own == b'x' {
+            kinds[byte] = Kind::Digit;
+        } else if is_sign(own) {
+            kinds[byte] = Kind::Sign;
+        }
+        byte += 1;
+    }
+    kinds
+};
+
+const fn is_sign(byte: u8) -> bool {
+    let mut at = 0;
+    while at < SIGNS.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
+        if SIGNS[at] == byte as char {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 /// Shows each row of numbers of one notation, as bytes, with its place.

@@ -60,95 +60,53 @@ fn read(
 fn look(text: &str) -> Looks {
     let mut looks = Looks::default();
     for word in text.split_ascii_whitespace() {
-        looks.rot13 += usize::from(is_rot13(word));
-        looks.reversed += usize::from(is_reversed(word));
+        match turned_or_moved(word) {
+            Some(ViewKind::Rot13) => looks.rot13 += 1,
+            Some(_) => looks.reversed += 1,
+            None => {}
+        }
         looks.leet += usize::from(is_leet(word));
     }
     looks
 }
 
-fn plain(word: &str) -> &str {
-    word.trim_matches(|c: char| c.is_ascii_punctuation())
-}
-
-/// Common words, and words of orders to models, in ROT13.
 fn is_rot13(word: &str) -> bool {
-    matches!(
-        plain(word),
-        "gur"
-            | "naq"
-            | "lbh"
-            | "lbhe"
-            | "nyy"
-            | "guvf"
-            | "gung"
-            | "jvgu"
-            | "sbe"
-            | "jung"
-            | "ubj"
-            | "cyrnfr"
-            | "vtaber"
-            | "qvfertneq"
-            | "sbetrg"
-            | "cerivbhf"
-            | "vafgehpgvbaf"
-            | "vafgehpgvba"
-            | "flfgrz"
-            | "cebzcg"
-            | "erirny"
-            | "frperg"
-            | "cnffjbeq"
-            | "ehyrf"
-            | "fnsrgl"
-            | "thvqryvarf"
-            | "fubj"
-            | "cevag"
-            | "bhgchg"
-            | "rkrphgr"
-            | "vtaben"
-            | "vafgehppvbarf"
-    )
+    turned_or_moved(word) == Some(ViewKind::Rot13)
 }
 
-/// The same from their end; none is an English word.
 fn is_reversed(word: &str) -> bool {
-    matches!(
-        plain(word),
-        "eht"
-            | "dna"
-            | "uoy"
-            | "ruoy"
-            | "siht"
-            | "taht"
-            | "htiw"
-            | "tahw"
-            | "esaelp"
-            | "erongi"
-            | "dragersid"
-            | "tegrof"
-            | "suoiverp"
-            | "snoitcurtsni"
-            | "noitcurtsni"
-            | "metsys"
-            | "tpmorp"
-            | "laever"
-            | "terces"
-            | "drowssap"
-            | "selur"
-            | "ytefas"
-            | "senilediug"
-            | "wohs"
-            | "tnirp"
-            | "tuptuo"
-            | "etucexe"
-            | "eveileb"
-            | "rewsna"
-            | "esnopser"
-    )
+    turned_or_moved(word) == Some(ViewKind::Reversed)
+}
+
+/// Common words, and words of orders to models, in ROT13 or from their end; none is an English word.
+fn turned_or_moved(word: &str) -> Option<ViewKind> {
+    let is_sign = |byte: &u8| byte.is_ascii_punctuation();
+    let bytes = word.as_bytes();
+    let start = bytes.iter().take_while(|byte| is_sign(byte)).count();
+    let signs = bytes.iter().rev().take_while(|byte| is_sign(byte)).count();
+    let plain = bytes.get(start..bytes.len().saturating_sub(signs))?;
+    match plain {
+        b"gur" | b"naq" | b"lbh" | b"lbhe" | b"nyy" | b"guvf" | b"gung" | b"jvgu" | b"sbe"
+        | b"jung" | b"ubj" | b"cyrnfr" | b"vtaber" | b"qvfertneq" | b"sbetrg" | b"cerivbhf"
+        | b"vafgehpgvbaf" | b"vafgehpgvba" | b"flfgrz" | b"cebzcg" | b"erirny" | b"frperg"
+        | b"cnffjbeq" | b"ehyrf" | b"fnsrgl" | b"thvqryvarf" | b"fubj" | b"cevag" | b"bhgchg"
+        | b"rkrphgr" | b"vtaben" | b"vafgehppvbarf" | b"pna" | b"jvyy" | b"sebz" | b"unir"
+        | b"jevgr" | b"rkcynva" | b"funer" => Some(ViewKind::Rot13),
+        b"eht" | b"dna" | b"uoy" | b"ruoy" | b"siht" | b"taht" | b"htiw" | b"tahw" | b"esaelp"
+        | b"erongi" | b"dragersid" | b"tegrof" | b"suoiverp" | b"snoitcurtsni" | b"noitcurtsni"
+        | b"metsys" | b"tpmorp" | b"laever" | b"terces" | b"drowssap" | b"selur" | b"ytefas"
+        | b"senilediug" | b"wohs" | b"tnirp" | b"tuptuo" | b"etucexe" | b"eveileb" | b"rewsna"
+        | b"esnopser" => Some(ViewKind::Reversed),
+        _ => None,
+    }
 }
 
 /// Whether a word has letters and, beside them, digits or signs that resemble letters.
 fn is_leet(word: &str) -> bool {
+    // Most words have neither digits nor signs.
+    if word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return false;
+    }
     let word = word.trim_end_matches(|c: char| {
         matches!(c, '.' | ',' | '?' | '!' | ':' | ';' | ')' | '"' | '\'')
     });
