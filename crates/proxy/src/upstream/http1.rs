@@ -98,12 +98,21 @@ impl Http1 {
         answered
     }
 
-    /// The next part of `body`, that of the response under way.
+    /// The next part of `body`, that of the response under way. What came already, such as a short
+    /// body with its head, is taken without a look at the connection.
     pub(super) fn poll_frame(
         &mut self,
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        if matches!(self.mover, Mover::User(_)) {
+            self.bell.hush();
+            let mut aside = Context::from_waker(Waker::noop());
+            let ready = Pin::new(&mut *body).poll_frame(&mut aside);
+            if ready.is_ready() {
+                return ready;
+            }
+        }
         self.poll_with(cx, |cx| Pin::new(&mut *body).poll_frame(cx))
     }
 
