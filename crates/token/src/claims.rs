@@ -82,7 +82,7 @@ impl Claims {
     /// The claim `name`.
     pub fn claim(&self, name: &str) -> Option<View<'_>> {
         let mut members = self.members.iter();
-        let member = members.find(|member| self.name(**member) == name)?;
+        let member = members.find(|member| self.is_named(**member, name))?;
         Some(self.view(member.value))
     }
 
@@ -145,6 +145,16 @@ impl Claims {
     pub(crate) fn size(&self) -> usize {
         let apart: usize = self.apart.iter().map(size_of_value).sum();
         size_of::<Self>() + self.text.len() + size_of_val(&*self.members) + apart
+    }
+
+    fn is_named(&self, member: Member, name: &str) -> bool {
+        match member.name {
+            // Most names differ in length already, which spares a look at the text.
+            Place::Text(start, length) => {
+                usize::from(length) == name.len() && self.slice(start, length) == name
+            }
+            Place::Number(..) | Place::Apart(_) => self.name(member) == name,
+        }
     }
 
     fn name(&self, member: Member) -> &str {

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64_simd::AsOut;
 
 /// The bytes that `text` encodes. Padding, characters outside the alphabet and bits left over at
 /// the end are refused, so that one value has one spelling.
@@ -18,11 +19,12 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 pub(crate) fn strip_spelling<'t>(text: &'t str, bytes: &[u8]) -> Option<&'t str> {
     const CHUNK: usize = 384;
     let mut rest = text;
-    let mut spelt = [0_u8; CHUNK / 3 * 4];
+    // Room for any chunk, without which the encoder would panic.
+    let mut room = [0_u8; CHUNK / 3 * 4];
     for chunk in bytes.chunks(CHUNK) {
-        let length = URL_SAFE_NO_PAD.encode_slice(chunk, &mut spelt).ok()?;
-        let (head, tail) = rest.split_at_checked(length)?;
-        if spelt.get(..length) != Some(head.as_bytes()) {
+        let spelt = base64_simd::URL_SAFE_NO_PAD.encode(chunk, room.as_mut_slice().as_out());
+        let (head, tail) = rest.split_at_checked(spelt.len())?;
+        if *spelt != *head.as_bytes() {
             return None;
         }
         rest = tail;
