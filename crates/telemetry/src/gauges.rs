@@ -49,6 +49,8 @@ pub(crate) struct Gauges {
     pub(crate) tokens: Option<Ask<TokenGauges>>,
     pub(crate) fetches: Option<Ask<Vec<FetchGauges>>>,
     pub(crate) targets: Option<Ask<Vec<TargetGauges>>>,
+    /// Whoever counts by himself.
+    pub(crate) others: Vec<Ask<Option<String>>>,
 }
 
 impl Gauges {
@@ -80,6 +82,15 @@ impl Gauges {
                 let gauge = registry.gauge(metric::UPSTREAM_TARGETS, &labels);
                 gauge.increment(rounded(own.count));
             }
+        }
+    }
+}
+
+impl Gauges {
+    /// What those say who count by themselves.
+    pub(crate) fn append_others(&self, text: &mut String) {
+        for told in self.others.iter().filter_map(|ask| ask()) {
+            text.push_str(&told);
         }
     }
 }

@@ -296,6 +296,12 @@ impl Telemetry {
         self.inner.gauges.lock().targets = Some(Box::new(ask));
     }
 
+    /// Has `ask` asked for more lines of the same format whenever metrics are rendered, from somebody
+    /// who counts by himself under names of his own.
+    pub fn count_others(&self, ask: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.inner.gauges.lock().others.push(Box::new(ask));
+    }
+
     /// All metrics in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
         let registry = &self.inner.registry;
@@ -305,6 +311,7 @@ impl Telemetry {
         let dropped = registry.counter(metric::LOG_LINES_DROPPED, &[]);
         dropped.absolute(self.inner.drain.sink().dropped());
         let mut text = registry.render();
+        gauges.append_others(&mut text);
         drop(gauges);
         process::render(&mut text);
         text
