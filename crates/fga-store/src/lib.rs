@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod beginning;
 mod cells;
 mod error;
 mod folder;
@@ -16,6 +17,7 @@ mod store_id;
 mod stores;
 mod writing;
 
+pub use beginning::Beginning;
 pub use error::{JournalError, OpenError, Outage};
 pub use journal::{Entry, Journal, StoreNumber, StoreRow, Touched};
 pub use named::NamedStore;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Assertion, Edit, Edited, Error, ModelId};
 
+use crate::beginning::Beginning;
 use crate::error::closed;
 use crate::named::NamedStore;
 use crate::store_id::StoreId;
@@ -25,6 +26,12 @@ pub(crate) enum Command {
         store: StoreId,
         spec: Box<ModelSpec>,
         reply: Reply<ModelId>,
+    },
+    /// A model and tuples for a store that has none.
+    Begin {
+        store: StoreId,
+        beginning: Box<Beginning>,
+        reply: Reply<bool>,
     },
     WriteAssertions {
         store: StoreId,

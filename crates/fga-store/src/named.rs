@@ -8,6 +8,7 @@ use ztag_fga::spec::ModelSpec;
 use ztag_fga::{Assertion, Edit, Edited, Error, ErrorCode, ModelId, Revision, Store, WriteRequest};
 use ztag_types::Timestamp;
 
+use crate::beginning::Beginning;
 use crate::error::unconfirmed;
 use crate::mailbox::{Command, EditRequest, Mailbox};
 use crate::store_id::StoreId;
@@ -107,6 +108,38 @@ impl NamedStore {
         let (store, spec) = (self.id.clone(), Box::new(spec));
         let ask = |reply| Command::WriteModel { store, spec, reply };
         kept.mailbox.ask(ask).await
+    }
+
+    /// Gives a store that has no model its first one, with tuples: all of it or nothing, and a crash
+    /// leaves no part of it. Whether the store had none; else it stays as it is.
+    ///
+    /// # Errors
+    /// As [`NamedStore::write_model`] and [`NamedStore::write`].
+    pub async fn begin(&self, beginning: Beginning) -> Result<bool, Error> {
+        let Some(kept) = &self.mailbox else {
+            return self.begin_in_memory(beginning);
+        };
+        let (store, beginning) = (self.id.clone(), Box::new(beginning));
+        let ask = |reply| Command::Begin {
+            store,
+            beginning,
+            reply,
+        };
+        kept.mailbox.ask(ask).await
+    }
+
+    fn begin_in_memory(&self, beginning: Beginning) -> Result<bool, Error> {
+        if self.engine.model(None).is_ok() {
+            return Ok(false);
+        }
+        let (limits, clock) = (self.engine.limits(), Arc::clone(self.engine.clock()));
+        // What was judged as a whole is not refused in parts.
+        let draft = beginning.draft(limits, &clock)?;
+        self.engine.write_model(draft.model.clone())?;
+        for request in draft.writes(limits) {
+            self.engine.write(&request)?;
+        }
+        Ok(true)
     }
 
     /// Replaces the assertions of a model.

@@ -1,5 +1,6 @@
 //! The one who writes: a thread that takes what is asked for, writes it down, and then shows it.
 
+mod begin;
 mod edits;
 mod follow;
 mod load;
@@ -210,6 +211,13 @@ impl<J: Journal> Scribe<J> {
         match command {
             Command::WriteModel { store, spec, reply } => {
                 let _ = reply.send(self.write_model(&store, *spec).await);
+            }
+            Command::Begin {
+                store,
+                beginning,
+                reply,
+            } => {
+                let _ = reply.send(self.begin(&store, *beginning).await);
             }
             Command::WriteAssertions {
                 store,

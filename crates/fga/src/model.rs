@@ -292,13 +292,11 @@ impl Model {
 
     /// Whether what the plan finds can depend on who has a relation to some object.
     pub(crate) fn depends(&self, plan: PlanId, on: NodeId) -> bool {
-        match &self.crossings {
-            Some(crossings) => crossings.depends(plan, on),
-            None => {
-                let bit = self.bit(SubjectKind::Userset(on));
-                bit.is_some_and(|bit| self.reaches(plan, bit))
-            }
+        if let Some(crossings) = &self.crossings {
+            return crossings.depends(plan, on);
         }
+        let bit = self.bit(SubjectKind::Userset(on));
+        bit.is_some_and(|bit| self.reaches(plan, bit))
     }
 
     /// Whether answers are those of the weighted graph.

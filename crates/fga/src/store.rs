@@ -116,6 +116,11 @@ impl Store {
         &self.limits
     }
 
+    /// What tells it the time.
+    pub const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// What the store has been asked and told since it was opened.
     pub fn tally(&self) -> Tally {
         self.activity.tally()

@@ -32,7 +32,7 @@ impl<J: Journal> Scribe<J> {
 
     /// Makes a store from its image, if there is a good one, and the changes since.
     pub(super) async fn load(&mut self, row: StoreRow) -> Result<(), OpenError> {
-        let mut restore = self.begin(&row).await?;
+        let mut restore = self.image_of(&row).await?;
         let imaged = restore.taken();
         let push = |change: &NumberedChange| restore.push(change);
         read_changes(&mut self.journal, &row, imaged, push).await?;
@@ -54,7 +54,7 @@ impl<J: Journal> Scribe<J> {
     }
 
     /// The image of a store, or nothing.
-    async fn begin(&mut self, row: &StoreRow) -> Result<Restore, JournalError> {
+    async fn image_of(&mut self, row: &StoreRow) -> Result<Restore, JournalError> {
         let settings = self.settings();
         let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
         let found = match &self.images {

@@ -80,7 +80,7 @@ impl<J: Journal> Scribe<J> {
     }
 
     /// Sees to it that a store is as the journal has it, and stays so until it is released.
-    async fn reserve_for_writing(&mut self, id: &StoreId) -> Result<(), Error> {
+    pub(super) async fn reserve_for_writing(&mut self, id: &StoreId) -> Result<(), Error> {
         self.ready().await.map_err(|why| refused(&why))?;
         let number = self.open.get(id).ok_or_else(unknown)?.number;
         let reserved = self.reserve(BTreeSet::from([number])).await;
@@ -93,7 +93,7 @@ impl<J: Journal> Scribe<J> {
     }
 }
 
-fn text(value: &(impl serde::Serialize + ?Sized)) -> Result<String, Error> {
+pub(super) fn text(value: &(impl serde::Serialize + ?Sized)) -> Result<String, Error> {
     let text = serde_json::to_string(value);
     text.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
 }

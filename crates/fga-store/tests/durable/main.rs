@@ -1,6 +1,7 @@
 //! What outlives the process, and what a failure leaves behind.
 #![cfg(test)]
 
+mod begin;
 mod house;
 mod images;
 mod life;

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use ztag_fga::dsl::{self, Finding, FindingKind, ModFile, ModuleFile};
 use ztag_fga::spec::ModelSpec;
-
-use crate::data;
+use ztag_test_support::fga;
 
 #[derive(Deserialize)]
 struct Case {
@@ -57,10 +56,10 @@ struct Metadata {
 }
 
 fn cases(name: &str) -> Vec<Case> {
-    let Some(folder) = data::folder("language") else {
+    let Some(folder) = fga::folder("language") else {
         return Vec::new();
     };
-    data::yaml(&folder.join(name))
+    fga::yaml(&folder.join(name)).unwrap()
 }
 
 #[test]
@@ -190,17 +189,17 @@ fn json_to_text() {
 
 #[test]
 fn text_and_json_are_the_same_model() {
-    let Some(folder) = data::folder("language/transformer") else {
+    let Some(folder) = fga::folder("language/transformer") else {
         return;
     };
-    for case in data::entries(&folder) {
-        let text = data::text(&case.join("authorization-model.fga"));
+    for case in fga::entries(&folder).unwrap() {
+        let text = fga::text(&case.join("authorization-model.fga")).unwrap();
         let json = case.join("authorization-model.json");
         let model =
             dsl::parse(&text).unwrap_or_else(|found| panic!("{}: {found:?}", case.display()));
-        let expected: ModelSpec = data::json(&json);
+        let expected: ModelSpec = fga::json(&json).unwrap();
         assert_eq!(model, expected, "{}", case.display());
-        let expected: serde_json::Value = data::json(&json);
+        let expected: serde_json::Value = fga::json(&json).unwrap();
         assert_eq!(
             serde_json::to_value(&model).unwrap(),
             expected,
@@ -222,42 +221,47 @@ fn plain(text: &str) -> Vec<&str> {
 
 #[test]
 fn modules_are_put_together() {
-    let Some(folder) = data::folder("language/transformer-module") else {
+    let Some(folder) = fga::folder("language/transformer-module") else {
         return;
     };
-    for case in data::entries(&folder) {
+    for case in fga::entries(&folder).unwrap() {
         let name = case.display();
         let modules = case.join("expected_modules.json");
         if !case.join("module").exists() {
-            let model: ModelSpec = data::json(&case.join("authorization-model.json"));
-            let modules: Vec<String> = data::json(&modules);
+            let model: ModelSpec = fga::json(&case.join("authorization-model.json")).unwrap();
+            let modules: Vec<String> = fga::json(&modules).unwrap();
             assert_eq!(model.modules(), modules, "{name}");
             continue;
         }
-        let files = data::entries(&case.join("module"))
+        let files = fga::entries(&case.join("module"))
+            .unwrap()
             .into_iter()
             .map(|path| ModuleFile {
                 name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-                contents: data::text(&path),
+                contents: fga::text(&path).unwrap(),
             });
         let files: Vec<_> = files.collect();
         let combined = dsl::combine(&files, "1.2");
         let errors = case.join("expected_errors.json");
         if errors.exists() {
-            let expected: Vec<Expected> = data::json(&errors);
+            let expected: Vec<Expected> = fga::json(&errors).unwrap();
             let found = combined.unwrap_err();
             assert_eq!(places(&found), expected_places(&expected), "{name}");
             continue;
         }
         let model = combined.unwrap_or_else(|found| panic!("{name}: {found:?}"));
-        let expected: ModelSpec = data::json(&case.join("authorization-model.json"));
+        let expected: ModelSpec = fga::json(&case.join("authorization-model.json")).unwrap();
         assert_eq!(sorted(model.clone()), sorted(expected), "{name}");
-        let modules: Vec<String> = data::json(&modules);
+        let modules: Vec<String> = fga::json(&modules).unwrap();
         assert_eq!(model.modules(), modules, "{name}");
         let combined = case.join("combined.fga");
         if combined.exists() {
-            assert_eq!(dsl::print(&model).unwrap(), data::text(&combined), "{name}");
-            let sources = data::text(&case.join("combined-sourceinfo.fga"));
+            assert_eq!(
+                dsl::print(&model).unwrap(),
+                fga::text(&combined).unwrap(),
+                "{name}"
+            );
+            let sources = fga::text(&case.join("combined-sourceinfo.fga")).unwrap();
             assert_eq!(dsl::print_with_sources(&model).unwrap(), sources, "{name}");
         }
     }

@@ -2,7 +2,6 @@
 //! say so and pass.
 #![cfg(test)]
 
-mod data;
 mod language;
 mod samples;
 mod suites;

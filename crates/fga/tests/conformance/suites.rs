@@ -5,100 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
-use serde::Deserialize;
 use ztag_fga::{
-    CheckRequest, Error, Fields, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Store,
-    Tuple, UserFilter, WriteRequest, dsl,
+    CheckRequest, Error, Limits, ListObjectsRequest, ListUsersRequest, ListedUser, Store, Tuple,
+    UserFilter, WriteRequest, dsl,
 };
+use ztag_test_support::fga::{self, CheckCase, ListCase, ObjectsWanted, Stage, Test, UsersWanted};
 
-use crate::data;
-
-#[derive(Deserialize)]
-struct Suite {
-    tests: Vec<Test>,
-}
-
-#[derive(Deserialize)]
-struct Test {
-    name: String,
-    stages: Vec<Stage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stage {
-    model: String,
-    #[serde(default)]
-    tuples: Vec<Tuple>,
-    #[serde(default)]
-    check_assertions: Option<Vec<CheckAssertion>>,
-    #[serde(default)]
-    list_objects_assertions: Option<Vec<ObjectsAssertion>>,
-    #[serde(default)]
-    list_users_assertions: Option<Vec<UsersAssertion>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CheckAssertion {
-    tuple: Tuple,
-    #[serde(default)]
-    contextual_tuples: Vec<Tuple>,
-    #[serde(default)]
-    context: Fields,
-    #[serde(default)]
-    expectation: bool,
-    error_code: Option<u16>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectsAssertion {
-    request: ObjectsRequest,
-    #[serde(default)]
-    contextual_tuples: Vec<Tuple>,
-    #[serde(default)]
-    context: Fields,
-    #[serde(default)]
-    expectation: Option<Vec<String>>,
-    error_code: Option<u16>,
-}
-
-#[derive(Deserialize, Debug)]
-struct ObjectsRequest {
-    user: String,
-    #[serde(rename = "type")]
-    kind: String,
-    relation: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UsersAssertion {
-    request: UsersRequest,
-    #[serde(default)]
-    contextual_tuples: Vec<Tuple>,
-    #[serde(default)]
-    context: Fields,
-    #[serde(default)]
-    expectation: Option<Vec<String>>,
-    error_code: Option<u16>,
-}
-
-#[derive(Deserialize, Debug)]
-struct UsersRequest {
-    filters: Vec<String>,
-    object: String,
-    relation: String,
-}
-
-fn suites() -> Vec<Test> {
-    let Some(folder) = data::folder("openfga") else {
-        return Vec::new();
-    };
-    let files = ["consolidated_1_1_tests.yaml", "abac_tests.yaml"];
-    let suites = files.map(|file| data::yaml::<Suite>(&folder.join(file)));
-    suites.into_iter().flat_map(|suite| suite.tests).collect()
+fn suites() -> Vec<Test<Tuple>> {
+    fga::suites().unwrap()
 }
 
 /// Compares an outcome with the code or value expected.
@@ -127,7 +41,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn stage(&self, stage: &Stage) {
+    fn stage(&self, stage: &Stage<Tuple>) {
         for assertion in stage.check_assertions.iter().flatten() {
             self.check(assertion);
         }
@@ -143,7 +57,7 @@ impl Run<'_> {
         own.iter().chain(self.assumed).cloned().collect()
     }
 
-    fn check(&self, assertion: &CheckAssertion) {
+    fn check(&self, assertion: &CheckCase<Tuple>) {
         let tuple = &assertion.tuple;
         let request = CheckRequest {
             user: tuple.user.clone(),
@@ -158,8 +72,8 @@ impl Run<'_> {
         expect(&what, found, assertion.error_code, &assertion.expectation);
     }
 
-    fn list_objects(&self, assertion: &ObjectsAssertion) {
-        let ObjectsRequest {
+    fn list_objects(&self, assertion: &ListCase<Tuple, ObjectsWanted>) {
+        let ObjectsWanted {
             user,
             kind,
             relation,
@@ -206,8 +120,8 @@ impl Run<'_> {
         }
     }
 
-    fn list_users(&self, assertion: &UsersAssertion) {
-        let UsersRequest {
+    fn list_users(&self, assertion: &ListCase<Tuple, UsersWanted>) {
+        let UsersWanted {
             filters,
             object,
             relation,
@@ -252,7 +166,7 @@ impl Run<'_> {
     }
 }
 
-fn write_model(store: &Store, stage: &Stage) {
+fn write_model(store: &Store, stage: &Stage<Tuple>) {
     let model = dsl::parse(&stage.model).unwrap_or_else(|found| panic!("{found:?}"));
     store.write_model(model).unwrap();
 }
