@@ -6,6 +6,7 @@ mod announced;
 mod broken;
 mod credentials;
 mod crowd;
+mod database;
 mod drain;
 mod encrypted;
 mod expiry;

@@ -52,6 +52,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     server::check(server, &mut judged);
     let certificates = server::listener(loaded, server, &mut judged);
     server::fga_api(server, &stores.tokens, &mut judged);
+    server::fga_home(loaded, &mut judged);
     let tokens = Tokens::compile(
         loaded,
         server,
@@ -81,7 +82,7 @@ pub fn compile(loaded: &Loaded, stores: &Stores) -> Compiled {
     // A gateway may have routes that nobody has to decide about, and no others.
     let routes = loaded.program() == Program::Gateway && routing.serves();
     if !decides && !routes {
-        judged.add(no_endpoint(loaded), None);
+        judged.add_general(no_endpoint(loaded));
     }
     let mut notes = loaded.notes.iter();
     let broken = judged.is_broken(loaded) || notes.any(|note| is_fatal(&note.diagnostic, loaded));

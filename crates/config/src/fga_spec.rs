@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use ztag_fga_api::AccessSpec;
 use ztag_fga_remote::RemoteSpec;
+use ztag_fga_store::SchemaName;
+use ztag_types::{DurationSpec, Secret};
 
 /// A store of relationships: who has which relation to what.
 ///
@@ -63,11 +66,50 @@ pub struct FgaFixedConditionSpec {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FgaServerSpec {
-    /// A folder in which they are written down, which one process uses at a time. Without it they are
-    /// kept in memory: what was written is gone with the process.
+    /// A folder in which they are written down, which one process uses at a time. Without it and
+    /// without `postgres` they are kept in memory: what was written is gone with the process.
     pub folder: Option<PathBuf>,
+    /// A `PostgreSQL` database in which they are written down, instead of a folder. Any number of
+    /// processes may share it.
+    pub postgres: Option<FgaPostgresSpec>,
     /// The HTTP API of `OpenFGA`. Without it nobody changes them.
     pub api: Option<FgaApiSpec>,
+}
+
+/// A database in which stores are written down, and how others that write to it are followed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FgaPostgresSpec {
+    /// The server, the database, and who we are there: `postgres://user@host:5432/database`.
+    /// Parameters are `sslmode` (`verify-full` where nothing is said and the server is another
+    /// machine; else `verify-ca`, `require` or `disable`), `sslrootcert`, `sslcert` and `sslkey`
+    /// (files), and for a socket `host` (its folder) and `user`.
+    pub url: Secret<String>,
+    /// The password, unless it stands in the address.
+    pub password: Option<Secret<String>>,
+    /// Schema of the tables, which is made if it is not there: small letters, digits and `_`.
+    pub schema: String,
+    /// File of the authorities (PEM) that may vouch for the server, beside the well-known ones.
+    pub ca_file: Option<PathBuf>,
+    /// A folder for images of the stores, which one process uses at a time. They make a start fast
+    /// and may be lost; without a folder, every start reads all changes.
+    pub images: Option<PathBuf>,
+    /// How often to ask what others wrote, between 10 milliseconds and 1 minute. The database tells
+    /// within milliseconds; this is how late it can be when it does not.
+    pub poll_interval: DurationSpec,
+}
+
+impl Default for FgaPostgresSpec {
+    fn default() -> Self {
+        Self {
+            url: Secret::default(),
+            password: None,
+            schema: SchemaName::default().to_string(),
+            ca_file: None,
+            images: None,
+            poll_interval: DurationSpec::new(Duration::from_secs(1)),
+        }
+    }
 }
 
 /// The HTTP API of `OpenFGA` for the stores that are `writable`, and for those that callers make,

@@ -31,8 +31,8 @@ mod watch;
 pub use compile::{Compiled, Routing, compile};
 pub use describe::describe_request;
 pub use fga_spec::{
-    FgaApiSpec, FgaFixedConditionSpec, FgaFixedTupleSpec, FgaListenSpec, FgaServerSpec,
-    FgaStoreSpec,
+    FgaApiSpec, FgaFixedConditionSpec, FgaFixedTupleSpec, FgaListenSpec, FgaPostgresSpec,
+    FgaServerSpec, FgaStoreSpec,
 };
 pub use load::{Loaded, Program, Sources, load};
 pub use report::{Finding, Report};

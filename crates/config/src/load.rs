@@ -55,7 +55,7 @@ pub struct Loaded {
     /// The guardrails.
     pub(crate) guardrails: Named<GuardrailSpec>,
     /// Where stores are written down.
-    pub(crate) fga_folder: Option<PathBuf>,
+    pub(crate) fga_places: FgaPaths,
     /// What the files of stores hold.
     pub(crate) fga_files: BTreeMap<String, FgaFiles>,
     pub(crate) globals: Arc<Globals>,
@@ -83,6 +83,14 @@ pub struct Loaded {
     pub(crate) state: (State, State),
     /// The server section, to notice changes that need a restart.
     pub(crate) server_node: Node,
+}
+
+/// Paths that `server.fga` names, as they are from here.
+#[derive(Debug)]
+pub(crate) struct FgaPaths {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) images: Option<PathBuf>,
 }
 
 impl Loaded {
@@ -254,7 +262,7 @@ impl<'s> Loading<'s> {
             listen_tls: self.listener_certificates(server.as_ref()),
             rule_tls: self.rule_certificates(&rules),
             upstream_tls: self.upstream_certificates(&upstreams),
-            fga_folder: self.fga_folder(server.as_ref()),
+            fga_places: self.fga_places(server.as_ref()),
             program: self.sources.program,
             server,
             endpoints,
@@ -282,9 +290,15 @@ impl<'s> Loading<'s> {
         }
     }
 
-    fn fga_folder(&self, server: Option<&ServerSpec>) -> Option<PathBuf> {
-        let folder = server?.fga.folder.as_ref()?;
-        Some(self.sources.resolve(folder))
+    fn fga_places(&self, server: Option<&ServerSpec>) -> FgaPaths {
+        let spec = server.map(|server| &server.fga);
+        let postgres = spec.and_then(|spec| spec.postgres.as_ref());
+        let resolve = |path: &PathBuf| self.sources.resolve(path);
+        FgaPaths {
+            folder: spec.and_then(|spec| spec.folder.as_ref()).map(resolve),
+            ca_file: postgres.and_then(|own| own.ca_file.as_ref()).map(resolve),
+            images: postgres.and_then(|own| own.images.as_ref()).map(resolve),
+        }
     }
 
     /// All definitions in one tree below `server`, and the copies of those that stand twice.

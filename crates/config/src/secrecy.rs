@@ -20,6 +20,9 @@ const TELLING: &[&str] = &[
 /// Keys that speak of secrets, or resemble those that do, and hold none.
 const HARMLESS: &[&str] = &["authentication", "tokens", "tokenEndpoint"];
 
+/// Keys of a database whose values may be shown. All others may be a misspelt `url`.
+const HARMLESS_IN_DATABASE: &[&str] = &["schema", "caFile", "images", "pollInterval"];
+
 /// Keys of a matcher, and the key above it, whose values may be shown. All others may be a misspelt
 /// `value` or `password`.
 const HARMLESS_IN_MATCH: &[&str] = &["match", "type", "name", "username"];
@@ -39,6 +42,8 @@ pub(crate) fn is_secret(path: &ConfigPath) -> bool {
         // Names of definitions, variables and secret files are no secrets.
         [section, _] if Kind::of(section).is_some() => false,
         ["server", "variables", ..] => false,
+        // An address may hold a password.
+        ["server", "fga", "postgres", key, ..] => !HARMLESS_IN_DATABASE.contains(key),
         // Private keys of ours, and what else may be meant by a key of a few letters.
         [.., "clientAuth" | "client", key] if key.len() <= 3 => true,
         [section, _, rest @ ..] if Kind::of(section).is_some() => {
@@ -86,6 +91,9 @@ mod tests {
         check(&["server", "listen", "port"], false);
         check(&["server", "tokens", "maxRevocations"], false);
         check(&["server", "tokens", "proofs", "nonces", "secret"], true);
+        check(&["server", "fga", "postgres", "url"], true);
+        check(&["server", "fga", "postgres", "password"], true);
+        check(&["server", "fga", "postgres", "schema"], false);
         check(&["server", "clientAuth", "key"], true);
         check(&["server", "clientAuth", "keyFile"], false);
         check(&["server", "clientAuth", "clientId"], false);
@@ -113,6 +121,7 @@ mod tests {
         }
         check(&redis("address"), false);
         check(&redis("timeout"), false);
+        check(&["server", "fga", "postgres", "ulr"], true);
         let matcher = |key| ["rules", "a", "auth", "match", key];
         for key in ["valeu", "values", "pw", "passwort"] {
             check(&matcher(key), true);

@@ -1,6 +1,7 @@
 //! The long-lived places that plans point to: they outlive every reload.
 
 mod fga;
+mod home;
 mod tokens;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::spec::ServerSpec;
 
 pub use self::fga::FgaPlaces;
 pub(crate) use self::fga::{Beginning, store_id};
+pub(crate) use self::home::fga_home;
 pub(crate) use self::tokens::Fingerprint;
 pub use self::tokens::TokenPlaces;
 
@@ -61,8 +63,8 @@ impl Stores {
             findings.keep(opened)
         };
         Self::build(loaded, clock, cache, |loaded, clock, findings| {
-            let folder = loaded.fga_folder.as_deref();
-            FgaPlaces::open(folder, clock, findings)
+            let home = fga_home(loaded, findings)?;
+            FgaPlaces::open(home, clock, findings)
         })
     }
 
@@ -105,7 +107,12 @@ impl Stores {
     pub fn fga_api(&self, server: &ServerSpec) -> Option<FgaService> {
         let mut findings = Findings::new();
         let access = fga_access(server, &self.tokens, &mut findings)?;
-        Some(FgaService::new(Arc::clone(self.fga.served()), access))
+        let (served, metrics) = (self.fga.served(), self.fga.metrics());
+        Some(FgaService::counted(
+            Arc::clone(served),
+            access,
+            Arc::clone(metrics),
+        ))
     }
 
     fn build(

@@ -1,17 +1,22 @@
 //! The admin listener, and the API of stores of relationships, on it or beside it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
-use ztag_config::{ServerSpec, Stores};
+use serde_json::{Value as Json, json};
+use ztag_config::{FgaPlaces, ServerSpec, Stores};
 use ztag_fga_api::{FgaService, ReplyBody};
-use ztag_pipeline::AdminService;
+use ztag_pipeline::{AdminService, Neighbour};
 use ztag_server::{Answer, Incoming, Listen, Peer, Server, Shutdown};
 
 use crate::run::{Stop, failed};
 
 /// Where the API of stores begins; the admin listener answers nothing there.
 const STORES: &str = "/stores";
+/// What the stores are asked and told, which is part of that API.
+const STORE_METRICS: &str = "/api/v1/fga/metrics";
 
 /// What the admin listener answers.
 #[derive(Clone, Debug)]
@@ -19,6 +24,22 @@ pub(crate) struct AdminDoor {
     pub(crate) admin: AdminService,
     /// The API of stores, where it has no listener of its own.
     pub(crate) stores: Option<FgaService>,
+}
+
+/// The health of stores of relationships, which is told with that of the process.
+#[derive(Debug)]
+pub(crate) struct Relations(pub(crate) Arc<FgaPlaces>);
+
+impl Neighbour for Relations {
+    fn name(&self) -> &'static str {
+        "relations"
+    }
+
+    fn trouble(&self) -> Option<Json> {
+        let outage = self.0.served().outage()?;
+        let since = outage.since.seconds();
+        Some(json!({"writes": "unavailable", "since": since, "why": outage.why}))
+    }
 }
 
 impl Answer for AdminDoor {
@@ -29,7 +50,7 @@ impl Answer for AdminDoor {
             return refusal.map(Either::Left);
         }
         match &self.stores {
-            Some(stores) if is_below(request.uri().path()) => {
+            Some(stores) if is_about_stores(request.uri().path()) => {
                 stores.answer(request, peer).await.map(Either::Right)
             }
             _ => self.admin.answer(request, peer).await.map(Either::Left),
@@ -58,9 +79,9 @@ pub(crate) fn serve_stores(
     Ok((Some(listener), None))
 }
 
-fn is_below(path: &str) -> bool {
+fn is_about_stores(path: &str) -> bool {
     let rest = path.strip_prefix(STORES);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == STORE_METRICS || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -74,8 +95,10 @@ mod tests {
             ("/stores/01/check", true),
             ("/storesx", false),
             ("/explain", false),
+            ("/api/v1/fga/metrics", true),
+            ("/metrics", false),
         ] {
-            assert_eq!(is_below(path), expected, "{path}");
+            assert_eq!(is_about_stores(path), expected, "{path}");
         }
     }
 }

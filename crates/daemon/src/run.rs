@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use ztag_config::{Compiled, Loaded, ReloadOutcome, Report, ServerSpec, Sources, Stores, Watcher};
 use ztag_config::{Program, compile, load};
 use ztag_fga_api::FgaService;
-use ztag_pipeline::{AdminService, Pipeline, PlanHandle};
+use ztag_pipeline::{AdminService, Neighbour, Pipeline, PlanHandle};
 use ztag_proxy::EdgeHandle;
 use ztag_result_cache::ResultCache;
 use ztag_server::{Answer, LimitsSpec, Listen, Server, Shutdown};
@@ -19,7 +19,7 @@ use ztag_telemetry::{FetchGauges, Telemetry, TokenGauges};
 use ztag_token::Refusal;
 use ztag_types::{Clock, SystemClock};
 
-use crate::admin::{AdminDoor, serve_stores};
+use crate::admin::{AdminDoor, Relations, serve_stores};
 use crate::edge::Edges;
 use crate::output::{REFUSED, ask_for_a_file, complain};
 
@@ -106,6 +106,8 @@ fn serve(sources: Sources, door: impl Door) -> Result<(), Stop> {
     plans.load().publish_to(&telemetry);
     let edges = Edges::open(plans.load_full(), routing, telemetry.clone());
     count_tokens(&stores, &telemetry);
+    let relations = Arc::clone(stores.fga.metrics());
+    telemetry.count_others(move || relations.text_if_used());
     stores.tokens.warm();
     let pipeline = Pipeline::new(plans.clone(), telemetry.clone(), clock);
 
@@ -195,9 +197,11 @@ fn administer(
     };
     let (pipeline, cache) = (pipeline.clone(), Arc::clone(&stores.cache));
     let revocations = Arc::clone(&stores.tokens.judged.revocations);
+    let relations: Arc<dyn Neighbour> = Arc::new(Relations(Arc::clone(&stores.fga)));
     let answer = move || {
         let revocations = Arc::clone(&revocations);
-        let own = AdminService::new(pipeline.clone(), Arc::clone(&cache), revocations);
+        let own = AdminService::new(pipeline.clone(), Arc::clone(&cache), revocations)
+            .with_neighbour(Arc::clone(&relations));
         let admin = match &routes {
             Some(routes) => own.with_routes(Arc::new(routes.clone())),
             None => own,

@@ -11,6 +11,7 @@ pub(crate) mod stores;
 pub(crate) mod tuples;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +22,7 @@ use ztag_fga_store::NamedStore;
 use crate::failure::Failure;
 use crate::query::Query;
 use crate::route::Call;
+use crate::wire::ask::Consistency;
 
 /// A call that came through: who calls may do this, and everything was read.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) model_id: &'a str,
     pub(crate) query: Query,
     pub(crate) body: Bytes,
+    /// How long the question may wait for what others wrote.
+    pub(crate) patience: Duration,
 }
 
 impl Asked<'_> {
@@ -49,6 +53,16 @@ impl Asked<'_> {
             }
             _ => error.into(),
         })
+    }
+
+    /// Returns when the answer can be as fresh as is demanded.
+    pub(crate) async fn freshen(&self, consistency: Consistency) -> Result<(), Failure> {
+        match &self.named {
+            Some(named) if consistency == Consistency::HigherConsistency => {
+                Ok(named.latest(self.patience).await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The store to be written to.

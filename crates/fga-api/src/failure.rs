@@ -69,6 +69,12 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, code_of(field, reason), text)
     }
 
+    /// Whether a model is not known that somebody else may know.
+    pub(crate) fn is_unknown_model(&self) -> bool {
+        let codes = [ErrorCode::ModelNotFound, ErrorCode::LatestModelNotFound];
+        codes.iter().any(|code| code.as_str() == self.code)
+    }
+
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }

@@ -21,7 +21,7 @@ use crate::calls::{
     Asked, assertions, authzen, edits, lists, models, queries, search, stores, tuples,
 };
 use crate::failure::Failure;
-use crate::metrics::Metrics;
+use crate::metrics::FgaMetrics;
 use crate::query::Query;
 use crate::reply::{REQUEST_ID, Reply, ReplyBody, STORE_ID};
 use crate::route::{Call, Route};
@@ -45,7 +45,7 @@ struct Inner {
     stores: Arc<Stores>,
     access: Access,
     turns: Turns,
-    metrics: Metrics,
+    metrics: Arc<FgaMetrics>,
     /// What a store that does not exist is asked through.
     nothing: Arc<Store>,
     /// The beginning of the numbers of requests, and how many there were.
@@ -56,11 +56,17 @@ struct Inner {
 impl FgaService {
     /// An API over these stores, for those whom `access` admits.
     pub fn new(stores: Arc<Stores>, access: Access) -> Self {
+        let metrics = FgaMetrics::new(Arc::clone(&stores));
+        Self::counted(stores, access, Arc::new(metrics))
+    }
+
+    /// The same; `metrics` are told of by others as well.
+    pub fn counted(stores: Arc<Stores>, access: Access, metrics: Arc<FgaMetrics>) -> Self {
         Self(Arc::new(Inner {
             stores,
             access,
             turns: Turns::new(LISTS),
-            metrics: Metrics::new(),
+            metrics,
             nothing: Arc::new(Store::new(Limits::default())),
             epoch: StoreId::generate(SystemClock::new().now()).to_string(),
             count: AtomicU64::new(0),
@@ -72,21 +78,22 @@ impl FgaService {
         &self.0.stores
     }
 
-    /// What the stores are asked and told, as Prometheus reads it.
-    pub fn metrics(&self) -> String {
-        self.0.metrics.text(&self.0.stores)
+    /// What the stores are asked and told.
+    pub fn metrics(&self) -> &FgaMetrics {
+        &self.0.metrics
     }
 
     async fn serve(&self, parts: &Parts, body: Incoming) -> Result<Reply, Failure> {
         let route = Route::of(&parts.method, parts.uri.path())?;
         if route.call == Call::Health {
-            return Reply::json(&json!({"status": "SERVING"}));
+            return self.health();
         }
         let grant = self.0.access.admit(&parts.headers).await?;
         authorize(&grant, &route)?;
         if !route.store.is_empty() {
             Rule::Ulid.check(route.call.request(), "StoreId", route.store)?;
         }
+        self.meet(route.store).await;
         let body = intake(body).await?;
         let query = Query::parse(parts.uri.query());
         let stores = &self.0.stores;
@@ -95,8 +102,8 @@ impl FgaService {
             Call::ListStores => stores::list(stores, &query, &grant),
             Call::GetStore => stores::read(stores, route.store),
             Call::DeleteStore => stores::delete(stores, route.store).await,
-            Call::Metrics => Reply::json(&self.0.metrics.json(stores)),
-            Call::Prometheus => Ok(Reply::text(self.metrics())),
+            Call::Metrics => Reply::json(&self.0.metrics.json()),
+            Call::Prometheus => Ok(Reply::text(self.0.metrics.text())),
             _ => {
                 let least = least_revision(&parts.headers)?;
                 self.ask(&route, query, body, least).await
@@ -118,8 +125,8 @@ impl FgaService {
         }
         let nothing = || Arc::clone(&self.0.nothing);
         let engine = |named: &Arc<NamedStore>| Arc::clone(named.store());
+        let patience = self.0.stores.settings().patience;
         if let (Some(named), Some(revision)) = (&store, least) {
-            let patience = self.0.stores.settings().patience;
             named.at_least(revision, patience).await?;
         }
         let asked = Asked {
@@ -130,9 +137,46 @@ impl FgaService {
             model_id: route.model,
             query,
             body,
+            patience,
         };
-        let reply = answer(&asked, &self.0.turns).await?;
+        let reply = self.answer_known(&asked).await?;
         Ok(reply.header(STORE_ID, route.store))
+    }
+
+    /// Answers; a question about a model that is not known here is asked again when it is known
+    /// what others wrote.
+    async fn answer_known(&self, asked: &Asked<'_>) -> Result<Reply, Failure> {
+        let answered = answer(asked, &self.0.turns).await;
+        let shared = asked.named.as_ref().filter(|named| named.is_shared());
+        match (&answered, shared) {
+            (Err(failure), Some(named)) if failure.is_unknown_model() => {
+                match named.latest(asked.patience).await {
+                    Ok(()) => answer(asked, &self.0.turns).await,
+                    Err(_) => answered,
+                }
+            }
+            _ => answered,
+        }
+    }
+
+    /// Sees to it that a store which others made a moment ago is known here. While that cannot be
+    /// told, only those are that are known.
+    async fn meet(&self, store: &str) {
+        let stores = &self.0.stores;
+        if let Some(id) = StoreId::parse(store)
+            && stores.is_shared()
+            && stores.find(&id).is_none()
+        {
+            let _ = stores.latest().await;
+        }
+    }
+
+    /// Questions are answered, whatever becomes of writes. Anybody may ask: why is not told here.
+    fn health(&self) -> Result<Reply, Failure> {
+        match self.0.stores.outage() {
+            None => Reply::json(&json!({"status": "SERVING"})),
+            Some(_) => Reply::json(&json!({"status": "SERVING", "writes": "UNAVAILABLE"})),
+        }
     }
 
     /// A number for logs, different for every request.
@@ -176,9 +220,9 @@ async fn answer(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
         Call::DeleteTuples => edits::delete(asked).await,
         Call::ReplaceRelation => edits::replace(asked).await,
         Call::ReadChanges => tuples::changes(asked),
-        Call::Check => queries::check(asked),
-        Call::BatchCheck => queries::batch_check(asked),
-        Call::Expand => queries::expand(asked),
+        Call::Check => queries::check(asked).await,
+        Call::BatchCheck => queries::batch_check(asked).await,
+        Call::Expand => queries::expand(asked).await,
         Call::ListObjects => lists::objects(asked, turns).await,
         Call::StreamedListObjects => lists::stream(asked, turns).await,
         Call::ListUsers => lists::users(asked, turns).await,

@@ -123,7 +123,7 @@ impl Authority {
     /// one state of it.
     pub async fn check(&self, checks: &[Check], given: &Given) -> Answers {
         match self {
-            Self::Local(store) => store.check(checks, given),
+            Self::Local(store) => store.check_fresh(checks, given).await,
             Self::Remote(store) => store.check(checks, given).await,
         }
     }

@@ -11,7 +11,7 @@ pub use authority::{
     Answers, Authority, Check, Consistency, Given, Listed, Provenance, Source, Wanted,
 };
 pub use directory::{Directory, Entry, OnOutage, STORE};
-pub use local::LocalStore;
+pub use local::{Freshness, LocalStore};
 pub use name::{Name, NameKind, Unfit};
 pub use remote::{
     FailMode, RemoteAuthSpec, RemoteCacheSpec, RemoteDeps, RemoteSpec, RemoteStore, ReplicaSpec,

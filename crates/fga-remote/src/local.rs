@@ -1,12 +1,14 @@
 //! A store of this process.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use ztag_fga::{Checker, Error, ListObjectsRequest, ModelId, Store};
 
-use crate::authority::{Answers, Check, Given, Listed, Provenance, Source, Wanted};
+use crate::authority::{Answers, Check, Consistency, Given, Listed, Provenance, Source, Wanted};
 use crate::undecided::Undecided;
 
 /// Lists of one store that are searched for at once; others wait.
@@ -18,9 +20,19 @@ const LISTS: usize = 8;
 /// searched for beside the workers.
 #[derive(Debug)]
 pub struct LocalStore {
+    name: Box<str>,
     store: Arc<Store>,
     model: Option<ModelId>,
     lists: Arc<Semaphore>,
+    /// Knows what others write to the same store, if others do.
+    source: Option<Arc<dyn Freshness>>,
+}
+
+/// Where a store of this process learns what other processes write to it.
+pub trait Freshness: fmt::Debug + Send + Sync {
+    /// Returns when the store has everything that was written before this was asked; or why that
+    /// cannot be told.
+    fn latest(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>>;
 }
 
 impl LocalStore {
@@ -28,10 +40,35 @@ impl LocalStore {
     pub fn new(store: Arc<Store>, model: Option<ModelId>) -> Self {
         let lists = Arc::new(Semaphore::new(LISTS));
         Self {
+            name: Box::default(),
             store,
             model,
             lists,
+            source: None,
         }
+    }
+
+    /// The same store, which other processes write to as well.
+    #[must_use]
+    pub fn shared(self, source: Arc<dyn Freshness>) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
+    }
+
+    /// The same with the name that the configuration gives it.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// The name that the configuration gives it; empty where nobody said.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The store.
@@ -39,6 +76,18 @@ impl LocalStore {
         &self.store
     }
 
+    /// Answers by what is as fresh as is demanded.
+    pub(crate) async fn check_fresh(&self, checks: &[Check], given: &Given) -> Answers {
+        match self.freshen(given).await {
+            Ok(()) => self.check(checks, given),
+            Err(stale) => Answers {
+                results: vec![Err(stale); checks.len()],
+                provenance: self.provenance(),
+            },
+        }
+    }
+
+    /// Answers by what is known.
     pub(crate) fn check(&self, checks: &[Check], given: &Given) -> Answers {
         // Before the answers: they are at least as new as this.
         let provenance = self.provenance();
@@ -61,6 +110,7 @@ impl LocalStore {
         wanted: &Wanted,
         given: &Given,
     ) -> Result<Listed, Undecided> {
+        self.freshen(given).await?;
         let gone = |_| Undecided::unavailable("stopped");
         let turn = Arc::clone(&self.lists).acquire_owned().await;
         let turn = turn.map_err(|_| Undecided::unavailable("stopped"))?;
@@ -87,6 +137,16 @@ impl LocalStore {
         })
     }
 
+    /// Returns when the store is as fresh as is demanded.
+    async fn freshen(&self, given: &Given) -> Result<(), Undecided> {
+        match &self.source {
+            Some(source) if given.consistency == Consistency::HigherConsistency => {
+                Ok(source.latest().await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn provenance(&self) -> Provenance {
         Provenance {
             source: Source::Local,
@@ -100,8 +160,8 @@ impl LocalStore {
 }
 
 fn answer(checker: &mut Checker<'_>, check: &Check) -> Result<bool, Error> {
-    let (object, relation) = checker.object(&check.object, &check.relation)?;
-    let user = checker.user(&check.user)?;
+    let asked = checker.question(&check.user, &check.relation, &check.object);
+    let (user, relation, object) = asked?;
     checker.check(user, relation, object)
 }
 
@@ -124,12 +184,15 @@ type doc
 ";
 
     fn authority() -> Authority {
+        Authority::Local(Arc::new(local()))
+    }
+
+    fn local() -> LocalStore {
         let store = Store::default();
         store.write_model(dsl::parse(MODEL).unwrap()).unwrap();
         let tuples = ["doc:1", "doc:2"].map(|doc| Tuple::new("user:ada", "viewer", doc));
         store.write(&WriteRequest::writes(tuples)).unwrap();
-        let local = LocalStore::new(Arc::new(store), None);
-        Authority::Local(Arc::new(local))
+        LocalStore::new(Arc::new(store), None)
     }
 
     fn check(user: &str, relation: &str, object: &str) -> Check {
@@ -172,6 +235,41 @@ type doc
         };
         let answers = authority().check(&asked, &wrong).await;
         assert!(answers.results[0].is_err());
+    }
+
+    /// A source that cannot be asked any more.
+    #[derive(Debug)]
+    struct Gone;
+
+    impl Freshness for Gone {
+        fn latest(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+            let why = Error::new(ztag_fga::ErrorCode::Unavailable, "it is gone");
+            Box::pin(async move { Err(why) })
+        }
+    }
+
+    /// Who asks for the latest gets no answer that may be older.
+    #[tokio::test]
+    async fn attack_20_what_cannot_be_confirmed_is_no_answer() {
+        let local = local().shared(Arc::new(Gone));
+        let asked = [check("user:ada", "viewer", "doc:1")];
+        let answers = local.check_fresh(&asked, &Given::default()).await;
+        assert_eq!(answers.results, [Ok(true)]);
+        let given = Given {
+            consistency: Consistency::HigherConsistency,
+            ..Given::default()
+        };
+        let answers = local.check_fresh(&asked, &given).await;
+        assert_eq!(
+            answers.results[0].as_ref().unwrap_err().class(),
+            "Unavailable"
+        );
+        let wanted = Wanted {
+            user: "user:ada".into(),
+            relation: "viewer".into(),
+            type_name: "doc".into(),
+        };
+        assert!(local.list_objects(&wanted, &given).await.is_err());
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use ztag_fga::{CheckRequest, Tuple, WriteRequest, dsl};
-use ztag_fga_store::{NamedStore, Settings, Stores};
+use ztag_fga_store::{NamedStore, PostgresSettings, Settings, Stores};
+use ztag_test_support::Postgres;
 
 const MODEL: &str = "model
   schema 1.1
@@ -161,4 +162,71 @@ fn resident() -> u64 {
         .parse::<u64>()
         .unwrap()
         / 1000
+}
+
+/// Two processes on one database: how much they write, and how soon one sees what the other wrote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a while and means something in an optimised build only"]
+async fn shared_writes() {
+    let postgres = Postgres::start().unwrap();
+    let open = || {
+        let database = PostgresSettings::new(postgres.url().parse().unwrap());
+        Stores::connect(settings(), database).unwrap()
+    };
+    let (one, other) = (open(), open());
+    let here = documents(&one).await;
+    other.latest().await.unwrap();
+    let there = other.find(here.id()).unwrap();
+    for (name, stores) in [("one", vec![&here]), ("two", vec![&here, &there])] {
+        for tasks in [1, 64, 256] {
+            let rounds = (20_000 / tasks).min(1_000);
+            let begin = Instant::now();
+            let running: Vec<_> = (0..tasks)
+                .flat_map(|task| stores.iter().map(move |store| (task, *store)))
+                .enumerate()
+                .map(|(place, (task, store))| {
+                    let store = Arc::clone(store);
+                    let user = format!("user:{name}-{tasks}-{task}-{place}");
+                    tokio::spawn(async move {
+                        for round in 0..rounds {
+                            let tuple = Tuple::new(format!("{user}-{round}"), "viewer", "doc:1");
+                            store.write(WriteRequest::writes([tuple])).await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            let writes = rounds * running.len();
+            for task in running {
+                task.await.unwrap();
+            }
+            let second = writes as f64 / begin.elapsed().as_secs_f64();
+            println!("{name}, {tasks} tasks each: {second:.0} writes/s");
+        }
+    }
+    let mut lags = Vec::new();
+    for round in 0..2_000 {
+        let tuple = Tuple::new(format!("user:lag-{round}"), "viewer", "doc:1");
+        let revision = here.write(WriteRequest::writes([tuple])).await.unwrap();
+        let begin = Instant::now();
+        while there.store().revision() < revision {
+            tokio::task::yield_now().await;
+        }
+        lags.push(begin.elapsed());
+    }
+    told_lags("heard by the other after the answer", &mut lags);
+    let mut lags = Vec::new();
+    for _ in 0..2_000 {
+        let begin = Instant::now();
+        there.latest(Duration::from_secs(1)).await.unwrap();
+        lags.push(begin.elapsed());
+    }
+    told_lags("confirmed as the latest", &mut lags);
+    one.close();
+    other.close();
+}
+
+fn told_lags(what: &str, lags: &mut [Duration]) {
+    lags.sort_unstable();
+    let at = |part: usize| lags[lags.len() * part / 100].as_secs_f64() * 1000.0;
+    println!("{what}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
 }

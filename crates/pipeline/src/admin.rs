@@ -1,5 +1,6 @@
 //! The admin listener: metrics, health, the compiled policy, and dry runs.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,6 +36,15 @@ pub struct AdminService {
     cache: Arc<ResultCache>,
     revocations: Arc<Revocations>,
     routes: Option<Arc<dyn Signpost>>,
+    neighbour: Option<Arc<dyn Neighbour>>,
+}
+
+/// Something beside the pipeline whose health is told together with ours.
+pub trait Neighbour: fmt::Debug + Send + Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// What is wrong with it, if anything is.
+    fn trouble(&self) -> Option<Json>;
 }
 
 impl AdminService {
@@ -49,6 +59,16 @@ impl AdminService {
             cache,
             revocations,
             routes: None,
+            neighbour: None,
+        }
+    }
+
+    /// The same service, which tells of a neighbour's health, too.
+    #[must_use]
+    pub fn with_neighbour(self, neighbour: Arc<dyn Neighbour>) -> Self {
+        Self {
+            neighbour: Some(neighbour),
+            ..self
         }
     }
 
@@ -72,12 +92,16 @@ impl AdminService {
     fn health(&self) -> Json {
         let plan = self.pipeline.plans().load();
         let report = self.pipeline.plans().last_report();
-        let healthy = report.published && plan.quarantined().next().is_none();
+        let neighbour = self.neighbour.as_ref();
+        let trouble = neighbour.and_then(|own| Some((own.name(), own.trouble()?)));
+        let sound = report.published && plan.quarantined().next().is_none();
+        let healthy = sound && trouble.is_none();
         let mut health = explain::plan(&plan, &report);
         if let Json::Object(fields) = &mut health {
             let status = if healthy { "ok" } else { "degraded" };
             fields.insert("cache".to_owned(), json!(self.cache.stats()));
             fields.insert("status".to_owned(), status.into());
+            fields.extend(trouble.map(|(name, trouble)| (name.to_owned(), trouble)));
         }
         health
     }

@@ -20,7 +20,7 @@ mod stages;
 mod unjudged;
 
 pub use access::{Access, AccessLayer, PeerOf};
-pub use admin::AdminService;
+pub use admin::{AdminService, Neighbour};
 pub use cache::{DecisionCache, Uncacheable};
 pub use decide::{Decided, Decision, Pipeline};
 pub use describe::{DescriptionError, RequestSpec};

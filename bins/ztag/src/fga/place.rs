@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime;
 use ztag_fga::Limits;
-use ztag_fga_store::{OpenError, Settings, Stores, backup, restore};
+use ztag_fga_store::{
+    AddressError, OpenError, PostgresSettings, SchemaName, Settings, Stores, backup, restore,
+};
 use ztag_types::DurationSpec;
 
 use super::trouble::{Outcome, Trouble};
@@ -18,10 +20,26 @@ const MEMORY: &str = "memory";
 
 #[derive(Debug, Args)]
 pub(super) struct PlaceArguments {
-    /// Where stores are kept: a folder of their own, or `memory`, which forgets them when the server
-    /// ends.
-    #[arg(long, value_name = "DIR|memory", default_value = MEMORY)]
-    store: PathBuf,
+    /// Where stores are kept: a folder of their own; a database that several servers may share, as
+    /// `postgres://user@host/database`; or `memory`, which forgets them when the server ends. An
+    /// address with a password is better in the environment than on the command line.
+    #[arg(
+        long,
+        value_name = "DIR|URL|memory",
+        default_value = MEMORY,
+        env = "ZTAG_FGA_STORE",
+        hide_env_values = true
+    )]
+    store: String,
+
+    /// Schema of the tables in a database, which is made if it is not there.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    schema: SchemaName,
+
+    /// Folder for images of the stores of a database: they make a start fast, and one server uses
+    /// it at a time.
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
 
     /// How long to keep changes that were taken back, such as `30d`, for those who read changes; for
     /// ever if nothing is said.
@@ -47,8 +65,14 @@ impl PlaceArguments {
             ..Settings::default()
         };
         settings.sqlite.verify = self.verify;
-        if self.store != Path::new(MEMORY) {
-            return Ok(Stores::open(&self.store, settings)?);
+        if let Some(database) = self.database()? {
+            return Ok(Stores::connect(settings, database)?);
+        }
+        if self.images.is_some() {
+            return Err(Trouble::new("`--images` needs `--store postgres://...`"));
+        }
+        if self.store != MEMORY {
+            return Ok(Stores::open(Path::new(&self.store), settings)?);
         }
         if self.keep_changes.is_some() || self.expire_by.is_some() || self.verify {
             let message = "`--keep-changes`, `--expire-by` and `--verify` need `--store DIR`";
@@ -56,6 +80,42 @@ impl PlaceArguments {
         }
         Ok(Stores::in_memory(settings))
     }
+
+    /// The database that is meant, if one is. Its address is never shown: it may hold a password.
+    fn database(&self) -> Result<Option<PostgresSettings>, Trouble> {
+        if !is_address(&self.store) {
+            return Ok(None);
+        }
+        let address = self.store.parse();
+        let address = address.map_err(|error: AddressError| {
+            Trouble::new(format!(
+                "the address of the database cannot be used: {error}"
+            ))
+        })?;
+        if self.verify {
+            return Err(Trouble::new("`--verify` needs `--store DIR`"));
+        }
+        Ok(Some(PostgresSettings {
+            schema: self.schema.clone(),
+            images: self.images.clone(),
+            ..PostgresSettings::new(address)
+        }))
+    }
+}
+
+fn is_address(place: &str) -> bool {
+    ["postgres:", "postgresql:"]
+        .iter()
+        .any(|scheme| place.starts_with(scheme))
+}
+
+/// Copies of a database are made with its own tools.
+fn refuse_address(place: &Path) -> Result<(), Trouble> {
+    if place.to_str().is_some_and(is_address) {
+        let message = "a database is copied with `pg_dump` and `pg_restore`, also while it is used";
+        return Err(Trouble::new(message));
+    }
+    Ok(())
 }
 
 #[derive(Debug, Args)]
@@ -83,12 +143,14 @@ pub(super) struct RestoreArguments {
 }
 
 pub(super) fn run_backup(arguments: &BackupArguments) -> Outcome {
+    refuse_address(&arguments.store)?;
     wait(backup(&arguments.store, &arguments.to))?;
     writeln!(io::stdout(), "written to {}", arguments.to.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn run_restore(arguments: &RestoreArguments) -> Outcome {
+    refuse_address(&arguments.store)?;
     wait(restore(&arguments.from, &arguments.store))?;
     writeln!(io::stdout(), "restored to {}", arguments.store.display())?;
     Ok(ExitCode::SUCCESS)

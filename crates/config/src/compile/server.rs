@@ -32,7 +32,7 @@ pub(super) fn check(server: &ServerSpec, judged: &mut Ledger) {
     let proofs = check_proofs(&server.tokens.proofs, &at.key("tokens").key("proofs"));
     let found = cache.into_iter().chain(logging).chain(exposed);
     for diagnostic in found.chain(proofs) {
-        judged.add(diagnostic, None);
+        judged.add_general(diagnostic);
     }
 }
 
@@ -46,9 +46,18 @@ pub(super) fn listener(
     let certificates = stores::certificates(loaded, &mut findings);
     stores::proxy_protocol(server, &mut findings);
     for diagnostic in findings.into_vec() {
-        judged.add(diagnostic, None);
+        judged.add_general(diagnostic);
     }
     certificates
+}
+
+/// What is wrong with the place where stores of relationships are written down.
+pub(super) fn fga_home(loaded: &Loaded, judged: &mut Ledger) {
+    let mut findings = Findings::new();
+    stores::fga_home(loaded, &mut findings);
+    for diagnostic in findings.into_vec() {
+        judged.add_general(diagnostic);
+    }
 }
 
 /// What is wrong with the API of stores of relationships.
@@ -87,7 +96,7 @@ pub(super) fn fga_api(server: &ServerSpec, tokens: &TokenPlaces, judged: &mut Le
         findings.push(Diagnostic::warning(Code::Unsafe, &at.key("open"), message));
     }
     for diagnostic in findings.into_vec() {
-        judged.add(diagnostic, None);
+        judged.add_general(diagnostic);
     }
 }
 

@@ -1,17 +1,19 @@
 //! The long-lived places of relationships.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use ztag_fga::spec::ModelSpec;
-use ztag_fga::{ErrorCode, OnDuplicate, Tuple, WriteRequest};
-use ztag_fga_api::{NamedStore, StoreId, Stores};
-use ztag_fga_remote::{LocalStore, RemoteStore};
+use ztag_fga::{ErrorCode, Tuple};
+use ztag_fga_api::{FgaMetrics, FixedStore, NamedStore, StoreId, Stores};
+use ztag_fga_remote::{Freshness, LocalStore, RemoteStore};
 use ztag_fga_store::Settings;
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 
+use super::home::FgaHome;
 use super::tokens::Shelf;
 use crate::fga_spec::FgaStoreSpec;
 
@@ -19,7 +21,7 @@ use crate::fga_spec::FgaStoreSpec;
 #[derive(Debug)]
 pub struct FgaPlaces {
     /// Stores that are what files say. One whose files say the same as before serves on.
-    pub(crate) fixed: Shelf<LocalStore>,
+    pub(crate) fixed: Arc<Shelf<LocalStore>>,
     /// Stores of servers, with what is remembered of their answers. One of which the same is said as
     /// before serves on.
     pub(crate) remote: Shelf<RemoteStore>,
@@ -28,6 +30,7 @@ pub struct FgaPlaces {
     kept: Mutex<BTreeMap<String, (StoreId, Arc<LocalStore>)>>,
     /// The same as the API knows them.
     served: Arc<Stores>,
+    metrics: Arc<FgaMetrics>,
 }
 
 /// What a store that is written to begins with.
@@ -38,19 +41,27 @@ pub(crate) struct Beginning {
 }
 
 impl FgaPlaces {
-    /// The stores of `folder`, or none yet, in memory. `None` when they cannot be opened, with
+    /// The stores that are written down there, or none yet. `None` when they cannot be opened, with
     /// findings.
     pub(crate) fn open(
-        folder: Option<&Path>,
+        home: FgaHome,
         clock: &Arc<dyn Clock>,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let Some(folder) = folder else {
-            return Some(Self::in_memory(clock));
+        let at = ConfigPath::root().key("server").key("fga");
+        let (opened, place, at) = match home {
+            FgaHome::Memory => return Some(Self::in_memory(clock)),
+            FgaHome::Folder(folder) => {
+                let opened = Stores::open(&folder, settings(clock));
+                (opened, folder.display().to_string(), at.key("folder"))
+            }
+            FgaHome::Database(database) => {
+                let (place, at) = (database.address.to_string(), at.key("postgres"));
+                (Stores::connect(settings(clock), *database), place, at)
+            }
         };
-        let opened = Stores::open(folder, settings(clock)).map_err(|error| {
-            let at = ConfigPath::root().key("server").key("fga").key("folder");
-            let message = format!("`{}` cannot be opened: {error}", folder.display());
+        let opened = opened.map_err(|error| {
+            let message = format!("`{place}` cannot be opened: {error}");
             Diagnostic::error(Code::Unreadable, &at, message)
         });
         findings.keep(opened).map(Self::of)
@@ -62,17 +73,26 @@ impl FgaPlaces {
     }
 
     fn of(served: Stores) -> Self {
+        let (served, fixed) = (Arc::new(served), Arc::new(Shelf::default()));
+        let asked = Arc::clone(&fixed);
+        let metrics = FgaMetrics::new(Arc::clone(&served)).with_fixed(move || told(&asked));
         Self {
-            fixed: Shelf::default(),
+            fixed,
             remote: Shelf::default(),
             kept: Mutex::default(),
-            served: Arc::new(served),
+            served,
+            metrics: Arc::new(metrics),
         }
     }
 
     /// The stores that are written to, as the API serves them.
     pub const fn served(&self) -> &Arc<Stores> {
         &self.served
+    }
+
+    /// What the stores of this process are asked and told, those of files as well.
+    pub const fn metrics(&self) -> &Arc<FgaMetrics> {
+        &self.metrics
     }
 
     /// The store `name` that is written to: the one there is, or a new one, which the API serves
@@ -87,8 +107,10 @@ impl FgaPlaces {
         begin: impl FnOnce() -> Option<Beginning>,
     ) -> Option<Result<Arc<LocalStore>, ztag_fga::Error>> {
         let mut kept = self.kept.lock();
+        // One that was deleted, here or by another process, is made again.
         if let Some((own, store)) = kept.get(name)
             && own == id
+            && self.served.find(id).is_some()
         {
             return Some(Ok(Arc::clone(store)));
         }
@@ -101,28 +123,38 @@ impl FgaPlaces {
         });
         Some(made.map(|named| {
             let store = LocalStore::new(Arc::clone(named.store()), None);
-            let store = Arc::new(store);
+            let source = Source {
+                store: named,
+                patience: served.settings().patience,
+            };
+            let store = Arc::new(store.shared(Arc::new(source)));
             kept.insert(name.to_owned(), (id.clone(), Arc::clone(&store)));
             store
         }))
     }
 }
 
+/// What a store learns from those who write to it as well.
+#[derive(Debug)]
+struct Source {
+    store: Arc<NamedStore>,
+    patience: Duration,
+}
+
+impl Freshness for Source {
+    fn latest(&self) -> Pin<Box<dyn Future<Output = Result<(), ztag_fga::Error>> + Send + '_>> {
+        Box::pin(self.store.latest(self.patience))
+    }
+}
+
 impl Beginning {
-    /// Writes to a store that has no model.
+    /// Writes to a store that has no model, all of it or nothing.
     async fn write_to(self, store: &NamedStore) -> Result<(), ztag_fga::Error> {
-        let (Some(model), Err(_)) = (self.model, store.store().model(None)) else {
-            return Ok(());
-        };
-        store.write_model(model).await?;
-        let most = store.store().limits().tuples_per_write;
-        for tuples in self.tuples.chunks(most.max(1)) {
-            let request = WriteRequest {
-                writes: tuples.to_vec(),
-                on_duplicate: OnDuplicate::Ignore,
-                ..WriteRequest::default()
-            };
-            store.write(request).await?;
+        if let Some(model) = self.model {
+            let tuples = self.tuples;
+            store
+                .begin(ztag_fga_store::Beginning { model, tuples })
+                .await?;
         }
         Ok(())
     }
@@ -158,13 +190,30 @@ pub(crate) fn store_id(
     findings: &mut Findings,
 ) -> Option<StoreId> {
     let Some(text) = &spec.id else {
-        let digest = blake3::derive_key("ztag id of a store of relationships", name.as_bytes());
-        let (bits, _) = digest.split_first_chunk()?;
-        return Some(StoreId::from_bits(u128::from_be_bytes(*bits)));
+        return derived_id(name);
     };
     let parsed = StoreId::parse(text).ok_or_else(|| {
         let message = format!("`{text}` is not a ULID");
         Diagnostic::error(Code::InvalidValue, &at.key("id"), message)
     });
     findings.keep(parsed)
+}
+
+/// The id that follows from a name; there always is one.
+fn derived_id(name: &str) -> Option<StoreId> {
+    let digest = blake3::derive_key("ztag id of a store of relationships", name.as_bytes());
+    let (bits, _) = digest.split_first_chunk()?;
+    Some(StoreId::from_bits(u128::from_be_bytes(*bits)))
+}
+
+/// What metrics tell of stores that are what files say.
+fn told(fixed: &Shelf<LocalStore>) -> Vec<FixedStore> {
+    let told = fixed.all().into_iter().filter_map(|own| {
+        Some(FixedStore {
+            id: derived_id(own.name())?,
+            name: own.name().to_owned(),
+            store: Arc::clone(own.store()),
+        })
+    });
+    told.collect()
 }

@@ -59,7 +59,7 @@ impl Turns {
 
 /// `POST list-objects`.
 pub(crate) async fn objects(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
-    let request = objects_request(asked)?;
+    let request = objects_request(asked).await?;
     let model = request.model.clone();
     let store = Arc::clone(&asked.store);
     let objects = turns.run(move || within_patience(&store, &request)).await?;
@@ -85,7 +85,7 @@ fn within_patience(store: &Store, request: &ListObjectsRequest) -> Result<Vec<St
 
 /// `POST streamed-list-objects`: one line of JSON for each object, as it is found.
 pub(crate) async fn stream(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
-    let request = objects_request(asked)?;
+    let request = objects_request(asked).await?;
     let model = request.model.clone();
     let store = Arc::clone(&asked.store);
     let turn = turns.take().await?;
@@ -126,7 +126,7 @@ fn write_lines(store: &Store, request: &ListObjectsRequest, sender: &mpsc::Sende
 }
 
 /// Reads the request of both calls that list objects.
-fn objects_request(asked: &Asked<'_>) -> Result<ListObjectsRequest, Failure> {
+async fn objects_request(asked: &Asked<'_>) -> Result<ListObjectsRequest, Failure> {
     let message = asked.message();
     let spec: ask::ListObjects = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(message)?;
@@ -137,6 +137,7 @@ fn objects_request(asked: &Asked<'_>) -> Result<ListObjectsRequest, Failure> {
         return Err(Failure::field(message, "User", &reason));
     }
     let contextual_tuples = tuples(spec.contextual_tuples.tuple_keys)?;
+    asked.freshen(spec.consistency).await?;
     let model = asked.model(id.as_ref())?;
     Ok(ListObjectsRequest {
         model: Some(model.id().clone()),
@@ -150,7 +151,7 @@ fn objects_request(asked: &Asked<'_>) -> Result<ListObjectsRequest, Failure> {
 
 /// `POST list-users`.
 pub(crate) async fn users(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Failure> {
-    let request = users_request(asked)?;
+    let request = users_request(asked).await?;
     let model = request.model.clone();
     let store = Arc::clone(&asked.store);
     let users = turns.run(move || store.list_users(&request)).await?;
@@ -159,7 +160,7 @@ pub(crate) async fn users(asked: &Asked<'_>, turns: &Turns) -> Result<Reply, Fai
     Ok(reply.by_model(model.as_ref().map_or("", |id| id.as_str())))
 }
 
-fn users_request(asked: &Asked<'_>) -> Result<ListUsersRequest, Failure> {
+async fn users_request(asked: &Asked<'_>) -> Result<ListUsersRequest, Failure> {
     let message = asked.message();
     let spec: ask::ListUsers = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(message)?;
@@ -173,6 +174,7 @@ fn users_request(asked: &Asked<'_>) -> Result<ListUsersRequest, Failure> {
     Rule::Type.check("UserTypeFilter", "Type", &filter.type_name)?;
     Rule::Relation.check_given("UserTypeFilter", "Relation", &filter.relation)?;
     let contextual_tuples = tuples(spec.contextual_tuples)?;
+    asked.freshen(spec.consistency).await?;
     let model = asked.model(id.as_ref())?;
     Ok(ListUsersRequest {
         model: Some(model.id().clone()),

@@ -14,12 +14,13 @@ use crate::wire::{self, ask, tell};
 const CHECK_KEY: &str = "CheckRequestTupleKey";
 
 /// `POST check`.
-pub(crate) fn check(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn check(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let message = asked.message();
     let spec: ask::Check = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(message)?;
     let key = required(message, "TupleKey", spec.tuple_key)?.question(CHECK_KEY)?;
     let contextual_tuples = tuples(spec.contextual_tuples.tuple_keys)?;
+    asked.freshen(spec.consistency).await?;
     let model = asked.model(id.as_ref())?;
     let allowed = asked.store.check(&CheckRequest {
         model: Some(model.id().clone()),
@@ -34,10 +35,11 @@ pub(crate) fn check(asked: &Asked<'_>) -> Result<Reply, Failure> {
 }
 
 /// `POST batch-check`.
-pub(crate) fn batch_check(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn batch_check(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let spec: ask::BatchCheck = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(asked.message())?;
     let checks: Result<Vec<_>, _> = spec.checks.into_iter().map(item).collect();
+    asked.freshen(spec.consistency).await?;
     let model = asked.model(id.as_ref())?;
     let results = asked.store.batch_check(&BatchCheckRequest {
         model: Some(model.id().clone()),
@@ -60,7 +62,7 @@ fn item(item: ask::BatchCheckItem) -> Result<BatchCheckItem, Failure> {
 }
 
 /// `POST expand`.
-pub(crate) fn expand(asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn expand(asked: &Asked<'_>) -> Result<Reply, Failure> {
     const MESSAGE: &str = "ExpandRequestTupleKey";
     let spec: ask::Expand = wire::read(&asked.body)?;
     let id = spec.authorization_model_id.id(asked.message())?;
@@ -72,6 +74,7 @@ pub(crate) fn expand(asked: &Asked<'_>) -> Result<Reply, Failure> {
         return Err(Failure::coded(ErrorCode::Validation, message));
     }
     let contextual_tuples = tuples(spec.contextual_tuples.tuple_keys)?;
+    asked.freshen(spec.consistency).await?;
     let model = asked.model(id.as_ref())?;
     let tree = asked.store.expand(&ExpandRequest {
         model: Some(model.id().clone()),

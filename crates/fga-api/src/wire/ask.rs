@@ -9,15 +9,22 @@ use crate::rule::Rule;
 use crate::wire::or_default;
 use crate::wire::tuple::{TupleKey, TupleKeys};
 
-/// How fresh an answer has to be. All of them are: there is nothing stale to answer from.
+/// How fresh an answer has to be. Where only one process writes, all of them are as fresh as can
+/// be; where others write, too, only some questions wait until it is known what they wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Consistency;
+pub(crate) enum Consistency {
+    /// What is known here will do.
+    #[default]
+    MinimizeLatency,
+    /// As of the latest write, wherever that was.
+    HigherConsistency,
+}
 
 /// The names and numbers of the levels.
-const CONSISTENCIES: [(&str, i64); 3] = [
-    ("UNSPECIFIED", 0),
-    ("MINIMIZE_LATENCY", 100),
-    ("HIGHER_CONSISTENCY", 200),
+const CONSISTENCIES: [(&str, i64, Consistency); 3] = [
+    ("UNSPECIFIED", 0, Consistency::MinimizeLatency),
+    ("MINIMIZE_LATENCY", 100, Consistency::MinimizeLatency),
+    ("HIGHER_CONSISTENCY", 200, Consistency::HigherConsistency),
 ];
 
 #[derive(Deserialize)]
@@ -30,15 +37,12 @@ enum NameOrNumber {
 impl<'de> Deserialize<'de> for Consistency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = NameOrNumber::deserialize(deserializer)?;
-        let is_known = CONSISTENCIES.iter().any(|(name, number)| match &given {
+        let found = CONSISTENCIES.iter().find(|(name, number, _)| match &given {
             NameOrNumber::Name(given) => given == name,
             NameOrNumber::Number(given) => given == number,
         });
-        if is_known {
-            Ok(Self)
-        } else {
-            Err(D::Error::custom("invalid value for enum field consistency"))
-        }
+        let found = found.map(|(_, _, consistency)| *consistency);
+        found.ok_or_else(|| D::Error::custom("invalid value for enum field consistency"))
     }
 }
 
@@ -99,8 +103,8 @@ pub(crate) struct Check {
     pub(crate) authorization_model_id: ModelName,
     #[serde(deserialize_with = "or_default")]
     pub(crate) context: Fields,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,8 +114,8 @@ pub(crate) struct BatchCheck {
     pub(crate) checks: Vec<BatchCheckItem>,
     #[serde(alias = "authorizationModelId", deserialize_with = "or_default")]
     pub(crate) authorization_model_id: ModelName,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -136,8 +140,8 @@ pub(crate) struct Expand {
     pub(crate) contextual_tuples: TupleKeys,
     #[serde(alias = "authorizationModelId", deserialize_with = "or_default")]
     pub(crate) authorization_model_id: ModelName,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -155,8 +159,8 @@ pub(crate) struct ListObjects {
     pub(crate) authorization_model_id: ModelName,
     #[serde(deserialize_with = "or_default")]
     pub(crate) context: Fields,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,8 +177,8 @@ pub(crate) struct ListUsers {
     pub(crate) authorization_model_id: ModelName,
     #[serde(deserialize_with = "or_default")]
     pub(crate) context: Fields,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -204,8 +208,8 @@ pub(crate) struct Read {
     pub(crate) page_size: Option<i32>,
     #[serde(alias = "continuationToken", deserialize_with = "or_default")]
     pub(crate) continuation_token: String,
-    #[serde(rename = "consistency", deserialize_with = "or_default")]
-    pub(crate) _consistency: Consistency,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) consistency: Consistency,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::runtime;
 use ztag_fga::{Tuple, WriteRequest, dsl};
-use ztag_fga_store::{NamedStore, Settings, Stores};
+use ztag_fga_store::{NamedStore, Settings};
 
-use crate::{FOLDER, TASKS, of};
+use crate::{DATABASE, FOLDER, Place, TASKS, of};
 
 const MODEL: &str = "model
   schema 1.1
@@ -35,7 +35,11 @@ fn writes_until_killed() {
     let Some(folder) = env::var_os(FOLDER) else {
         return;
     };
-    let stores = Stores::open(&PathBuf::from(folder), settings()).unwrap();
+    let stores = Place {
+        folder: PathBuf::from(folder),
+        database: env::var(DATABASE).ok(),
+    }
+    .open();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(async {
         let store = match stores.list(None, 1, |_| true).pop() {
