@@ -5,7 +5,7 @@ mod requests;
 mod subject;
 mod tokens;
 
-pub use gate::gate;
+pub use gate::{gate, serve};
 pub use requests::{PEER, TOKENS, described_by_traefik, direct, token};
 pub use subject::{INTROSPECTION, Subject, ready};
 pub use tokens::TokenMint;

@@ -7,20 +7,14 @@
 #![cfg(test)]
 
 use std::alloc::System;
-use std::io::{Read, Write, sink};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use ztag_benches::{TokenMint, gate};
-use ztag_pipeline::{Intake, Pipeline, PlanHandle};
-use ztag_proxy::{EdgeHandle, GatewayService};
-use ztag_server::{LimitsSpec, Listen, Server, Shutdown};
-use ztag_telemetry::{LoggingSpec, Telemetry};
+use ztag_benches::{TokenMint, serve};
 use ztag_test_support::{Failure, Process, free_port};
 use ztag_token::Algorithm;
-use ztag_types::SystemClock;
 
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -86,29 +80,6 @@ fn each_forwarded_request_takes_little() -> Result<(), Failure> {
     }
     shutdown.begin();
     Ok(())
-}
-
-/// A gateway with one worker and this policy.
-fn serve(policy: &str) -> Result<(SocketAddr, Shutdown), Failure> {
-    let (plan, routing) = gate(policy)?;
-    let telemetry = Telemetry::new(&LoggingSpec::default(), sink());
-    let telemetry = telemetry.map_err(|error| Failure::new(error.to_string()))?;
-    plan.publish_to(&telemetry);
-    let plans = PlanHandle::new(plan);
-    let edges = EdgeHandle::new(plans.load_full(), routing.table);
-    let limits = LimitsSpec {
-        workers: 1,
-        ..LimitsSpec::default()
-    };
-    let (intake, shutdown) = (Intake::new(&limits), Shutdown::new());
-    let pipeline = Pipeline::new(plans, telemetry, Arc::new(SystemClock::new()));
-    let service = GatewayService::new(pipeline, edges, None, intake, shutdown.clone());
-    let listen = Listen::plain(SocketAddr::from(([127, 0, 0, 1], 0)), limits);
-    let server = Server::start(&listen, &shutdown, move || service.clone())?;
-    let address = server.address();
-    // It serves until the process ends.
-    std::mem::forget(server);
-    Ok((address, shutdown))
 }
 
 /// Calls to the allocator for one request of `path` with `token`.

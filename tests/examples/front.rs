@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json};
 use tempfile::TempDir;
 use ztag_test_support::{
     Authority, Certificate, Connection, ExpectedHeaders, Failure, ForwardAuth, Gateway, Headers,
-    MockServer, Ports, Recorded, Request, Response, copy_rendered, free_port, from_yaml,
-    mismatches, send,
+    MockServer, Ports, Recorded, Request, Response, Route, copy_rendered, free_port, from_yaml,
+    mismatches, scripted, send,
 };
 
 use crate::issuer::Issuer;
@@ -40,6 +40,9 @@ struct Script {
     /// Names of the certificates, by the names of their files.
     #[serde(default)]
     certificates: BTreeMap<String, Vec<String>>,
+    /// What the application answers; a few words where nothing is said.
+    #[serde(default)]
+    application: Vec<Route>,
     /// The requests, in order.
     cases: Vec<Case>,
 }
@@ -64,6 +67,7 @@ struct Original {
     certificate: Option<String>,
     #[serde(default)]
     headers: Vec<String>,
+    body: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +78,12 @@ struct Expect {
     headers: ExpectedHeaders,
     /// The body, its last line end aside.
     body: Option<String>,
+    /// What stands in the body.
+    #[serde(default)]
+    body_contains: Vec<String>,
+    /// What does not.
+    #[serde(default)]
+    body_lacks: Vec<String>,
     /// Who the client is, for whoever is told by this door.
     #[serde(default)]
     identity: ExpectedHeaders,
@@ -87,6 +97,7 @@ struct Arrival {
     target: String,
     #[serde(default)]
     headers: ExpectedHeaders,
+    body: Option<String>,
 }
 
 /// Starts an example and plays its requests; what differs from what it says.
@@ -131,7 +142,11 @@ struct Stage {
 
 impl Stage {
     fn set(example: &Path, script: &Script) -> Result<Self, Failure> {
-        let (application, issuer) = (MockServer::application()?, Issuer::start()?);
+        let application = match &*script.application {
+            [] => MockServer::application()?,
+            routes => MockServer::start(scripted(routes.to_vec()))?,
+        };
+        let issuer = Issuer::start()?;
         let (listen, other) = (free_port()?, free_port()?);
         let ports = LISTEN.iter().fold(Ports::new(), |ports, documented| {
             ports.with(*documented, listen)
@@ -263,7 +278,11 @@ impl Original {
             request = request.header(format!("Authorization: Bearer {token}"));
         }
         let lines = self.headers.iter();
-        lines.fold(request, |request, line| request.header(line.as_bytes()))
+        let request = lines.fold(request, |request, line| request.header(line.as_bytes()));
+        match &self.body {
+            Some(body) => request.body(body.as_bytes()),
+            None => request,
+        }
     }
 }
 
@@ -277,7 +296,9 @@ impl Expect {
         {
             deviations.push(format!("body `{}` instead of `{body}`", response.text()));
         }
-        let wanted = usize::from(self.status < 400);
+        deviations.extend(self.compare_parts(&response.text()));
+        // Something may be held up on its way back.
+        let wanted = usize::from(self.status < 400 || self.upstream.is_some());
         if arrived.len() != wanted {
             let found = arrived.len();
             deviations.push(format!(
@@ -291,8 +312,27 @@ impl Expect {
                 let found: Vec<&str> = targets.collect();
                 deviations.push(format!("the application is asked {found:?}"));
             }
+            let body = arrived.first().map(|request| &*request.body);
+            if let Some(wanted) = &upstream.body
+                && body != Some(wanted.as_bytes())
+            {
+                let found = String::from_utf8_lossy(body.unwrap_or_default());
+                deviations.push(format!("the application is sent `{found}`"));
+            }
         }
         deviations
+    }
+
+    /// Parts of the body that should be there and are not, and the other way round.
+    fn compare_parts(&self, body: &str) -> Vec<String> {
+        let missing = self
+            .body_contains
+            .iter()
+            .filter(|part| !body.contains(*part));
+        let missing = missing.map(|part| format!("body `{body}` lacks `{part}`"));
+        let unwanted = self.body_lacks.iter().filter(|part| body.contains(*part));
+        let unwanted = unwanted.map(|part| format!("body `{body}` contains `{part}`"));
+        missing.chain(unwanted).collect()
     }
 
     /// What any door replies, and who it says that the client is.

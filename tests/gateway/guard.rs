@@ -3,7 +3,9 @@
 
 use serde_json::{Value as Json, json};
 use ztag_test_support::door::{Asked, Door};
-use ztag_test_support::{Failure, MockServer, Request, Response, free_port, send};
+use ztag_test_support::{
+    Failure, MockServer, Request, Response, Said, free_port, run_openai_sdk, send, start_model,
+};
 
 use crate::house::House;
 
@@ -119,4 +121,56 @@ fn ask(door: &Asked, text: &str) -> Result<u16, Failure> {
         "every reply carries the correlation id: {reply:?}"
     );
     Ok(reply.status)
+}
+
+const EXCHANGE: &str = r"
+endpoints:
+  api: {authentication: {allow: {authorization: [bearer]}}}
+guardrails:
+  chat: {content: {kinds: {IBAN: block}, output: {links: {}}}}
+routes:
+  chat:
+    paths: [/v1/*]
+    endpoint: api
+    upstream: model
+    guard:
+      guardrail: chat
+      restore: true
+      request: {json: {presets: [openai-chat, openai-responses]}}
+      response: {json: {presets: [openai-chat, openai-responses]}}
+upstreams:
+  model: {targets: [{url: 'http://{upstream}'}]}
+";
+
+/// A model that knows who asks, somebody else and an account.
+fn model() -> Result<MockServer, Failure> {
+    start_model(|asked| match asked {
+        "Which account?" => Said::text("Your account is DE89 3704 0044 0532 0130 00, use it.", 9),
+        asked if asked.ends_with("Write to me.") => {
+            Said::call(r#"{"to": "[EMAIL_1]", "text": "a \"quote\""}"#, 5)
+        }
+        _ => Said::text("You are [EMAIL_1]; somebody else is tim@corp-mail.net.", 4),
+    })
+}
+
+/// What a real client makes of what is masked, given back, streamed and blocked.
+#[test]
+fn attack_52_the_sdk_of_openai_gets_its_own_values_and_nothing_that_is_blocked()
+-> Result<(), Failure> {
+    let model = model()?;
+    let policy = EXCHANGE.replace("{upstream}", &model.address().to_string());
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    run_openai_sdk(&format!("http://{}", house.address()), "t-alice")?;
+    let seen = model.recorded();
+    assert!(!seen.is_empty());
+    for request in seen {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        assert!(!body.contains("jane.doe"), "{body}");
+        assert!(!body.contains("Ignore all"), "{body}");
+    }
+    let found = |series: &str| house.metric(&format!("ztag_threat_detections_total{series}"));
+    assert!(found(r#"{channel="user",kind="content"}"#)? >= 4.0);
+    assert!(found(r#"{channel="output",kind="content"}"#)? >= 4.0);
+    assert!(house.metric(r#"ztag_prompt_injections_blocked_total{channel="user"}"#)? >= 1.0);
+    Ok(())
 }

@@ -12,7 +12,7 @@ use ztag_types::{ConfigPath, Findings};
 use crate::filter::Filter;
 use crate::guard::Guard;
 
-pub use body::{BodyPlan, BodySpec, Unreadable};
+pub use body::{BodyPlan, BodySpec, Unreadable, is_utf8};
 pub use digest::Digests;
 pub use kept::{Kept, Paused};
 pub use reading::Reading;

@@ -1,5 +1,6 @@
 //! Streams: what may pass is passed at once, what may be the beginning of something is held back.
 
+mod changes;
 mod events;
 mod guard;
 mod held;

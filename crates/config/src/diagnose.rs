@@ -23,7 +23,7 @@ impl Judged {
         let found = findings.into_vec().into_iter();
         let judged = found.map(|diagnostic| Self {
             diagnostic,
-            users: Users::new(),
+            users: Users::default(),
         });
         judged.collect()
     }
@@ -46,7 +46,7 @@ pub(crate) fn report(loaded: &Loaded, judged: &[Judged]) -> Report {
 /// One diagnostic with its place, for a report on one endpoint.
 pub(crate) fn line(diagnostic: &Diagnostic, place: Option<Place>, loaded: &Loaded) -> String {
     let place = place.or_else(|| place_of(diagnostic, loaded));
-    finding(diagnostic, place, &Users::new(), loaded).to_line()
+    finding(diagnostic, place, &Users::default(), loaded).to_line()
 }
 
 /// Whether a diagnostic at `path` concerns everything rather than one definition. A route whose

@@ -7,90 +7,148 @@ use ztag_types::ConfigPath;
 use crate::document::{Content, Node};
 use crate::kind::Kind;
 
-/// What a broken definition closes: endpoints or routes, by name.
-pub(crate) type Users = BTreeSet<String>;
+/// What a broken definition closes, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Users {
+    pub(crate) endpoints: BTreeSet<String>,
+    pub(crate) routes: BTreeSet<String>,
+}
+
+impl Users {
+    /// An endpoint that uses it.
+    pub(crate) fn endpoint(name: &str) -> Self {
+        Self {
+            endpoints: BTreeSet::from([name.to_owned()]),
+            ..Self::default()
+        }
+    }
+
+    /// A route that uses it.
+    pub(crate) fn route(name: &str) -> Self {
+        Self {
+            routes: BTreeSet::from([name.to_owned()]),
+            ..Self::default()
+        }
+    }
+
+    /// Those of `other`, too.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.endpoints.extend(other.endpoints);
+        self.routes.extend(other.routes);
+    }
+}
 
 /// Who cannot serve when something at `path` is wrong; nobody for what concerns everything.
 pub(crate) fn users_of(path: &ConfigPath, tree: &Node) -> Users {
     match Kind::named_by(path) {
-        None => Users::new(),
-        Some((Kind::Endpoint | Kind::Route, name)) => Users::from([name.to_owned()]),
-        Some((kind, name)) => naming(kind, name, tree),
+        None => Users::default(),
+        Some((Kind::Endpoint, name)) => Users::endpoint(name),
+        Some((Kind::Route, name)) => Users::route(name),
+        Some((kind, name)) => Users {
+            endpoints: endpoints_naming(kind, name, tree),
+            routes: routes_naming(kind, name, tree),
+        },
     }
 }
 
 /// The effect of an error in a definition of this kind on its users.
 pub(crate) fn effect(kind: Kind, users: &Users) -> String {
-    let (word, single, several) = match user_of(kind) {
-        Kind::Route => (
-            "route",
-            "is closed and answers 503",
-            "are closed and answer 503",
-        ),
-        _ => (
-            "endpoint",
-            "is quarantined and answers 503",
-            "are quarantined and answer 503",
-        ),
-    };
-    let names: Vec<_> = users.iter().map(|name| format!("`{name}`")).collect();
+    let endpoints = (
+        "endpoint",
+        "is quarantined and answers 503",
+        "are quarantined and answer 503",
+    );
+    let routes = (
+        "route",
+        "is closed and answers 503",
+        "are closed and answer 503",
+    );
+    let told = [(&users.endpoints, endpoints), (&users.routes, routes)];
+    let told = told
+        .into_iter()
+        .filter_map(|(names, words)| affected(names, words));
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        return format!("none yet: no {} names this {}", user_of(kind), kind.word());
+    }
+    told.join(", ")
+}
+
+/// What happens to those of these names; none where there are none.
+fn affected(
+    names: &BTreeSet<String>,
+    (word, single, several): (&str, &str, &str),
+) -> Option<String> {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
-        [] => format!("none yet: no {word} names this {}", kind.word()),
-        [one] => format!("{word} {one} {single}"),
-        _ => format!("{word}s {} {several}", names.join(", ")),
+        [] => None,
+        [one] => Some(format!("{word} {one} {single}")),
+        _ => Some(format!("{word}s {} {several}", names.join(", "))),
     }
 }
 
 /// What names definitions of this kind.
-const fn user_of(kind: Kind) -> Kind {
+const fn user_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::Route | Kind::Upstream => Kind::Route,
-        Kind::Endpoint
-        | Kind::Rule
-        | Kind::Issuer
-        | Kind::Introspection
-        | Kind::FgaStore
-        | Kind::Guardrail => Kind::Endpoint,
+        Kind::Route | Kind::Upstream => "route",
+        Kind::FgaStore | Kind::Guardrail => "endpoint or route",
+        Kind::Endpoint | Kind::Rule | Kind::Issuer | Kind::Introspection => "endpoint",
     }
 }
 
-/// Those who name the definition `name` of `kind`.
-fn naming(kind: Kind, name: &str, tree: &Node) -> Users {
+/// The endpoints that name the definition `name` of `kind`, by themselves or by a rule of theirs.
+fn endpoints_naming(kind: Kind, name: &str, tree: &Node) -> BTreeSet<String> {
     match kind {
         Kind::FgaStore => return asking(&["fga", "store"], name, tree),
         Kind::Guardrail => return asking(&["inspect", "guardrail"], name, tree),
         _ => {}
     }
-    let section = tree.get(user_of(kind).section());
-    let all = section.map(Node::entries).unwrap_or_default();
-    let users = all.iter().filter(|user| names(&user.node, kind, name));
-    users.map(|user| user.key.clone()).collect()
+    let item = |item: &Node| item.as_str() == Some(name);
+    those(Kind::Endpoint, tree, |endpoint| {
+        let allow = |list| any(endpoint, &["authentication", "allow", list], item);
+        match kind {
+            Kind::Rule => any(endpoint, &["rules"], |rule| {
+                rule.get("name").is_some_and(item)
+            }),
+            Kind::Issuer => allow("jwt"),
+            Kind::Introspection => allow("introspection"),
+            _ => false,
+        }
+    })
+}
+
+/// The routes that name the definition `name` of `kind`.
+fn routes_naming(kind: Kind, name: &str, tree: &Node) -> BTreeSet<String> {
+    let keys: &[&str] = match kind {
+        Kind::Upstream => &["upstream"],
+        Kind::FgaStore => &["filterItems", "store"],
+        Kind::Guardrail => &["guard", "guardrail"],
+        _ => return BTreeSet::new(),
+    };
+    those(Kind::Route, tree, |route| is_at(route, keys, name))
 }
 
 /// The endpoints of which a rule names `name` at `keys`.
-fn asking(keys: &[&str], name: &str, tree: &Node) -> Users {
-    let rules = tree.get(Kind::Rule.section()).map(Node::entries);
-    let asking = rules.unwrap_or_default().iter().filter(|rule| {
-        let named = keys.iter().try_fold(&rule.node, |node, key| node.get(key));
-        let named = named.and_then(Node::as_str);
-        named.is_some_and(|named| named.trim() == name)
-    });
-    asking
-        .flat_map(|rule| naming(Kind::Rule, &rule.key, tree))
+fn asking(keys: &[&str], name: &str, tree: &Node) -> BTreeSet<String> {
+    let rules = those(Kind::Rule, tree, |rule| is_at(rule, keys, name));
+    let rules = rules.iter();
+    rules
+        .flat_map(|rule| endpoints_naming(Kind::Rule, rule, tree))
         .collect()
 }
 
-/// Whether an endpoint or route, as written, names the definition `name` of `kind`.
-fn names(user: &Node, kind: Kind, name: &str) -> bool {
-    let item = |item: &Node| item.as_str() == Some(name);
-    let allow = |list| any(user, &["authentication", "allow", list], item);
-    match kind {
-        Kind::Endpoint | Kind::Route | Kind::FgaStore | Kind::Guardrail => false,
-        Kind::Rule => any(user, &["rules"], |rule| rule.get("name").is_some_and(item)),
-        Kind::Issuer => allow("jwt"),
-        Kind::Introspection => allow("introspection"),
-        Kind::Upstream => user.get("upstream").is_some_and(item),
-    }
+/// The definitions of a kind, as written, that are like that.
+fn those(kind: Kind, tree: &Node, like: impl Fn(&Node) -> bool) -> BTreeSet<String> {
+    let all = tree.get(kind.section()).map(Node::entries);
+    let like = all.unwrap_or_default().iter().filter(|own| like(&own.node));
+    like.map(|own| own.key.clone()).collect()
+}
+
+/// Whether `name` stands at `keys` below `node`.
+fn is_at(node: &Node, keys: &[&str], name: &str) -> bool {
+    let named = keys.iter().try_fold(node, |node, key| node.get(key));
+    let named = named.and_then(Node::as_str);
+    named.is_some_and(|named| named.trim() == name)
 }
 
 /// Whether the list at `keys` below `node` has an item like that.

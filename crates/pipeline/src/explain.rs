@@ -125,6 +125,7 @@ fn inspect(report: &InspectReport) -> Json {
         "scannedBytes": report.scanned,
         "skippedBytes": report.skipped,
         "masked": report.masked,
+        "spotlit": report.spotlit,
         "latencyMs": millis(report.latency),
         "error": report.error,
         "channels": channels.collect::<Vec<_>>(),

@@ -101,9 +101,10 @@ impl ItemFilter {
         whole::check(head.status, &head.headers)?;
         if !whole::media(&head.headers).is_some_and(whole::is_json) {
             // What tells of a failure, such as a page for people, lists nothing.
-            return match is_success {
-                true => Err(Unfiltered::Type),
-                false => Ok(Response::from_parts(head, body)),
+            return if is_success {
+                Err(Unfiltered::Type)
+            } else {
+                Ok(Response::from_parts(head, body))
             };
         }
         let mut body = body;

@@ -1,6 +1,7 @@
 //! What a guardrail reads of the bodies that pass along a route, and what becomes of them.
 
 mod compile;
+mod form;
 mod read;
 mod request;
 mod response;

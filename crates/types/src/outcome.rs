@@ -112,7 +112,7 @@ reason_codes! {
     FgaUnaskable = "fga_unaskable",
     /// A store of relationships did not answer, or cannot.
     FgaUndecided = "fga_undecided",
-    /// A guardrail blocks what the request says.
+    /// A guardrail blocks what a request or its answer says.
     InspectionBlocked = "inspection_blocked",
     /// What a guardrail is to read cannot be read, or not be changed here.
     InspectionFailed = "inspection_failed",

@@ -10,6 +10,7 @@ pub mod h2;
 mod mint;
 mod mock;
 mod oidc;
+mod model;
 mod port;
 mod postgres;
 mod process;
@@ -34,6 +35,7 @@ pub use gateway::{Gateway, gateway_binary};
 pub use mint::{Mint, base64url, digest, unix_time};
 pub use mock::{MockServer, Recorded, Reply};
 pub use oidc::{NODE_LOCK, NODE_MANIFEST, NODE_STAMP, OidcProvider, node_folder};
+pub use model::{Said, start_model};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::Process;
@@ -43,7 +45,10 @@ pub use raw_server::RawServer;
 pub use redis::Redis;
 pub use render::{Ports, copy_rendered, from_yaml, workspace};
 pub use script::{ExpectedHeaders, Route, mismatches, scripted};
-pub use sdk::{PYTHON_SDK, SDK_LOCK, SDK_MANIFEST, run_node_sdk, run_python_sdk, sdk_folder};
+pub use sdk::{
+    OPENAI_LOCK, OPENAI_MANIFEST, PYTHON_SDK, SDK_LOCK, SDK_MANIFEST, openai_folder, run_node_sdk,
+    run_openai_sdk, run_python_sdk, sdk_folder,
+};
 pub use tls::{Authority, Certificate, TlsClient};
 pub use tool::{TOOLS_FOLDER_VARIABLE, locate, tools_folder};
 pub use websocket::{masked_frame, read_frame};

@@ -108,9 +108,12 @@ impl ScriptedReply {
             (Some(json), _) => ("application/json", json.to_string()),
             (None, body) => ("text/plain", body.clone().unwrap_or_default()),
         };
+        let mut names = self.headers.keys();
+        let typed = names.any(|name| name.eq_ignore_ascii_case("content-type"));
+        let own = (!typed).then(|| ("Content-Type".to_owned(), kind.to_owned()));
         let mut reply = Reply {
             status: self.status,
-            headers: vec![("Content-Type".to_owned(), kind.to_owned())],
+            headers: own.into_iter().collect(),
             body: body.into_bytes(),
             abort: self.abort,
         };

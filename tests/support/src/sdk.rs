@@ -1,20 +1,25 @@
-//! The SDKs of `OpenFGA`, which are not ours: programs that use all of them against a server.
+//! SDKs that are not ours: programs that use all of them against a server.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::oidc::NODE_STAMP;
 use crate::{Failure, locate, tools_folder};
 
-/// What `cargo xtask setup` installs with `npm` for [`run_node_sdk`].
+/// What `cargo xtask setup` installs with `npm` for [`run_node_sdk`]: the SDK of `OpenFGA`.
 pub const SDK_MANIFEST: &str = include_str!("sdk/package.json");
 /// The lock file of [`SDK_MANIFEST`].
 pub const SDK_LOCK: &str = include_str!("sdk/package-lock.json");
+/// What `cargo xtask setup` installs with `npm` for [`run_openai_sdk`].
+pub const OPENAI_MANIFEST: &str = include_str!("sdk/openai/package.json");
+/// The lock file of [`OPENAI_MANIFEST`].
+pub const OPENAI_LOCK: &str = include_str!("sdk/openai/package-lock.json");
 /// What `cargo xtask setup` installs with `pip` for [`run_python_sdk`].
 pub const PYTHON_SDK: &str = "openfga-sdk==0.10.5";
 
 const NODE_SCENARIO: &str = include_str!("sdk/scenario.mjs");
+const OPENAI_SCENARIO: &str = include_str!("sdk/openai/scenario.mjs");
 const PYTHON_SCENARIO: &str = include_str!("sdk/scenario.py");
 
 /// Where the packages of [`SDK_MANIFEST`] are installed.
@@ -22,21 +27,42 @@ pub fn sdk_folder() -> PathBuf {
     tools_folder().join("npm-sdk")
 }
 
-/// Runs `sdk/scenario.mjs` with the SDK for Node against the server at `url`, whose preshared key
-/// is `key`.
+/// Where the packages of [`OPENAI_MANIFEST`] are installed.
+pub fn openai_folder() -> PathBuf {
+    tools_folder().join("npm-openai")
+}
+
+/// Runs `sdk/scenario.mjs` with the SDK of `OpenFGA` for Node against the server at `url`, whose
+/// preshared key is `key`.
 pub fn run_node_sdk(url: &str, key: &str) -> Result<(), Failure> {
-    let installed = fs::read_to_string(sdk_folder().join(NODE_STAMP)).unwrap_or_default();
-    if installed != SDK_LOCK {
+    run_with_node(&sdk_folder(), SDK_LOCK, NODE_SCENARIO, (url, key))
+}
+
+/// Runs `sdk/openai/scenario.mjs` with the SDK of `OpenAI` for Node against the gateway at `url`, to
+/// which it shows the key `key`.
+pub fn run_openai_sdk(url: &str, key: &str) -> Result<(), Failure> {
+    run_with_node(&openai_folder(), OPENAI_LOCK, OPENAI_SCENARIO, (url, key))
+}
+
+/// Runs `scenario` with the packages in `installed`, which are those of `lock`.
+fn run_with_node(
+    installed: &Path,
+    lock: &str,
+    scenario: &str,
+    (url, key): (&str, &str),
+) -> Result<(), Failure> {
+    let stamp = fs::read_to_string(installed.join(NODE_STAMP)).unwrap_or_default();
+    if stamp != lock {
         return Err(Failure::new(
-            "the OpenFGA SDK of the tests is not installed, or another version of it: \
+            "an SDK of the tests is not installed, or another version of it: \
              run `cargo xtask setup`",
         ));
     }
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("scenario.mjs");
-    fs::write(&script, NODE_SCENARIO)?;
+    fs::write(&script, scenario)?;
     // Imports are looked for beside the script.
-    let modules = sdk_folder().join("node_modules");
+    let modules = installed.join("node_modules");
     std::os::unix::fs::symlink(modules, folder.path().join("node_modules"))?;
     run(Command::new(locate("node")?).arg(script), url, key)
 }

@@ -1,13 +1,13 @@
-//! The Node packages of the tests, an `OpenID` provider with a client and the SDK of `OpenFGA`; and
-//! those of a benchmark.
+//! The Node packages of the tests, an `OpenID` provider with a client and the SDKs of `OpenFGA` and
+//! `OpenAI`; and those of a benchmark.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use ztag_test_support::{
-    Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, SDK_LOCK, SDK_MANIFEST, locate, node_folder,
-    sdk_folder, tools_folder,
+    Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, OPENAI_LOCK, OPENAI_MANIFEST, SDK_LOCK,
+    SDK_MANIFEST, locate, node_folder, openai_folder, sdk_folder, tools_folder,
 };
 
 use crate::command::execute;
@@ -34,7 +34,14 @@ pub(super) fn install() -> Result<(), Failure> {
         manifest: SDK_MANIFEST,
         lock: SDK_LOCK,
     };
-    [provider, sdk].iter().try_for_each(Packages::install)
+    let openai = Packages {
+        folder: openai_folder(),
+        manifest: OPENAI_MANIFEST,
+        lock: OPENAI_LOCK,
+    };
+    [provider, sdk, openai]
+        .iter()
+        .try_for_each(Packages::install)
 }
 
 /// The packages of `SpiceDB`, which a benchmark asks the same as ours.

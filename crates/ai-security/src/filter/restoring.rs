@@ -35,7 +35,7 @@ impl Restoring {
     }
 
     fn take(&mut self, byte: u8, vault: &Vault, out: &mut Vec<u8>) {
-        self.recent = self.recent << 8 | u64::from(byte.to_ascii_lowercase());
+        self.recent = (self.recent << 8) | u64::from(byte.to_ascii_lowercase());
         self.address |= begins_address(self.recent);
         self.address &= !matches!(byte, b'\n' | b'\r');
         if !self.held.is_empty() {

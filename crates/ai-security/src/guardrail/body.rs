@@ -11,6 +11,17 @@ use super::Reading;
 use crate::Channel;
 use crate::extract::{ExtractSpec, Extractor, Refused, Texts};
 
+/// Names of UTF-8 and of what says the same of ASCII.
+const ALIKE: [&str; 7] = [
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "latin1",
+    "windows-1252",
+];
+
 /// What is read of a body. One in a media type that is not named here cannot be read.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -88,6 +99,9 @@ impl BodyPlan {
         body: &[u8],
         reading: &mut Reading<'_>,
     ) -> Result<Option<Vec<u8>>, Unreadable> {
+        if !is_utf8(media.unwrap_or_default()) {
+            return Err(Unreadable::MediaType);
+        }
         match (&self.json, self.text) {
             (Some(extractor), _) if is_json(media.unwrap_or_default()) => {
                 Ok(read_json(&extractor.read(body)?, reading))
@@ -110,6 +124,17 @@ pub(crate) fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
     essence.ends_with("/json") || essence.ends_with("+json")
+}
+
+/// Whether whoever goes by the `charset` of a media type reads letters as we do: it is UTF-8, or says
+/// the same of ASCII.
+pub fn is_utf8(media: &str) -> bool {
+    let mut parameters = media.split(';').skip(1);
+    parameters.all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        let value = value.trim().trim_matches('"').to_ascii_lowercase();
+        !name.trim().eq_ignore_ascii_case("charset") || ALIKE.contains(&&*value)
+    })
 }
 
 fn read_json(texts: &Texts<'_>, reading: &mut Reading<'_>) -> Option<Vec<u8>> {
@@ -227,6 +252,23 @@ mod tests {
         // What programs read stays.
         let body = r#"{"messages": [{"role": "tool", "content": "{\"rain\": 1}"}]}"#;
         assert_eq!(spotlit("words", "application/json", body), body);
+    }
+
+    #[test]
+    fn attack_52_letters_are_those_that_the_reader_sees() {
+        for (media, readable) in [
+            ("text/plain", true),
+            ("text/plain; charset=UTF-8", true),
+            ("text/html; Charset=\"us-ascii\"; level=1", true),
+            ("text/plain; charset=utf-16", false),
+            ("application/json; charset=utf-7", false),
+            ("text/plain; charset=utf-8; charset=utf-16le", false),
+            ("text/plain; charset=", false),
+        ] {
+            let guardrail = guardrail("{}");
+            let read = chat().read(Some(media), b"{}", &mut guardrail.begin());
+            assert_eq!(read.is_ok(), readable, "{media}");
+        }
     }
 
     #[test]

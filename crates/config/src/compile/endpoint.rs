@@ -19,7 +19,7 @@ use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
 use crate::spec::{EndpointSpec, ServerSpec};
 use crate::stores::Stores;
-use crate::users::users_of;
+use crate::users::{Users, users_of};
 
 /// Everything that endpoints are made with.
 pub(super) struct Workshop<'a> {
@@ -92,7 +92,7 @@ impl<'a> Workshop<'a> {
         // What seems to be missing may stand under the key that does not exist.
         found.retain(|diagnostic| serves || diagnostic.code != Code::NoCredentialSource);
         for diagnostic in &found {
-            ledger.add(diagnostic.clone(), [name]);
+            ledger.add(diagnostic.clone(), Users::endpoint(name));
         }
         if let Some(endpoint) = built.filter(|_| sound) {
             return EndpointState::Ready(Box::new(endpoint));
@@ -105,7 +105,8 @@ impl<'a> Workshop<'a> {
         let own = Kind::Endpoint.fold(name);
         let concerns = |diagnostic: &Diagnostic| {
             let users = users_of(&diagnostic.path, &self.loaded.tree);
-            users.iter().any(|user| Kind::Endpoint.fold(user) == own)
+            let mut endpoints = users.endpoints.iter();
+            endpoints.any(|user| Kind::Endpoint.fold(user) == own)
         };
         let noted = self.loaded.notes.iter();
         let noted = noted.filter(|note| note.diagnostic.is_error());
@@ -237,3 +238,7 @@ impl<'a> Workshop<'a> {
         Fingerprint::new(canon.finish())
     }
 }
+        let inspected = rules.iter().filter_map(|(_, spec)| spec.inspect.as_ref());
+        let inspected = inspected.filter_map(|own| own.guardrail.as_deref());
+        let inspected = inspected.map(|name| (Kind::Guardrail, name.trim()));
+            .chain(inspected)

@@ -5,7 +5,7 @@ use ztag_types::{ConfigPath, Diagnostic, Findings};
 use crate::diagnose::{self, Judged};
 use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
-use crate::users::users_of;
+use crate::users::{Users, users_of};
 
 /// Whether an error concerns everything, so that nothing may be published.
 pub(super) fn is_fatal(diagnostic: &Diagnostic, loaded: &Loaded) -> bool {
@@ -20,23 +20,20 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Adds what was found for `users`.
-    pub(super) fn add<'u>(
-        &mut self,
-        diagnostic: Diagnostic,
-        users: impl IntoIterator<Item = &'u str>,
-    ) {
-        let users = users.into_iter().map(str::to_owned);
+    pub(super) fn add(&mut self, diagnostic: Diagnostic, users: Users) {
         match self
             .found
             .iter_mut()
             .find(|judged| judged.diagnostic == diagnostic)
         {
             Some(judged) => judged.users.extend(users),
-            None => self.found.push(Judged {
-                diagnostic,
-                users: users.collect(),
-            }),
+            None => self.found.push(Judged { diagnostic, users }),
         }
+    }
+
+    /// Adds what was found for nobody in particular.
+    pub(super) fn add_general(&mut self, diagnostic: Diagnostic) {
+        self.add(diagnostic, Users::default());
     }
 
     /// Compiles a definition that several may name; what is wrong is told to all who do. `None`
@@ -54,7 +51,7 @@ impl Ledger {
         let serves = serves && findings.errors() == 0;
         let users = users_of(&at, &loaded.tree);
         for diagnostic in findings.into_vec() {
-            self.add(diagnostic, users.iter().map(String::as_str));
+            self.add(diagnostic, users.clone());
         }
         compiled.filter(|_| serves)
     }

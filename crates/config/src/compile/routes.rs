@@ -166,7 +166,7 @@ fn table(loaded: &Loaded, deps: &RouteDeps<'_>, ledger: &mut Ledger) -> RouteTab
     let mut table = RouteTable::compile(read.chain(broken), &at, deps, &mut findings);
     for diagnostic in findings.into_vec() {
         let users = users_of(&diagnostic.path, &loaded.tree);
-        ledger.add(diagnostic, users.iter().map(String::as_str));
+        ledger.add(diagnostic, users);
     }
     if loaded.routes.keys().any(|name| !whole(name)) {
         // They serve nobody, and are closed wherever they may have been meant for.

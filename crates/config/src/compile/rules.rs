@@ -186,7 +186,7 @@ impl<'a> Workshop<'a> {
             findings
                 .into_vec()
                 .into_iter()
-                .for_each(|diagnostic| ledger.add(diagnostic, None));
+                .for_each(|diagnostic| ledger.add_general(diagnostic));
         }
     }
 

@@ -210,7 +210,7 @@ fn identity(loaded: &Loaded, server: &ServerSpec, ledger: &mut Ledger) -> Option
     let mut findings = Findings::new();
     let identity = ClientIdentity::compile(spec, &loaded.key_files, &at, &mut findings);
     for diagnostic in findings.into_vec() {
-        ledger.add(diagnostic, None);
+        ledger.add_general(diagnostic);
     }
     identity
 }

@@ -99,9 +99,10 @@ impl RouteGuard {
         why: Unread,
     ) -> (Result<(), Withheld>, InspectReport) {
         let report = self.report_of(&why);
-        let verdict = match self.is_open() {
-            true => Ok(()),
-            false => Err(Withheld::unread(&self.name, side, why)),
+        let verdict = if self.is_open() {
+            Ok(())
+        } else {
+            Err(Withheld::unread(&self.name, side, why))
         };
         (verdict, report)
     }

@@ -6,11 +6,12 @@ use http::response::Parts;
 use http::{Method, Response};
 use http_body::Body as _;
 use ztag_ai_security::Channel;
-use ztag_ai_security::guardrail::{BodyPlan, Kept, Paused, Unreadable};
-use ztag_ai_security::stream::{EventGuard, TextGuard};
+use ztag_ai_security::guardrail::{BodyPlan, Kept, Paused, Unreadable, is_utf8};
+use ztag_ai_security::stream::EventGuard;
 use ztag_types::ForwardReport;
 
-use super::streamed::{Form, Guarded};
+use super::form::Form;
+use super::streamed::Guarded;
 use super::withheld::{Side, Unread, Withheld};
 use super::{Listener, RouteGuard};
 use crate::forward::ReplyBody;
@@ -91,6 +92,9 @@ impl RouteGuard {
         let media = whole::media(&head.headers).unwrap_or_default();
         let essence = media.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
+        if !is_utf8(media) {
+            return Err(Unreadable::MediaType.into());
+        }
         let length = whole::length(&head.headers);
         let events = || plan.json().cloned();
         if essence == "text/event-stream" {
@@ -103,7 +107,7 @@ impl RouteGuard {
             match plan.text() {
                 None => return Err(Unreadable::MediaType.into()),
                 Some(Channel::Output) if length.is_none() => {
-                    return Ok(Way::Streamed(Form::Text(TextGuard::new())));
+                    return Ok(Way::Streamed(Form::text()));
                 }
                 Some(_) => {}
             }
@@ -126,16 +130,14 @@ impl RouteGuard {
                 let media = whole::media(&head.headers);
                 let outcome = self.read(Side::Response, media, &whole, paused).await;
                 report.response = Some(outcome.report);
-                match outcome.verdict? {
-                    Some(new) => {
-                        whole::rewritten(&mut head.headers, Some(new.len()));
-                        return Ok(Response::from_parts(head, ReplyBody::from(new)));
-                    }
-                    None => {
-                        whole::unranged(&mut head.headers);
-                        return Ok(Response::from_parts(head, ReplyBody::from(whole)));
-                    }
-                }
+                let body = if let Some(new) = outcome.verdict? {
+                    whole::rewritten(&mut head.headers, Some(new.len()));
+                    new
+                } else {
+                    whole::unranged(&mut head.headers);
+                    whole
+                };
+                return Ok(Response::from_parts(head, ReplyBody::from(body)));
             }
             Ok(Gathered::Part(first)) => {
                 body = ReplyBody::Guarded(Box::new(Guarded::unread(Arc::clone(self), first, body)));

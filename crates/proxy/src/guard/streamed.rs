@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 use ztag_ai_security::guardrail::{Paused, Reading};
-use ztag_ai_security::stream::{EventGuard, Stopped, TextGuard};
+use ztag_ai_security::stream::Stopped;
 use ztag_types::{InspectReport, StreamEnd, StreamReport};
 
+use super::form::{Copied, Form};
 use super::withheld::{Side, Unread};
 use super::{Listener, RouteGuard};
 use crate::forward::ReplyBody;
@@ -34,76 +35,17 @@ pub struct Guarded {
     paused: Paused,
     /// Passes before all that comes.
     first: Bytes,
-    /// Ends the body in the place of its end.
+    /// Ends the body in the place of its end, once what passed before is on its way.
     failure: Option<RelayError>,
+    /// Whether what passed before the failure had its turn to be sent.
+    sent: bool,
     passed: u64,
+    /// Why the rest cannot be read, if so.
+    unreadable: Option<String>,
     /// Until when values are given back.
     until: Instant,
     /// Is told once.
     listener: Option<Listener>,
-}
-
-/// What the body is read as.
-#[derive(Debug)]
-pub(super) enum Form {
-    Events(Box<EventGuard>),
-    Text(TextGuard),
-    /// Something whole, of which a copy is read when all of it has passed.
-    Beside(Copied),
-    /// Nothing.
-    Unread,
-}
-
-/// A copy of what has passed, and its type; nothing once it is too large.
-#[derive(Debug)]
-pub(super) struct Copied {
-    bytes: Option<Vec<u8>>,
-    media: Option<String>,
-}
-
-impl Form {
-    pub(super) fn events(guard: EventGuard) -> Self {
-        Self::Events(Box::new(guard))
-    }
-
-    pub(super) fn beside(media: Option<&str>) -> Self {
-        Self::Beside(Copied {
-            bytes: Some(Vec::new()),
-            media: media.map(str::to_owned),
-        })
-    }
-
-    fn push(
-        &mut self,
-        data: &[u8],
-        most: usize,
-        reading: &mut Reading<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Stopped> {
-        match self {
-            Self::Events(events) => events.push(data, reading, out),
-            Self::Text(text) => text.push(data, reading, out),
-            Self::Beside(Copied { bytes, .. }) => {
-                if bytes
-                    .as_ref()
-                    .is_some_and(|own| own.len() + data.len() > most)
-                {
-                    *bytes = None;
-                }
-                bytes.iter_mut().for_each(|own| own.extend_from_slice(data));
-                Ok(())
-            }
-            Self::Unread => Ok(()),
-        }
-    }
-
-    fn finish(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
-        match self {
-            Self::Events(events) => events.finish(reading, out),
-            Self::Text(text) => text.finish(reading, out),
-            Self::Beside(_) | Self::Unread => Ok(()),
-        }
-    }
 }
 
 impl Guarded {
@@ -121,7 +63,9 @@ impl Guarded {
             paused,
             first: Bytes::new(),
             failure: None,
+            sent: false,
             passed: 0,
+            unreadable: None,
             until: Instant::now() + RESTORE_FOR,
             listener: Some(listener),
         }
@@ -136,7 +80,9 @@ impl Guarded {
             paused: Paused::default(),
             first,
             failure: None,
+            sent: false,
             passed: 0,
+            unreadable: None,
             until: Instant::now(),
             listener: None,
         }
@@ -172,11 +118,8 @@ impl Guarded {
     fn stop(&mut self, stopped: &Stopped) {
         let says_so = matches!(self.form, Form::Events(_));
         self.form = Form::Unread;
-        let mut report = self.report();
-        if !stopped.is_verdict() {
-            report.error = Some(stopped.to_string().into());
-        }
-        self.tell(report, StreamEnd::Stopped);
+        self.unreadable = (!stopped.is_verdict()).then(|| stopped.to_string());
+        self.tell(StreamEnd::Stopped);
         if !self.guard.shadow {
             self.body = None;
             self.failure = (!says_so).then_some(RelayError::Withheld);
@@ -184,26 +127,47 @@ impl Guarded {
     }
 
     /// The next piece, as it may pass.
-    fn take(&mut self, data: Bytes) -> Bytes {
-        if matches!(self.form, Form::Unread) {
-            return data;
+    fn take(&mut self, data: &Bytes) -> Bytes {
+        let mut passing = data.clone();
+        if !matches!(self.form, Form::Unread) {
+            let most = self.guard.max_body;
+            let out = self.read(|form, reading, out| form.push(data, most, reading, out));
+            if !self.guard.shadow {
+                passing = out.into();
+            }
         }
-        let most = self.guard.max_body;
-        let out = self.read(|form, reading, out| form.push(&data, most, reading, out));
-        if self.guard.shadow { data } else { out.into() }
+        self.passed += passing.len() as u64;
+        // Nobody asks for more of what has its announced length.
+        if self.body.as_ref().is_some_and(Body::is_end_stream) {
+            let rest = self.end();
+            if !rest.is_empty() {
+                return [passing, rest].concat().into();
+            }
+        }
+        passing
+    }
+
+    /// Nothing more comes.
+    fn break_off(&mut self, error: RelayError) -> Bytes {
+        self.body = None;
+        self.failure = Some(error);
+        self.tell(StreamEnd::Broken);
+        Bytes::new()
     }
 
     /// What passes last.
     fn end(&mut self) -> Bytes {
-        let shadow = self.guard.shadow;
-        let out = self.read(|form, reading, out| form.finish(reading, out));
+        let mut out = self.read(Form::finish);
         self.body = None;
+        if self.guard.shadow {
+            out.clear();
+        }
+        self.passed += out.len() as u64;
         if let Form::Beside(copied) = std::mem::replace(&mut self.form, Form::Unread) {
             self.read_aside(copied);
         }
-        let report = self.report();
-        self.tell(report, StreamEnd::Whole);
-        if shadow { Bytes::new() } else { out.into() }
+        self.tell(StreamEnd::Whole);
+        out.into()
     }
 
     /// Reads what has passed whole, beside the workers.
@@ -214,15 +178,12 @@ impl Guarded {
         let guard = Arc::clone(&self.guard);
         let (paused, passed) = (std::mem::take(&mut self.paused), self.passed);
         tokio::task::spawn_blocking(move || {
-            let inspection = match &copied.bytes {
-                Some(bytes) => {
-                    let media = copied.media.as_deref();
-                    *guard.read_now(Side::Response, media, bytes, paused).report
-                }
-                None => {
-                    let why = Unread::Body(Unwhole::TooLarge);
-                    guard.pass_unread(Side::Response, why).1
-                }
+            let inspection = if let Some(bytes) = &copied.bytes {
+                let media = copied.media.as_deref();
+                *guard.read_now(Side::Response, media, bytes, paused).report
+            } else {
+                let why = Unread::Body(Unwhole::TooLarge);
+                guard.pass_unread(Side::Response, why).1
             };
             listener.tell(StreamReport {
                 inspection,
@@ -233,25 +194,22 @@ impl Guarded {
         });
     }
 
-    fn report(&self) -> InspectReport {
+    /// Tells what was found up to here.
+    fn tell(&mut self, end: StreamEnd) {
+        let Some(listener) = self.listener.take() else {
+            return;
+        };
         let judgement = self.paused.judgement();
-        judgement.report(&self.guard.name, self.guard.shadow)
-    }
-
-    fn tell(&mut self, inspection: InspectReport, end: StreamEnd) {
-        if let Some(listener) = self.listener.take() {
-            listener.tell(StreamReport {
-                inspection,
-                passed: self.passed,
-                end,
-                ..StreamReport::default()
-            });
-        }
-    }
-
-    fn pass(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        self.passed += data.len() as u64;
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        let report = judgement.report(&self.guard.name, self.guard.shadow);
+        listener.tell(StreamReport {
+            inspection: InspectReport {
+                error: self.unreadable.take().map(Into::into),
+                ..report
+            },
+            passed: self.passed,
+            end,
+            ..StreamReport::default()
+        });
     }
 }
 
@@ -266,29 +224,28 @@ impl Body for Guarded {
         for _ in 0..IN_A_ROW {
             if !self.first.is_empty() {
                 let first = std::mem::take(&mut self.first);
-                return self.pass(first);
+                return Poll::Ready(Some(Ok(Frame::data(first))));
             }
             let Some(body) = &mut self.body else {
+                if self.failure.is_some() && !std::mem::replace(&mut self.sent, true) {
+                    // A failure takes along what waits to be sent.
+                    break;
+                }
                 return Poll::Ready(self.failure.take().map(Err));
             };
             let data = match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.take(data),
+                    Ok(data) => self.take(&data),
                     Err(trailers) if self.only_listens() => {
                         return Poll::Ready(Some(Ok(trailers)));
                     }
                     Err(_) => continue,
                 },
-                Some(Err(error)) => {
-                    self.body = None;
-                    let report = self.report();
-                    self.tell(report, StreamEnd::Broken);
-                    return Poll::Ready(Some(Err(error)));
-                }
+                Some(Err(error)) => self.break_off(error),
                 None => self.end(),
             };
             if !data.is_empty() {
-                return self.pass(data);
+                return Poll::Ready(Some(Ok(Frame::data(data))));
             }
         }
         cx.waker().wake_by_ref();
@@ -305,9 +262,8 @@ impl Body for Guarded {
 }
 
 impl Drop for Guarded {
-    /// The client did not want the rest: what was found up to here is told.
+    /// The client did not want the rest.
     fn drop(&mut self) {
-        let report = self.report();
-        self.tell(report, StreamEnd::Left);
+        self.tell(StreamEnd::Left);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Instant;
 
 use http::HeaderName;
 use ztag_admission::{Admission, AdmissionDeps, AdmissionSpec, NoTokens};
@@ -25,6 +26,8 @@ use ztag_telemetry::{LoggingSpec, Telemetry};
 use ztag_token::client::OutboundCredential;
 use ztag_types::{ConfigPath, EndpointName, Findings, Globals, SystemClock, Timestamp};
 
+use crate::PATIENCE;
+
 const CORRELATION: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A gateway on loopback with one worker. It drains when dropped.
@@ -32,6 +35,23 @@ pub(crate) struct Gate {
     pub(crate) address: SocketAddr,
     shutdown: Shutdown,
     server: Option<Server>,
+    telemetry: Telemetry,
+    log: Log,
+}
+
+/// What the gateway logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Gate {
@@ -75,6 +95,22 @@ impl Gate {
         }
     }
 
+    /// Drains, and returns the line of the log that says `message`.
+    pub(crate) fn log(&mut self, message: &str) -> String {
+        self.drain();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.telemetry.flush();
+            let log = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
+            let quoted = format!("\"msg\":\"{message}\"");
+            if let Some(line) = log.lines().find(|line| line.contains(&quoted)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no `{message}` in {log}");
+            std::thread::yield_now();
+        }
+    }
+
     fn start(
         origin: SocketAddr,
         specs: &BTreeMap<String, RouteSpec>,
@@ -90,10 +126,11 @@ impl Gate {
         let states = endpoints.map(|endpoint| EndpointState::Ready(Box::new(endpoint)));
         let table = table(specs, &states, upstream(origin, credential));
         let plan = Plan::new(Timestamp::default(), states).unwrap();
-        let telemetry = Telemetry::new(&LoggingSpec::default(), std::io::sink()).unwrap();
+        let log = Log::default();
+        let telemetry = Telemetry::new(&LoggingSpec::default(), log.clone()).unwrap();
         let plans = PlanHandle::new(plan);
         let edges = EdgeHandle::new(plans.load_full(), table);
-        let pipeline = Pipeline::new(plans, telemetry, Arc::new(SystemClock::new()));
+        let pipeline = Pipeline::new(plans, telemetry.clone(), Arc::new(SystemClock::new()));
         let limits = LimitsSpec {
             workers: 1,
             ..LimitsSpec::default()
@@ -112,6 +149,8 @@ impl Gate {
             address: server.address(),
             shutdown,
             server: Some(server),
+            telemetry,
+            log,
         }
     }
 }
@@ -138,7 +177,7 @@ fn table(
         identity: &["x-user", "x-groups"].map(HeaderName::from_static),
         correlation: Some(&CORRELATION),
         stores: &stores(),
-        guardrails: &guardrails(),
+        guardrails: &GUARDRAILS,
         templates: &TemplateFiles::empty(),
     };
     let written = specs
@@ -182,7 +221,7 @@ condition late(now: timestamp) {
 
 /// Guardrails named `content`, which masks, and `all`, which also looks for injections and blocks keys
 /// of the bank.
-fn guardrails() -> ztag_types::Directory<Arc<Guardrail>> {
+static GUARDRAILS: LazyLock<ztag_types::Directory<Arc<Guardrail>>> = LazyLock::new(|| {
     let made = [
         (
             "content",
@@ -200,7 +239,7 @@ fn guardrails() -> ztag_types::Directory<Arc<Guardrail>> {
         (name.to_owned(), made.map(Arc::new))
     });
     ztag_types::Directory::new(made.into())
-}
+});
 
 fn upstream(origin: SocketAddr, credential: &OutboundCredential) -> Arc<Upstream> {
     let spec = UpstreamSpec {

@@ -8,6 +8,7 @@ mod fields;
 mod filter;
 mod framing;
 mod gate;
+mod guard;
 mod http2;
 mod origin;
 mod streams;

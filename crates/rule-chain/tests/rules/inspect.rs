@@ -18,6 +18,13 @@ fn gate<'n>(rules: impl IntoIterator<Item = (&'n str, Json)>) -> Gate {
             "content",
             json!({"injection": null, "content": {"kinds": {"IBAN": "block"}}}),
         ),
+        (
+            "lit",
+            json!({
+                "injection": {"channels": {"tool": {"mark": 0.0, "block": 1.0, "atMost": "mark"}}},
+                "spotlight": "lines",
+            }),
+        ),
     ];
     let made = specs.map(|(name, spec)| {
         let spec: GuardrailSpec = serde_json::from_value(spec).unwrap();
@@ -109,6 +116,15 @@ async fn attack_52_json_by_another_name_is_read_as_json() {
     )
     .await;
     assert_eq!(verdict.masked.unwrap(), "{ [EMAIL_1]");
+}
+
+#[tokio::test]
+async fn attack_52_marked_texts_of_tools_go_on_spotlighted() {
+    let lit = verdict(reads_chats("lit"), &chat("tool", "it rains")).await;
+    let masked: Json = serde_json::from_slice(&lit.masked.unwrap()).unwrap();
+    let text = masked["messages"][0]["content"].as_str().unwrap();
+    assert!(text.starts_with("Text between `<<"), "{text}");
+    assert!(text.contains("\nit rains\n"), "{text}");
 }
 
 #[tokio::test]

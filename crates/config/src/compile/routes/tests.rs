@@ -166,6 +166,31 @@ routes:
 }
 
 #[test]
+fn a_broken_guardrail_closes_the_routes_and_endpoints_that_name_it() {
+    let compiled = gateway(&format!(
+        "
+{UP}
+guardrails:
+  bad: {{content: {{kinds: {{NOPE: mask}}}}}}
+endpoints:
+  api: {{authentication: {{allow: {{authorization: [bearer]}}}}}}
+  chat: {{authentication: {{allow: {{authorization: [bearer]}}}}, rules: [{{name: read}}]}}
+rules:
+  read: {{inspect: {{guardrail: bad, body: {{text: user}}}}}}
+routes:
+  a: {{paths: [/a], endpoint: api, upstream: up, guard: {{guardrail: bad, response: {{text: tool}}}}}}
+  b: {{paths: [/b], endpoint: api, upstream: up, guard: {{response: {{text: tool}}}}}}
+"
+    ));
+    let told = effects(&compiled);
+    let effect =
+        "endpoint `chat` is quarantined and answers 503, route `a` is closed and answers 503";
+    assert!(told.iter().any(|line| line.ends_with(effect)), "{told:?}");
+    assert_eq!(get(&compiled, "x", "/a"), "503");
+    assert_eq!(get(&compiled, "x", "/b"), "b");
+}
+
+#[test]
 fn an_unknown_key_closes_a_route_and_hides_nothing_else() {
     let compiled = gateway(&format!(
         "{API}{UP}routes:\n  a: {{paths: [/a/*], timout: 1s, endpoint: apy, upstream: up}}\n  b: {{endpoint: api, upstream: up}}\n"

@@ -1,9 +1,10 @@
 //! Routes as written, what is found wrong with them, and who answers for them then.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ztag_ai_security::guardrail::{Digests, Guardrail};
 use ztag_backend::TlsMaterial;
 use ztag_expr::TemplateFiles;
 use ztag_fga_remote::Directory;
@@ -45,6 +46,29 @@ fn endpoint(name: &str, ready: bool, direct: bool) -> (String, RouteEndpoint) {
     (name.to_owned(), endpoint)
 }
 
+/// A guardrail that masks, one that masks and looks at links, one that does neither, and a broken one.
+static GUARDRAILS: LazyLock<ztag_types::Directory<Arc<Guardrail>>> = LazyLock::new(|| {
+    let made = [
+        ("content", r#"{"injection": null, "content": {}}"#),
+        (
+            "links",
+            r#"{"injection": null, "content": {"output": {"links": {}}}}"#,
+        ),
+        ("standard", "{}"),
+        (
+            "broken",
+            r#"{"injection": {"without": ["x"], "rules": [{"id": "x"}]}}"#,
+        ),
+    ]
+    .map(|(name, spec)| {
+        let spec = serde_json::from_str(spec).unwrap();
+        let (digests, at) = (Digests::of_secret("test"), ConfigPath::root());
+        let made = Guardrail::compile(&spec, digests, &at, &mut Findings::new());
+        (name.to_owned(), made.map(Arc::new))
+    });
+    ztag_types::Directory::new(made.into())
+});
+
 /// A table of routes in JSON, and the findings as code and path.
 fn compile(text: &str) -> (RouteTable, Vec<String>) {
     let specs: BTreeMap<String, RouteSpec> = serde_json::from_str(text).unwrap();
@@ -75,7 +99,7 @@ fn compile_written<'a>(
         identity: &[HeaderName::from_static("x-user")],
         correlation: Some(&correlation),
         stores: &Directory::default(),
-        guardrails: &ztag_types::Directory::default(),
+        guardrails: &GUARDRAILS,
         templates: &TemplateFiles::empty(),
     };
     let at = ConfigPath::root().key("routes");
@@ -454,6 +478,67 @@ fn a_filter_that_cannot_work_closes_its_route() {
     });
     let found = filter_findings(&serde_json::from_value(spec).unwrap());
     assert!(found.contains(&"a.filterItems".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_guard_that_cannot_work_closes_its_route() {
+    let chat = r#""request": {"text": "user"}, "response": {"json": {"presets": ["openai-chat"]}}"#;
+    for (guard, more, expected) in [
+        (chat, "", None),
+        (r#""guardrail": "links", "restore": true"#, chat, None),
+        // Whoever may be sent links is told what they carry.
+        (
+            r#""guardrail": "content", "restore": true"#,
+            chat,
+            Some("C040 routes.a.guard.restore"),
+        ),
+        (
+            r#""restore": true"#,
+            chat,
+            Some("C007 routes.a.guard.restore"),
+        ),
+        (
+            r#""guardrail": "links", "restore": true"#,
+            r#""response": {"text": "output"}"#,
+            Some("C007 routes.a.guard.restore"),
+        ),
+        ("", "", Some("C005 routes.a.guard")),
+        (r#""request": {}"#, "", Some("C005 routes.a.guard.request")),
+        (
+            r#""response": {"json": {"texts": [{"select": "x", "channel": "tool"}]}}"#,
+            "",
+            Some("C006 routes.a.guard.response.json.texts[0].select"),
+        ),
+        (
+            r#""guardrail": "link""#,
+            chat,
+            Some("C014 routes.a.guard.guardrail"),
+        ),
+        (
+            r#""guardrail": "broken""#,
+            chat,
+            Some("C015 routes.a.guard.guardrail"),
+        ),
+        (
+            r#""maxBytes": 0"#,
+            chat,
+            Some("C006 routes.a.guard.maxBytes"),
+        ),
+    ] {
+        let comma = if guard.is_empty() || more.is_empty() {
+            ""
+        } else {
+            ", "
+        };
+        let guard = format!("{guard}{comma}{more}");
+        let text =
+            format!(r#"{{"a": {{"public": true, "upstream": "app", "guard": {{{guard}}}}}}}"#);
+        check(&text, expected.as_slice());
+    }
+    let switched = format!(
+        r#"{{"a": {{"public": true, "upstream": "app", "upgrade": ["websocket"], "guard": {{{chat}}}}}}}"#
+    );
+    check(&switched, &["C007 routes.a.guard"]);
 }
 
 /// The paths of all findings about the route `a`.
