@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ztag_types::View;
+use ztag_types::{Value, View};
 
 use super::{Evaluation, equal};
-use crate::cel::program::{Index, Op, Select, SlotPath};
+use crate::cel::functions::Function;
+use crate::cel::program::{Constant, Index, Op, Select, SlotPath};
 use crate::cel::val::{List, Val};
 use crate::error::EvalError;
 
@@ -52,6 +53,9 @@ impl<'a> Evaluation<'a> {
     pub(super) fn contains(&mut self, pair: &'a [Op; 2]) -> Result<bool, EvalError> {
         let [key, container] = pair;
         let key = self.value(key)?;
+        if let Some((text, by)) = pieces(container) {
+            return self.is_piece(&key, text, by);
+        }
         match self.value(container)? {
             Val::List(List::Values(items)) => {
                 for item in items {
@@ -74,6 +78,36 @@ impl<'a> Evaluation<'a> {
             Val::Map(map) => map.find(&key).map(|found| found.is_some()),
             _ => Err(EvalError::no_overload("in")),
         }
+    }
+
+    /// `key in text.split(by)`, which is how scopes are asked for, without making the list.
+    fn is_piece(&mut self, key: &Val<'a>, text: &'a Op, by: u8) -> Result<bool, EvalError> {
+        let Val::Str(text) = self.value(text)? else {
+            return Err(EvalError::no_overload("split"));
+        };
+        let text = text.as_str().as_bytes();
+        // Cut once, and compared once.
+        self.meter.bytes(text.len())?;
+        self.meter.bytes(text.len())?;
+        let Val::Str(key) = key else {
+            return Ok(false);
+        };
+        let mut pieces = text.split(|byte| *byte == by);
+        Ok(pieces.any(|piece| piece == key.as_str().as_bytes()))
+    }
+}
+
+/// The text and the separator of `text.split(by)`, where that is one letter of ASCII.
+fn pieces(op: &Op) -> Option<(&Op, u8)> {
+    let Op::Call(Function { name: "split", .. }, args) = op else {
+        return None;
+    };
+    let [text, Op::Constant(Constant::Value(Value::String(by)))] = &**args else {
+        return None;
+    };
+    match by.as_bytes() {
+        [by] => Some((text, *by)),
+        _ => None,
     }
 }
 

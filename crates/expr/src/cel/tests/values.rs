@@ -66,6 +66,10 @@ fn text_functions_beyond_the_suite() {
     holds("'abc'.split('', 2) == ['a', 'bc']");
     holds("'a,b,c'.split(',', 2) == ['a', 'b,c']");
     holds("'a,b,'.split(',') == ['a', 'b', '']");
+    // Asked for in its pieces, without the list of them.
+    holds("'b' in 'a b'.split(' ') && !('c' in 'a b'.split(' ')) && !('a b' in 'a b'.split(' '))");
+    holds("'' in 'a,'.split(',') && '' in ''.split(',') && !('' in 'a'.split(','))");
+    holds("!(1 in 'a b'.split(' ')) && 'é' in 'a|é'.split('|')");
     holds("''.split(',') == [''] && ''.split('') == [] && 'a'.split(',', 0) == []");
     holds("'aaa'.replace('a', 'b', 2) == 'bba' && 'aaa'.replace('a', 'b', 0) == 'aaa'");
     holds("'ab'.replace('', '-') == '-a-b-'");
