@@ -1,6 +1,7 @@
 //! One request in, one decision and its record out.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ impl Pipeline {
         hop: Hop,
     ) -> impl Future<Output = Decided> + Send {
         let begun = self.clock.monotonic();
-        let captured = capture(hop, &endpoint.capture);
+        let captured = capture(hop, &endpoint.capture).map(Box::new);
         self.run(endpoint, generation, captured, begun, Detail::Summary)
     }
 
@@ -127,7 +128,7 @@ impl Pipeline {
         hop: Hop,
     ) -> impl Future<Output = Decided> + Send {
         let begun = self.clock.monotonic();
-        let captured = capture(hop, &endpoint.capture.as_direct());
+        let captured = capture(hop, &endpoint.capture.as_direct()).map(Box::new);
         self.run(endpoint, generation, captured, begun, Detail::Full)
     }
 
@@ -149,7 +150,7 @@ impl Pipeline {
         &self,
         endpoint: &Endpoint,
         generation: u64,
-        captured: Result<Snapshot, Refused>,
+        captured: Result<Box<Snapshot>, Refused>,
         begun: Duration,
         detail: Detail,
     ) -> impl Future<Output = Decided> + Send {
@@ -159,9 +160,8 @@ impl Pipeline {
                 Ok(request) => {
                     let (name, correlation) = (&endpoint.name, &request.correlation);
                     let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
-                    conclude(endpoint, request, &mut stages)
-                        .instrument(span)
-                        .await
+                    let concluding = pin!(conclude(endpoint, request, &mut stages));
+                    concluding.instrument(span).await
                 }
                 Err(refused) => End::halted(endpoint.admission.refuse(refused)),
             };
@@ -189,7 +189,7 @@ pub struct Decided {
     /// What happened.
     pub record: Record,
     /// The request as captured, or why it was not.
-    pub request: Result<Snapshot, Refused>,
+    pub request: Result<Box<Snapshot>, Refused>,
     /// The proof of admission, if it came that far.
     pub admitted: Option<Admitted>,
     /// The body that may pass in the place of the one received.
@@ -290,11 +290,11 @@ async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<
 fn finish(
     endpoint: &Endpoint,
     generation: u64,
-    request: Result<Snapshot, Refused>,
+    request: Result<Box<Snapshot>, Refused>,
     end: End,
     stages: Stages<'_>,
 ) -> Decided {
-    let seen = Seen::of(&request);
+    let seen = Seen::of(request.as_deref());
     let reply = endpoint.dress(end.reply, &seen.correlation);
     let decision = Decision::new(end.outcome, end.permit, reply);
     let credentials = end
@@ -352,7 +352,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn of(request: &Result<Snapshot, Refused>) -> Self {
+    pub(crate) fn of(request: Result<&Snapshot, &Refused>) -> Self {
         match request {
             Ok(request) => Self {
                 correlation: request.correlation.clone(),

@@ -347,10 +347,11 @@ impl Sequence for ChainView<'_> {
 pub struct Trace {
     /// How much to keep.
     pub detail: Detail,
+    // Not kept in place: a trace is moved from hand to hand, and most are empty or nearly so.
     /// The stages run, in order.
-    pub stages: SmallVec<[StageReport; 5]>,
+    pub stages: Vec<StageReport>,
     /// The rules judged, in order.
-    pub rules: SmallVec<[RuleReport; 1]>,
+    pub rules: Vec<RuleReport>,
 }
 
 impl Trace {
