@@ -42,11 +42,9 @@ pub(crate) fn hex(number: u128) -> SmolStr {
     finish(&text)
 }
 
+/// Without a branch, so that many digits are made at a time.
 const fn digit(value: u8) -> u8 {
-    match value {
-        0..=9 => b'0' + value,
-        _ => b'a' + (value - 10),
-    }
+    b'0' + value + (value > 9) as u8 * (b'a' - b'0' - 10)
 }
 
 fn push_v4(text: &mut Buffer, address: Ipv4Addr) {
@@ -54,7 +52,19 @@ fn push_v4(text: &mut Buffer, address: Ipv4Addr) {
         if index > 0 {
             text.push(b'.');
         }
-        push_decimal(text, octet.into());
+        push_octet(text, octet);
+    }
+}
+
+fn push_octet(text: &mut Buffer, octet: u8) {
+    match octet {
+        0..=9 => text.push(b'0' + octet),
+        10..=99 => text.extend_from_slice(&[b'0' + octet / 10, b'0' + octet % 10]),
+        _ => text.extend_from_slice(&[
+            b'0' + octet / 100,
+            b'0' + octet / 10 % 10,
+            b'0' + octet % 10,
+        ]),
     }
 }
 
