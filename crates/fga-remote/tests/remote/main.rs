@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod faults;
+mod measure;
 mod served;
 mod support;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use ztag_fga::{Limits, Tuple, WriteRequest, dsl};
 use ztag_fga_api::{Access, FgaService, NamedStore, Stores};
 use ztag_fga_remote::{Answers, Authority, Check, Consistency, Given, LocalStore, Source, Wanted};
@@ -27,14 +27,14 @@ condition in_time(now: timestamp, until: timestamp) {
 }
 ";
 
-struct World {
+pub(crate) struct World {
     store: Arc<NamedStore>,
     server: Option<Server>,
     shutdown: Shutdown,
 }
 
 impl World {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let stores = Arc::new(Stores::new(Limits::default()));
         let store = stores.insert("docs", Arc::default()).unwrap();
         store
@@ -64,9 +64,19 @@ impl World {
     }
 
     fn remote(&self) -> Authority {
+        self.remote_with(json!({}))
+    }
+
+    /// The same with other settings.
+    pub(crate) fn remote_with(&self, change: Json) -> Authority {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let address = self.server.as_ref().unwrap().address();
-        remote(address, self.store.id().as_str(), json!({}), &clock)
+        remote(address, self.store.id().as_str(), change, &clock)
+    }
+
+    /// Questions that reached the server.
+    pub(crate) fn asked(&self) -> u64 {
+        self.store.store().tally().checks()
     }
 
     fn local(&self) -> Authority {
