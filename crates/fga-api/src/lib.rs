@@ -13,6 +13,7 @@ mod spec;
 mod wire;
 
 pub use access::Access;
+pub use metrics::{FgaMetrics, FixedStore, METRICS, MetricFamily};
 pub use reply::ReplyBody;
 pub use service::FgaService;
 pub use spec::{AccessSpec, ClientSpec, KeySpec};

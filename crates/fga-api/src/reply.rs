@@ -20,7 +20,7 @@ pub(crate) const MODEL_ID: HeaderName = HeaderName::from_static("openfga-authori
 /// The store that was asked.
 pub(crate) const STORE_ID: HeaderName = HeaderName::from_static("openfga-store-id");
 /// The number of the request, for logs.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The body of an answer: whole, or line by line as it is found.
 #[derive(Debug)]
@@ -159,8 +159,17 @@ impl Reply {
     }
 
     /// The same with one more header field.
-    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    pub(crate) fn header(self, name: HeaderName, value: &str) -> Self {
+        self.field(name, HeaderValue::from_str(value).ok())
+    }
+
+    /// The same with the number of the request.
+    pub(crate) fn numbered(self, id: String) -> Self {
+        self.field(REQUEST_ID, HeaderValue::try_from(id).ok())
+    }
+
+    fn field(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        if let Some(value) = value {
             self.headers.insert(name, value);
         }
         self

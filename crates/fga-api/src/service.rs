@@ -23,7 +23,7 @@ use crate::calls::{
 use crate::failure::Failure;
 use crate::metrics::FgaMetrics;
 use crate::query::Query;
-use crate::reply::{REQUEST_ID, Reply, ReplyBody, STORE_ID};
+use crate::reply::{Reply, ReplyBody, STORE_ID};
 use crate::route::{Call, Route};
 use crate::rule::Rule;
 
@@ -193,7 +193,7 @@ impl Answer for FgaService {
         let (parts, body) = request.into_parts();
         let outcome = self.serve(&parts, body).await;
         let reply = outcome.unwrap_or_else(|failure| Reply::from(&failure));
-        let reply = reply.header(REQUEST_ID, &self.request_id());
+        let reply = reply.numbered(self.request_id());
         reply.into_response()
     }
 }

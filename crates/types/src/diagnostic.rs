@@ -162,6 +162,8 @@ codes! {
     Uncacheable = "C034",
     /// A cache backend that cannot be set up.
     CacheBackend = "C035",
+    /// A setting that has no effect where it stands.
+    NoEffect = "C036",
     /// A setting that opens a door wider than likely meant.
     Unsafe = "C040",
     /// Raw text put into JSON.

@@ -150,7 +150,7 @@ impl Workbench<'_> {
     fn empty(&self) -> Arc<LocalStore> {
         let clock = Arc::clone(&self.places.clock);
         let store = Store::with_clock(Limits::default(), clock);
-        Arc::new(LocalStore::new(Arc::new(store), None))
+        Arc::new(LocalStore::new(Arc::new(store), None).named(self.name))
     }
 
     /// A store with the model and the tuples that are written.

@@ -115,7 +115,7 @@ impl<T> Default for Shelf<T> {
 
 impl<T> Shelf<T> {
     /// Those that some plan uses.
-    fn all(&self) -> Vec<Arc<T>> {
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
         let made = self.0.lock();
         made.iter().filter_map(|(_, one)| one.upgrade()).collect()
     }

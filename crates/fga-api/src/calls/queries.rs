@@ -30,7 +30,7 @@ pub(crate) async fn check(asked: &Asked<'_>) -> Result<Reply, Failure> {
         contextual_tuples,
         context: spec.context,
     })?;
-    let reply = Reply::json(&json!({"allowed": allowed, "resolution": ""}))?;
+    let reply = Reply::json(&tell::CheckBody::of(allowed))?;
     Ok(reply.by_model(model.id().as_str()))
 }
 

@@ -94,6 +94,23 @@ pub(crate) fn assertion(assertion: &Assertion) -> Json {
     })
 }
 
+/// The answer to a check.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckBody {
+    allowed: bool,
+    /// Always empty.
+    resolution: &'static str,
+}
+
+impl CheckBody {
+    pub(crate) const fn of(allowed: bool) -> Self {
+        Self {
+            allowed,
+            resolution: "",
+        }
+    }
+}
+
 /// The answers of a batch by their names.
 #[derive(Debug, Serialize)]
 pub(crate) struct BatchBody<'a> {

@@ -5,7 +5,6 @@
 mod access;
 mod authzen;
 mod calls;
-mod data;
 mod durable;
 mod metrics;
 mod samples;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use ztag_fga::Limits;
+use ztag_fga_api::METRICS;
 
 use crate::access::access;
 use crate::world::World;
@@ -74,12 +75,17 @@ fn prometheus_reads_the_same() {
         "fga_check_seconds_bucket{le=\"+Inf\"} 1",
         "fga_check_seconds_count 1",
         "# TYPE fga_checks_per_second gauge",
-        &format!("fga_tuples{{store=\"{id}\"}} 0"),
-        "fga_tuples{store=\"other\"} 0",
+        &format!("fga_tuples{{store=\"{id}\",name=\"a test\"}} 0"),
+        "fga_tuples{store=\"other\",name=\"\"} 0",
         "fga_writes_total 0",
     ] {
         assert!(text.lines().any(|own| own == line), "{line}\n{text}");
     }
+    let heads = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families = METRICS
+        .iter()
+        .map(|own| format!("{} {}", own.name, own.kind));
+    assert_eq!(heads.collect::<Vec<_>>(), families.collect::<Vec<_>>());
 }
 
 /// Whoever may ask one store does not see what others ask theirs.

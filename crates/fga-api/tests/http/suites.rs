@@ -3,63 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use ztag_fga::{ErrorCode, Limits, Tuple};
 use ztag_fga_api::Access;
+use ztag_test_support::fga::{self, CheckCase, ListCase, ObjectsWanted, Stage, Test, UsersWanted};
 
-use crate::data;
 use crate::world::World;
 
-#[derive(Deserialize)]
-struct Suite {
-    tests: Vec<Test>,
-}
-
-#[derive(Deserialize)]
-struct Test {
-    name: String,
-    stages: Vec<Stage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stage {
-    model: String,
-    #[serde(default)]
-    tuples: Vec<Tuple>,
-    #[serde(default)]
-    check_assertions: Option<Vec<Assertion>>,
-    #[serde(default)]
-    list_objects_assertions: Option<Vec<Assertion>>,
-    #[serde(default)]
-    list_users_assertions: Option<Vec<Assertion>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Assertion {
-    /// Of a check.
-    tuple: Option<Tuple>,
-    /// Of a list.
-    #[serde(default)]
-    request: Json,
-    #[serde(default)]
-    contextual_tuples: Vec<Tuple>,
-    #[serde(default)]
-    context: Option<Json>,
-    #[serde(default)]
-    expectation: Json,
-    error_code: Option<u16>,
-}
-
-fn suites() -> Vec<Test> {
-    let Some(folder) = data::folder("openfga") else {
-        return Vec::new();
-    };
-    let files = ["consolidated_1_1_tests.yaml", "abac_tests.yaml"];
-    let suites = files.map(|file| data::yaml::<Suite>(&folder.join(file)));
-    suites.into_iter().flat_map(|suite| suite.tests).collect()
+fn suites() -> Vec<Test<Tuple>> {
+    fga::suites().unwrap()
 }
 
 /// One way to run a stage: `assumed` tuples go with every question.
@@ -72,31 +24,24 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Runs the assertions; returns how many there were.
-    fn stage(&self, stage: &Stage) -> usize {
+    fn stage(&self, stage: &Stage<Tuple>) -> usize {
         let checks = stage.check_assertions.iter().flatten();
         let objects = stage.list_objects_assertions.iter().flatten();
         let users = stage.list_users_assertions.iter().flatten();
-        checks.map(|assertion| self.check(assertion)).count()
-            + objects
-                .map(|assertion| self.list_objects(assertion))
-                .count()
-            + users.map(|assertion| self.list_users(assertion)).count()
+        checks.map(|case| self.check(case)).count()
+            + objects.map(|case| self.list_objects(case)).count()
+            + users.map(|case| self.list_users(case)).count()
     }
 
-    fn tuples(&self, assertion: &Assertion) -> Vec<Tuple> {
-        let own = assertion.contextual_tuples.iter();
-        own.chain(self.assumed).cloned().collect()
+    fn tuples(&self, own: &[Tuple]) -> Vec<Tuple> {
+        own.iter().chain(self.assumed).cloned().collect()
     }
 
     /// Asks; `None` where an error was expected and came.
-    fn ask(&self, call: &str, body: &Json, assertion: &Assertion) -> Option<Json> {
+    fn ask(&self, call: &str, body: &Json, code: Option<u16>) -> Option<Json> {
         let path = format!("{}/{call}", self.store);
         let (status, answer) = self.world.call("POST", &path, body);
-        self.judge(status, answer, body, assertion)
-    }
-
-    fn judge(&self, status: u16, answer: Json, body: &Json, assertion: &Assertion) -> Option<Json> {
-        let Some(code) = assertion.error_code else {
+        let Some(code) = code else {
             assert_eq!(status, 200, "{}: {body} {answer}", self.name);
             return Some(answer);
         };
@@ -107,14 +52,14 @@ impl Run<'_> {
         None
     }
 
-    fn check(&self, assertion: &Assertion) {
+    fn check(&self, case: &CheckCase<Tuple>) {
         let body = json!({
-            "tuple_key": assertion.tuple,
-            "contextual_tuples": {"tuple_keys": self.tuples(assertion)},
-            "context": assertion.context,
+            "tuple_key": case.tuple,
+            "contextual_tuples": {"tuple_keys": self.tuples(&case.contextual_tuples)},
+            "context": case.context,
         });
-        let expected = assertion.expectation.as_bool().unwrap_or_default();
-        if let Some(answer) = self.ask("check", &body, assertion) {
+        let expected = case.expectation;
+        if let Some(answer) = self.ask("check", &body, case.error_code) {
             assert_eq!(answer["allowed"], expected, "{}: {body}", self.name);
         }
         let mut item = body.clone();
@@ -123,21 +68,30 @@ impl Run<'_> {
         let (status, answer) = self.world.call("POST", &path, &json!({"checks": [item]}));
         assert_eq!(status, 200, "{}: {body} {answer}", self.name);
         let single = &answer["result"]["the-one"];
-        match assertion.error_code {
+        match case.error_code {
             None => assert_eq!(single["allowed"], expected, "{}: {body}", self.name),
             Some(_) => assert!(single["error"]["message"].is_string(), "{single}"),
         }
     }
 
-    fn list_objects(&self, assertion: &Assertion) {
-        let mut body = assertion.request.clone();
-        body["contextual_tuples"] = json!({"tuple_keys": self.tuples(assertion)});
-        body["context"] = json!(assertion.context);
-        let expected = names(&assertion.expectation);
-        if let Some(answer) = self.ask("list-objects", &body, assertion) {
+    fn list_objects(&self, case: &ListCase<Tuple, ObjectsWanted>) {
+        let ObjectsWanted {
+            user,
+            kind,
+            relation,
+        } = &case.request;
+        let body = json!({
+            "user": user,
+            "type": kind,
+            "relation": relation,
+            "contextual_tuples": {"tuple_keys": self.tuples(&case.contextual_tuples)},
+            "context": case.context,
+        });
+        let expected: BTreeSet<_> = case.expectation.iter().flatten().cloned().collect();
+        if let Some(answer) = self.ask("list-objects", &body, case.error_code) {
             assert_eq!(names(&answer["objects"]), expected, "{}: {body}", self.name);
         }
-        if assertion.error_code.is_none() {
+        if case.error_code.is_none() {
             let path = format!("{}/streamed-list-objects", self.store);
             let response = self.world.send("POST", &path, &body.to_string());
             assert_eq!(response.status, 200, "{}: {body}", self.name);
@@ -150,24 +104,28 @@ impl Run<'_> {
         }
     }
 
-    fn list_users(&self, assertion: &Assertion) {
-        let request = &assertion.request;
-        let filters = request["filters"].as_array().unwrap().iter().map(|filter| {
-            let (kind, relation) = split(filter.as_str().unwrap(), '#');
+    fn list_users(&self, case: &ListCase<Tuple, UsersWanted>) {
+        let UsersWanted {
+            filters,
+            object,
+            relation,
+        } = &case.request;
+        let filters = filters.iter().map(|filter| {
+            let (kind, relation) = split(filter, '#');
             json!({"type": kind, "relation": relation})
         });
-        let (kind, id) = split(request["object"].as_str().unwrap(), ':');
+        let (kind, id) = split(object, ':');
         let body = json!({
             "object": {"type": kind, "id": id},
-            "relation": request["relation"],
+            "relation": relation,
             "user_filters": filters.collect::<Vec<_>>(),
-            "contextual_tuples": self.tuples(assertion),
-            "context": assertion.context,
+            "contextual_tuples": self.tuples(&case.contextual_tuples),
+            "context": case.context,
         });
-        if let Some(answer) = self.ask("list-users", &body, assertion) {
+        if let Some(answer) = self.ask("list-users", &body, case.error_code) {
             let users = answer["users"].as_array().unwrap().iter().map(user);
             let users: BTreeSet<_> = users.collect();
-            let expected = names(&assertion.expectation);
+            let expected = case.expectation.iter().flatten().cloned().collect();
             assert_eq!(users, expected, "{}: {body}", self.name);
         }
     }
