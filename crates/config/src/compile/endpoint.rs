@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use ztag_ai_security::guardrail::Guardrail;
-use ztag_fga_remote::Directory;
+use ztag_fga_remote::{Authority, Directory, STORE};
 use ztag_pipeline::{DecisionCache, Endpoint, EndpointState, Quarantine, Uncacheable};
 use ztag_result_cache::{Fingerprint, Namespace, ceiled};
 use ztag_rule_chain::RuleSpec;
@@ -155,6 +155,9 @@ impl<'a> Workshop<'a> {
             capture.correlate_by(header.clone());
         }
         let cache = self.decision_cache(bench, &reads, stages.response.reads(), fingerprint);
+        if cache.is_some() {
+            self.tell_of_local_stores(bench, &rules);
+        }
         Some(Endpoint {
             name: EndpointName::from(bench.name),
             description: bench.spec.description.clone(),
@@ -203,6 +206,31 @@ impl<'a> Workshop<'a> {
         bench.findings.keep(cache.map_err(uncacheable))
     }
 
+    /// Tells of rules whose verdicts are not remembered although the endpoint shall remember them.
+    fn tell_of_local_stores(&self, bench: &mut Bench<'_>, rules: &[(RuleName, &RuleSpec)]) {
+        let at = bench.at.key("cache").key("resultTTL");
+        for (name, rule) in rules {
+            let Some(fga) = &rule.fga else {
+                continue;
+            };
+            let is_lasting = rule.cache.ttl.pass.is_some() || rule.cache.ttl.fail.is_some();
+            // What is wrong with the name was told where it stands.
+            let found = self
+                .directory
+                .find(STORE, &fga.store, &at, &mut Findings::new());
+            let is_local = found.is_some_and(|own| matches!(own.authority, Authority::Local(_)));
+            if is_local && !is_lasting {
+                let message = format!(
+                    "verdicts of rule `{name}` are not remembered: it asks a store of this process, \
+                     whose next write may change them"
+                );
+                let hint = "leave it out, or give the rule a `cache.ttl` if old verdicts will do";
+                let found = Diagnostic::warning(Code::NoEffect, &at, message);
+                bench.findings.push(found.hint(hint));
+            }
+        }
+    }
+
     /// Stands for everything the configuration says about an endpoint, its rules and what they
     /// can read: a verdict remembered under another one is never used.
     pub(super) fn fingerprint(
@@ -217,6 +245,9 @@ impl<'a> Workshop<'a> {
         let rule_names = rules.iter().map(|(name, _)| (Kind::Rule, name.as_str()));
         let asked = rules.iter().filter_map(|(_, spec)| spec.fga.as_ref());
         let asked = asked.map(|fga| (Kind::FgaStore, fga.store.trim()));
+        let inspected = rules.iter().filter_map(|(_, spec)| spec.inspect.as_ref());
+        let inspected = inspected.filter_map(|own| own.guardrail.as_deref());
+        let inspected = inspected.map(|name| (Kind::Guardrail, name.trim()));
         let issuers = allow.jwt.iter().map(|name| (Kind::Issuer, name.as_str()));
         let introspection = allow.introspection.iter();
         let introspection = introspection.map(|name| (Kind::Introspection, name.as_str()));
@@ -227,6 +258,7 @@ impl<'a> Workshop<'a> {
             .chain(issuers)
             .chain(introspection)
             .chain(asked)
+            .chain(inspected)
         {
             canon.definition(kind, name, &self.loaded.tree);
         }
@@ -238,7 +270,3 @@ impl<'a> Workshop<'a> {
         Fingerprint::new(canon.finish())
     }
 }
-        let inspected = rules.iter().filter_map(|(_, spec)| spec.inspect.as_ref());
-        let inspected = inspected.filter_map(|own| own.guardrail.as_deref());
-        let inspected = inspected.map(|name| (Kind::Guardrail, name.trim()));
-            .chain(inspected)
