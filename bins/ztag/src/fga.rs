@@ -4,6 +4,7 @@ mod ask;
 mod door;
 mod edit;
 mod load;
+mod log;
 mod model;
 mod place;
 mod remote;

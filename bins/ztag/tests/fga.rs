@@ -184,10 +184,9 @@ impl Served {
         let mut command = ztag(&["serve", "--listen", "127.0.0.1:0", "--store", place]);
         command.env("ZTAG_FGA_KEY", KEY);
         let process = Process::start("ztag", command).unwrap();
-        let line = process
-            .wait_for_line(|line| line.contains("listening on "))
-            .unwrap();
-        let address = line.rsplit(' ').next().unwrap().trim().parse().unwrap();
+        let line = process.wait_for_line(|line| line.contains(r#""msg":"listening""#));
+        let line: Json = serde_json::from_str(&line.unwrap()).unwrap();
+        let address = line["address"].as_str().unwrap().parse().unwrap();
         Self {
             process,
             address,

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 
+use serde_json::Value as Json;
 use tempfile::TempDir;
 use ztag_test_support::{Authority, Connection, Process, Request, Response};
 
@@ -35,15 +36,9 @@ fn ztag(arguments: &[&str]) -> Command {
 fn serve(arguments: &[&str]) -> (Process, SocketAddr) {
     let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
     let process = Process::start("ztag", ztag(&arguments)).unwrap();
-    let line = process.wait_for_line(|line| line.contains("listening on "));
-    let address = line
-        .unwrap()
-        .rsplit(' ')
-        .next()
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
+    let line = process.wait_for_line(|line| line.contains(r#""msg":"listening""#));
+    let line: Json = serde_json::from_str(&line.unwrap()).unwrap();
+    let address = line["address"].as_str().unwrap().parse().unwrap();
     (process, address)
 }
 

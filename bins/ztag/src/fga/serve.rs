@@ -1,6 +1,6 @@
 //! `ztag fga serve`: the engine alone, as a server that speaks the HTTP API of `OpenFGA`.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use ztag_types::{ConfigPath, Findings, Secret, SystemClock};
 
 use super::door::DoorArguments;
 use super::load;
+use super::log::LogArguments;
 use super::place::PlaceArguments;
 use super::semantics::SemanticsArguments;
 use super::target::secret;
 use super::trouble::{Outcome, Trouble};
-use crate::complain;
 
 #[derive(Debug, Args)]
 #[command(
@@ -38,6 +38,9 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     semantics: SemanticsArguments,
 
+    #[command(flatten)]
+    log: LogArguments,
+
     /// Who may call: a file with `keys`, `issuers` and `clients`.
     #[arg(long, value_name = "FILE")]
     access: Option<PathBuf>,
@@ -49,24 +52,31 @@ pub(super) struct ServeArguments {
 
 pub(super) fn run(arguments: &ServeArguments) -> Outcome {
     let access = access(arguments)?;
+    // Before the stores: whatever they meet while they open is logged.
+    let telemetry = arguments.log.start()?;
     if access.is_open() && !arguments.door.is_local() {
-        complain("ztag fga serve: warning: everybody who reaches this address may call");
+        tracing::warn!("everybody who reaches this address may call");
     }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let stores = Arc::new(arguments.place.open(arguments.semantics.limits())?);
+    let count = stores.list(None, usize::MAX, |_| true).len();
+    tracing::info!(stores = count, "stores opened");
     let service = FgaService::new(Arc::clone(&stores), access);
     let shutdown = Shutdown::new();
     let listen = arguments.door.listen()?;
     // Before anybody can see us listen: until then a signal would end the process.
     let ended = runtime.block_on(async { signals() })?;
     let server = Server::start(&listen, &shutdown, move || service.clone())?;
-    writeln!(io::stdout(), "listening on {}", server.address())?;
+    tracing::info!(address = %server.address(), "listening");
     runtime.block_on(ended);
+    tracing::info!("draining");
     shutdown.begin();
     server.join();
     stores.close();
+    tracing::info!("stopped");
+    telemetry.flush();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,13 +12,25 @@ pub(super) fn part(part: &Part) -> String {
 }
 
 fn write_part(part: &Part, depth: usize, text: &mut String) {
+    let mut part = part;
+    // Of a union that holds one way is shown: where it is about the same, it says everything.
+    while let (Reason::Union, [only]) = (&part.reason, part.parts.as_slice())
+        && only.about == part.about
+    {
+        part = only;
+    }
     let mark = match part.holds {
         Some(true) => "yes",
         Some(false) => "no ",
         None => "?  ",
     };
     let (indent, about, why) = ("  ".repeat(depth), &part.about, reason(&part.reason));
-    let _ = writeln!(text, "{mark} {indent}{about}: {why}");
+    let same = part
+        .parts
+        .first()
+        .filter(|_| part.reason == Reason::Computed);
+    let same = same.map_or_else(String::new, |same| format!(" {}", same.about));
+    let _ = writeln!(text, "{mark} {indent}{about}: {why}{same}");
     for inner in &part.parts {
         write_part(inner, depth + 1, text);
     }
