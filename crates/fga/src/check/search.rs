@@ -1,44 +1,20 @@
 //! The search for a user along unions: breadth first, so that each place is looked at once, at
 //! its least depth.
 
-use std::ops::ControlFlow;
+mod outcome;
+mod steps;
 
-use ahash::AHashSet;
+use std::ops::ControlFlow;
 
 use crate::check::memo::Place;
 use crate::check::session::{Session, give_back, take_search};
 use crate::check::verdict::{Answer, Verdict, too_complex};
-use crate::error::Error;
 use crate::ids::{BarrierId, EntityId, PlanId};
 use crate::index::Found;
 use crate::model::Lane;
+use steps::Step;
 
-/// Places looked at, from which on a set is kept of them.
-const FEW: usize = 24;
-
-/// A place on the way.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    place: Place,
-    /// The step that led here.
-    from: u32,
-    depth: u16,
-}
-
-/// A search that is under way.
-#[derive(Debug, Default)]
-pub(crate) struct Search {
-    steps: Vec<Step>,
-    /// The places of all steps, where they are many.
-    seen: AHashSet<Place>,
-    /// Intersections and exclusions met, with the steps that met them.
-    barriers: Vec<(BarrierId, u32)>,
-    fault: Option<Box<Error>>,
-    circular: bool,
-    floor: usize,
-    /// The depth that known answers reach down to.
-    deepest: u16,
-}
+pub(crate) use steps::Search;
 
 /// The user was found: at this step, and this many dispatches below it.
 struct Hit {
@@ -58,51 +34,6 @@ enum Sight {
     Missed { circular: bool, height: u16 },
     /// The user is not there by a tuple of its own.
     Ahead,
-}
-
-impl Search {
-    fn clear(&mut self) {
-        self.steps.clear();
-        self.seen.clear();
-        self.barriers.clear();
-        self.fault = None;
-        self.circular = false;
-        self.floor = usize::MAX;
-        self.deepest = 0;
-    }
-
-    /// Whether it is worth keeping for the next question.
-    pub(super) fn is_small(&self) -> bool {
-        self.steps.capacity() <= 4096 && self.seen.capacity() <= 8192
-    }
-
-    /// The places from this step back to the first.
-    fn way_to(&self, number: u32) -> impl Iterator<Item = Place> {
-        let mut next = Some(number);
-        std::iter::from_fn(move || {
-            let at = next?;
-            let step = self.steps.get(at as usize)?;
-            next = (at > 0).then_some(step.from);
-            Some(step.place)
-        })
-    }
-
-    /// Adds a place, unless it is there.
-    fn push(&mut self, step: Step) {
-        if self.steps.len() < FEW {
-            if self.steps.iter().any(|own| own.place == step.place) {
-                return;
-            }
-        } else {
-            if self.seen.is_empty() {
-                self.seen.extend(self.steps.iter().map(|own| own.place));
-            }
-            if !self.seen.insert(step.place) {
-                return;
-            }
-        }
-        self.steps.push(step);
-    }
 }
 
 impl<'a> Session<'a> {
@@ -340,86 +271,5 @@ impl<'a> Session<'a> {
         }
         search.floor = search.floor.min(verdict.floor);
         Flow::Continue(())
-    }
-
-    /// The verdict where the user was found; every step on the way there has found it too.
-    fn found(&mut self, search: &Search, hit: &Hit, depth: u16, keeps: bool) -> Verdict {
-        let step = search.steps.get(hit.step as usize);
-        let bottom = step.map_or(depth, |step| step.depth) + hit.height;
-        let mut next = Some(hit.step).filter(|_| keeps);
-        while let Some(number) = next {
-            let Some(step) = search.steps.get(number as usize) else {
-                break;
-            };
-            let verdict = Verdict {
-                floor: search.floor,
-                ..Verdict::yes(bottom - step.depth)
-            };
-            let memo = self.memo();
-            memo.keep_plan(step.place, &verdict, false);
-            next = (number > 0).then_some(step.from);
-        }
-        Verdict {
-            floor: self.settled(search.floor),
-            ..Verdict::yes(bottom.saturating_sub(depth))
-        }
-    }
-
-    /// Whether answers are kept: a single question without barriers has no use for them.
-    fn keeps(&self) -> bool {
-        self.keeps || !self.open.is_empty()
-    }
-
-    /// What rested on this search alone is settled at its end.
-    fn settled(&self, floor: usize) -> usize {
-        if floor >= 2 * self.open.len() {
-            usize::MAX
-        } else {
-            floor
-        }
-    }
-
-    /// The verdict where the user was not found.
-    fn missed(
-        &mut self,
-        search: &mut Search,
-        depth: u16,
-        ask_circular: bool,
-        keeps: bool,
-    ) -> Verdict {
-        if let Some(fault) = search.fault.take() {
-            return Verdict {
-                floor: self.settled(search.floor),
-                ..Verdict::fault(fault)
-            };
-        }
-        let first = search.steps.first().copied();
-        let mut verdict = Verdict::no(search.deepest.saturating_sub(depth));
-        verdict.floor = self.settled(search.floor);
-        verdict.circular = search.circular;
-        if let Some(first) = first.filter(|_| ask_circular && !search.circular) {
-            verdict.circular = self.is_circular(first.place.object(), first.place.plan());
-        }
-        let Some(first) = first.filter(|_| keeps) else {
-            return verdict;
-        };
-        self.memo().keep_plan(first.place, &verdict, ask_circular);
-        if search.steps.len() < FEW {
-            self.keep_misses(search, &verdict);
-        }
-        verdict
-    }
-
-    /// No step has found the user. A way between steps is no longer than there are steps.
-    fn keep_misses(&mut self, search: &Search, whole: &Verdict) {
-        let height = u16::try_from(search.steps.len()).unwrap_or(u16::MAX);
-        let height = height.saturating_add(whole.height);
-        let verdict = Verdict {
-            floor: search.floor,
-            ..Verdict::no(height)
-        };
-        for step in search.steps.iter().skip(1) {
-            self.memo().keep_plan(step.place, &verdict, false);
-        }
     }
 }
