@@ -1,6 +1,7 @@
 //! Accepted tokens that are remembered, so that a signature is checked once.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,9 +10,10 @@ use ahash::RandomState;
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use ztag_types::Timestamp;
+use ztag_types::{Timestamp, Value};
 
 use crate::accepted::AcceptedToken;
+use crate::claims::size_of_value;
 use crate::spec::TokenCacheSpec;
 
 /// What a place in the cache takes beside the token: keys, counters and allocations.
@@ -20,6 +22,9 @@ const OVERHEAD: u64 = 160;
 const MAX_HEADERS: usize = 16;
 /// What a token takes, for the number of places.
 const TYPICAL: u64 = 768;
+/// Bytes of lists kept to be shared, and what one takes, for their number.
+const MAX_LISTS: u64 = 512 * 1024;
+const TYPICAL_LIST: usize = 512;
 
 /// A bounded memory of accepted tokens, shared by all verifiers of a process.
 ///
@@ -34,6 +39,9 @@ pub struct TokenCache {
     /// Headers of the tokens accepted last: there are as many as keys in use, and each is that of
     /// a great many tokens.
     headers: Mutex<VecDeque<Arc<str>>>,
+    /// Lists of the tokens accepted last, such as roles and permissions: many tokens have equal
+    /// ones, which take more than all the rest of a token.
+    lists: Cache<u64, Value, ListWeight, RandomState>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -74,6 +82,13 @@ impl TokenCache {
             hasher: RandomState::new(),
             max_age: spec.max_age.get(),
             headers: Mutex::default(),
+            lists: Cache::with(
+                usize::try_from(MAX_LISTS).unwrap_or(usize::MAX) / TYPICAL_LIST,
+                MAX_LISTS,
+                ListWeight,
+                RandomState::new(),
+                DefaultLifecycle::default(),
+            ),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -141,13 +156,41 @@ impl TokenCache {
         new
     }
 
+    /// `list`, shared with the tokens before it where one of them holds an equal one.
+    pub(crate) fn share_list(&self, list: Value) -> Value {
+        let Some(place) = self.place_of_list(&list) else {
+            return list;
+        };
+        // Found by a hash, and then compared: two lists are never taken for each other.
+        match self.lists.get(&place) {
+            Some(known) if known == list => known,
+            _ => {
+                self.lists.insert(place, list.clone());
+                list
+            }
+        }
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         self.places.clear();
+        self.lists.clear();
     }
 
     fn place(&self, token: &str, policy: u64) -> u64 {
         self.hasher.hash_one((policy, token))
+    }
+
+    /// Where a list of texts is kept. Other lists are not shared.
+    fn place_of_list(&self, list: &Value) -> Option<u64> {
+        let Value::List(items) = list else {
+            return None;
+        };
+        let mut hasher = self.hasher.build_hasher();
+        for item in items.iter() {
+            item.as_str()?.hash(&mut hasher);
+        }
+        Some(hasher.finish())
     }
 }
 
@@ -168,10 +211,45 @@ impl Moment {
 }
 
 #[derive(Clone, Debug)]
+struct ListWeight;
+
+impl Weighter<u64, Value> for ListWeight {
+    fn weight(&self, _: &u64, list: &Value) -> u64 {
+        u64::try_from(size_of_value(list)).unwrap_or(u64::MAX / 2)
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Weight;
 
 impl Weighter<u64, Remembered> for Weight {
     fn weight(&self, _: &u64, remembered: &Remembered) -> u64 {
         OVERHEAD + u64::try_from(remembered.token.size()).unwrap_or(u64::MAX / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_lists_of_texts_are_kept_once() {
+        let list = |items: &[&str]| Value::List(items.iter().map(Value::text).collect());
+        let place = |value: &Value| match value {
+            Value::List(items) => items.as_ptr().addr(),
+            _ => 0,
+        };
+        let cache = TokenCache::new(TokenCacheSpec::default());
+        let first = cache.share_list(list(&["staff", "sales"]));
+        let second = cache.share_list(list(&["staff", "sales"]));
+        assert_eq!(place(&first), place(&second));
+        for other in [&["staff"][..], &["sales", "staff"], &["staffsales"], &[]] {
+            let own = list(other);
+            assert_eq!(cache.share_list(own.clone()), own);
+            assert_ne!(place(&cache.share_list(own)), place(&first));
+        }
+        let mixed = Value::List([Value::Int(1), Value::text("staff")].into());
+        let own = place(&mixed);
+        assert_eq!(place(&cache.share_list(mixed)), own);
     }
 }

@@ -141,7 +141,15 @@ impl Claims {
         &self.text
     }
 
-    /// Bytes held, about.
+    /// Exchanges every list for what `share` gives for it, which must be equal.
+    pub(crate) fn share_lists(&mut self, share: impl Fn(Value) -> Value) {
+        let lists = self.apart.iter_mut();
+        for list in lists.filter(|value| matches!(value, Value::List(_))) {
+            *list = share(std::mem::take(list));
+        }
+    }
+
+    /// Bytes held, about, as if nothing were shared.
     pub(crate) fn size(&self) -> usize {
         let apart: usize = self.apart.iter().map(size_of_value).sum();
         size_of::<Self>() + self.text.len() + size_of_val(&*self.members) + apart
@@ -224,7 +232,8 @@ fn whole(seconds: f64) -> Option<i64> {
     Some(seconds.trunc() as i64)
 }
 
-fn size_of_value(value: &Value) -> usize {
+/// Bytes that `value` holds, about.
+pub(crate) fn size_of_value(value: &Value) -> usize {
     // Two counters stand before shared content.
     const SHARED: usize = 16;
     let content = match value {

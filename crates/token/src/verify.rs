@@ -104,7 +104,7 @@ impl Verifier {
     fn judge(&self, token: &str, now: Moment) -> Result<Arc<AcceptedToken>, Refusal> {
         let compact = Compact::split(token, MAX_TOKEN_BYTES)?;
         let header = compact.header()?;
-        let claims = Claims::parse(compact.payload()?)?;
+        let mut claims = Claims::parse(compact.payload()?)?;
         let issuer = self.issuer(&claims).ok_or(Refusal::IssuerUnknown)?;
         issuer.judge_header(&header)?;
         // Before the keys are looked at: no token makes us fetch for an algorithm we refuse.
@@ -114,13 +114,14 @@ impl Verifier {
         let keys = issuer.keys()?;
         let signature = compact.check_signature(&header, &keys, issuer.algorithms())?;
         let expires = issuer.judge_claims(&claims, now.wall)?;
+        let cache = &self.places.cache;
+        claims.share_lists(|list| cache.share_list(list));
         let form = Form::Signed {
-            header: self.places.cache.share_header(compact.header),
+            header: cache.share_header(compact.header),
             signature: signature.into(),
         };
         let issuer = Arc::clone(issuer.name());
         let accepted = Arc::new(AcceptedToken::new(issuer, claims, expires, form)?);
-        let cache = &self.places.cache;
         cache.remember(token, self.id, Arc::clone(&accepted), None, now);
         Ok(accepted)
     }
