@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ztag_ai_security::model::reading::Reader;
 use ztag_ai_security::model::{Model, Weights};
+use ztag_ai_security::rules::Suite;
 use ztag_test_support::{Failure, workspace};
 
 use example::Examples;
@@ -63,7 +64,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         })
         .collect::<Vec<_>>();
     let figures = folds::figures(&samples, &scores);
-    println!("{figures}");
+    let bands = folds::bands(&samples, &scores, &calibrations);
+    println!("{figures}\n{bands}");
     if let Some(path) = &options.scores {
         fs::write(path, folds::lines(&samples, &scores))?;
     }
@@ -78,7 +80,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         levels: folds::levels(&samples, &scores),
         ..quantize::quantize(&learnt, &rules)
     };
-    let card = card::card(&samples, &weights, &figures);
+    let suite = Suite::run().map_err(|error| Failure::new(error.to_string()))?;
+    let card = card::card(&samples, &weights, &figures, &bands, &suite);
     fs::write(options.out.join("guard.weights"), weights.to_bytes())?;
     fs::write(options.out.join("model-card.md"), card)?;
     let golden = golden::lines(&samples, &Model::new(weights))?;

@@ -11,12 +11,14 @@ mod notation;
 mod pack;
 mod scan;
 mod stream;
+mod suite;
 mod theme;
 
 pub(crate) use book::Draft;
 pub use book::{BookError, Rule, RuleBook};
 pub use notation::NotationError;
 pub use scan::{RuleHit, Scan};
+pub use suite::Suite;
 pub use theme::{MOST_THEMES, Touch};
 
 #[cfg(test)]

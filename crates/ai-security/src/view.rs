@@ -10,6 +10,7 @@ mod codes;
 mod escapes;
 mod letters;
 mod morse;
+mod pieces;
 mod runs;
 mod spaced;
 
@@ -183,6 +184,7 @@ impl Views {
         letters::search(source, limits, self);
         morse::search(source, limits, self);
         spaced::search(source, limits, self);
+        pieces::search(source, limits, self);
     }
 
     /// Adds a view that `write` fills with the runs of one encoding. It is kept if it says something

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use ztag_ai_security::Channel;
 use ztag_ai_security::model::Weights;
+use ztag_ai_security::rules::Suite;
 
 use super::corpus::Sample;
 
@@ -14,9 +15,10 @@ const HEAD: &str = "\
 Written by `cargo xtask train-guard`; do not edit.
 
 Logistic regression over hashed n-grams of characters (3 to 5) and words (1 to 3, and pairs around a
-word left out), with one weight of eight bits a place, and one weight for each rule of the guard. A
-text counts as its best window of one to three segments of about 240 characters, and as its best
-decoded view.
+word left out) and over themes, which are the sets of words that all rules share, and pairs of them,
+with one weight of eight bits a place, and one weight for each rule of the guard. A text counts as its
+best window of one to three segments, which end with a sentence from 100 characters on, and as its
+best decoded view.
 
 **Use.** To block known kinds of prompt injection cheaply and to mark likely ones. It is not a
 boundary: whoever may try often enough gets past it. Policy on what an agent may do, taint of what
@@ -29,7 +31,13 @@ split of the same collections shows; the table below is of collections that it n
 ";
 
 /// The whole page.
-pub(super) fn card(samples: &[Sample], weights: &Weights, figures: &str) -> String {
+pub(super) fn card(
+    samples: &[Sample],
+    weights: &Weights,
+    figures: &str,
+    bands: &str,
+    suite: &Suite,
+) -> String {
     let mut page = format!("{HEAD}\n## Figures\n\n");
     page.push_str(
         "Each group of sources is scored by weights learnt from the other groups. The thresholds are\n\
@@ -40,6 +48,16 @@ pub(super) fn card(samples: &[Sample], weights: &Weights, figures: &str) -> Stri
          collections at hand, so expect less elsewhere.\n\n",
     );
     page.push_str(figures);
+    page.push_str(
+        "\n## Verdicts\n\nThe same scores in the bands of each channel, rules and hidden characters counted.\n\n",
+    );
+    page.push_str(bands);
+    let _ = write!(
+        page,
+        "\n## Patterns\n\nThe {} rules hit {} of the {} texts that they say they hit, and {} of the {} that they say\n\
+         they do not. This is what \"100 %\" and \"0\" may be said of: these texts, in this version.\n",
+        suite.rules, suite.hits.hits, suite.hits.of, suite.alarms.hits, suite.alarms.of
+    );
     page.push_str("\n## Calibration\n\n");
     page.push_str(
         "Platt's curve a channel, fitted on the same scores, lowered each time the number of windows\n\

@@ -7,6 +7,8 @@ use std::thread;
 use serde_json::json;
 use ztag_ai_security::measure::{Share, auc, threshold};
 use ztag_ai_security::model::RATES;
+use ztag_ai_security::model::calibration::Calibration;
+use ztag_ai_security::{Bands, Channel};
 
 use super::corpus::Sample;
 use super::example::Examples;
@@ -123,6 +125,37 @@ pub(super) fn figures(samples: &[Sample], scores: &[f32]) -> String {
             let _ = write!(table, " {:.3} ({low:.3}-{high:.3}) |", share.rate());
         }
         table.push('\n');
+    }
+    table
+}
+
+/// What share of the texts of each channel is blocked, and blocked or marked, where the bands are.
+pub(super) fn bands(
+    samples: &[Sample],
+    scores: &[f32],
+    calibrations: &[Calibration; Channel::ALL.len()],
+) -> String {
+    let mut slices: BTreeMap<(Channel, bool, bool), Vec<f32>> = BTreeMap::new();
+    for (sample, score) in samples.iter().zip(scores) {
+        let slice = (sample.channel, sample.is_own(), !sample.is_attack);
+        slices.entry(slice).or_default().push(*score);
+    }
+    let mut table = String::from(
+        "| channel | texts | number | blocked | blocked or marked |\n|---|---|---:|---:|---:|\n",
+    );
+    for ((channel, is_own, is_harmless), scores) in slices {
+        let calibration = calibrations.get(channel.index());
+        let Bands { mark, block } = calibration.copied().unwrap_or_default().bands;
+        let side = if is_harmless { "harmless" } else { "attacks" };
+        let owner = if is_own { ", own" } else { "" };
+        let (blocked, marked) = (Share::from(block, &scores), Share::from(mark, &scores));
+        let _ = writeln!(
+            table,
+            "| {channel} | {side}{owner} | {} | {:.3} | {:.3} |",
+            scores.len(),
+            blocked.rate(),
+            marked.rate()
+        );
     }
     table
 }

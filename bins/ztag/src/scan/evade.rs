@@ -5,16 +5,16 @@
 //! around it. It does not check that the changed text still works as an attack, so the rate printed is
 //! an upper bound for these means, and no bound at all for those who write better ones.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
+use std::slice;
 use std::thread;
 
 use ztag_ai_security::measure::Share;
 use ztag_ai_security::{Scratch, Verdict};
 
 use super::answer::Examiner;
-use super::eval::Labelled;
+use super::eval::{Labelled, cell};
 
 /// Tries for each attack.
 const TRIES: usize = 50;
@@ -65,7 +65,7 @@ const SYNONYMS: [(&str, &str); 24] = [
 ];
 
 /// A means of changing a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
     Case,
     Lookalikes,
@@ -73,6 +73,20 @@ enum Means {
     Splitting,
     Synonyms,
     Filler,
+}
+
+impl Means {
+    /// For people.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Case => "letter case",
+            Self::Lookalikes => "look-alike letters",
+            Self::Invisible => "invisible characters",
+            Self::Splitting => "split words",
+            Self::Synonyms => "synonyms",
+            Self::Filler => "filler",
+        }
+    }
 }
 
 const ALL: [Means; 6] = [
@@ -84,7 +98,8 @@ const ALL: [Means; 6] = [
     Means::Filler,
 ];
 
-/// Tries on up to `most` of the `blocked` attacks, spread evenly, and shows how many passed.
+/// Tries on up to `most` of the `blocked` attacks, spread evenly, and shows how many passed: changed by
+/// one means alone, and by all in turn.
 pub(super) fn table(
     blocked: &[&Labelled],
     most: usize,
@@ -93,88 +108,83 @@ pub(super) fn table(
 ) -> String {
     let every = blocked.len().div_ceil(most.max(1)).max(1);
     let chosen = blocked.iter().step_by(every).copied().collect::<Vec<_>>();
-    let share = chosen.len().div_ceil(jobs.get()).max(1);
-    let escapes = thread::scope(|scope| {
-        let workers = chosen
+    let mut page = format!(
+        "\nEvasion: {} blocked attacks, up to {TRIES} changes each\n\n\
+         | changed by | no longer blocked | allowed |\n|---|---:|---:|\n",
+        chosen.len()
+    );
+    let each = ALL.iter().map(slice::from_ref);
+    for means in each.chain([&ALL[..]]) {
+        let escapes = escapes(&chosen, means, examiner, jobs);
+        let passed = |most: Verdict| {
+            cell(Share {
+                hits: escapes.iter().filter(|reached| **reached <= most).count(),
+                of: escapes.len(),
+            })
+        };
+        let name = match means {
+            [one] => one.as_str(),
+            _ => "all of these",
+        };
+        let (marked, allowed) = (passed(Verdict::Mark), passed(Verdict::Allow));
+        let _ = writeln!(page, "| {name} | {marked} | {allowed} |");
+    }
+    page
+}
+
+/// How far each of the attacks came that is changed by `means`.
+fn escapes(
+    attacks: &[&Labelled],
+    means: &[Means],
+    examiner: &Examiner,
+    jobs: NonZeroUsize,
+) -> Vec<Verdict> {
+    let share = attacks.len().div_ceil(jobs.get()).max(1);
+    thread::scope(|scope| {
+        let workers = attacks
             .chunks(share)
             .map(|share| {
                 scope.spawn(|| {
                     let mut scratch = Scratch::default();
-                    share
+                    let escapes = share
                         .iter()
-                        .map(|attack| escape(attack, examiner, &mut scratch))
-                        .collect::<Vec<_>>()
+                        .map(|attack| escape(attack, means, examiner, &mut scratch));
+                    escapes.collect::<Vec<_>>()
                 })
             })
             .collect::<Vec<_>>();
         let escapes = workers
             .into_iter()
             .flat_map(|worker| worker.join().unwrap_or_default());
-        escapes.collect::<Vec<_>>()
-    });
-    let passed = |least: Verdict| Share {
-        hits: escapes
-            .iter()
-            .filter(|escape| escape.reached <= least)
-            .count(),
-        of: escapes.len(),
-    };
-    let mut page = format!(
-        "\nEvasion: {} blocked attacks, up to {TRIES} changes each\n\n",
-        chosen.len()
-    );
-    for (what, share) in [
-        ("no longer blocked", passed(Verdict::Mark)),
-        ("allowed", passed(Verdict::Allow)),
-    ] {
-        let (low, high) = share.interval();
-        let _ = writeln!(page, "- {what}: {:.3} ({low:.3}-{high:.3})", share.rate());
-    }
-    let mut last: BTreeMap<Means, usize> = BTreeMap::new();
-    for means in escapes.iter().filter_map(|escape| escape.by) {
-        *last.entry(means).or_default() += 1;
-    }
-    for (means, count) in last {
-        let _ = writeln!(
-            page,
-            "- last change before it passed: {means:?}, {count} times"
-        );
-    }
-    page
+        escapes.collect()
+    })
 }
 
-/// How far an attack came.
-struct Escape {
-    reached: Verdict,
-    /// What got it out of the blocked band.
-    by: Option<Means>,
-}
-
-fn escape(attack: &Labelled, examiner: &Examiner, scratch: &mut Scratch) -> Escape {
+/// The least strict verdict that `attack` reaches.
+fn escape(
+    attack: &Labelled,
+    means: &[Means],
+    examiner: &Examiner,
+    scratch: &mut Scratch,
+) -> Verdict {
     let mut asked = attack.asked();
     let first = examiner.examine(scratch, &asked);
     let mut best = (first.score, attack.text.clone());
-    let mut escape = Escape {
-        reached: first.verdict,
-        by: None,
-    };
+    let mut reached = first.verdict;
     let mut seed = u64::try_from(attack.text.len()).unwrap_or(1) | 1;
-    for means in ALL.into_iter().cycle().take(TRIES) {
+    for means in means.iter().cycle().take(TRIES) {
         seed = seed.wrapping_mul(STRIDE).wrapping_add(1);
-        asked.text = change(&best.1, means, seed);
+        asked.text = change(&best.1, *means, seed);
         let answer = examiner.examine(scratch, &asked);
-        if answer.verdict < escape.reached {
-            escape.reached = answer.verdict;
-            escape.by = escape.by.or(Some(means));
-        }
-        if answer.verdict == Verdict::Allow {
+        reached = reached.min(answer.verdict);
+        if reached == Verdict::Allow {
             break;
         }
         if answer.score < best.0 {
             best = (answer.score, asked.text.clone());
         }
     }
-    escape
+    reached
 }
 
 fn change(text: &str, means: Means, seed: u64) -> String {

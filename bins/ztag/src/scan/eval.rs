@@ -239,7 +239,8 @@ fn slices(labelled: &[Labelled], outcomes: &[Outcome]) -> String {
     table
 }
 
-fn cell(share: Share) -> String {
+/// A share and where it lies with a confidence of 95 %.
+pub(super) fn cell(share: Share) -> String {
     let (low, high) = share.interval();
     format!("{:.4} ({low:.4}-{high:.4})", share.rate())
 }

@@ -2,8 +2,9 @@
 //!
 //! Trainer and scorer read texts through this one function, so they cannot disagree. Runs of white
 //! space count as one space and digits as `0`; everything else was folded before. Each character
-//! n-gram has a place in one table, each word n-gram in another, each theme and pair of themes in a third. Features are counted as often as
-//! they occur, which is what lets a window be the sum of its segments.
+//! n-gram has a place in one table, each word n-gram in another, each theme and pair of themes in a
+//! third. Features are counted as often as they occur, which is what lets a window be the sum of its
+//! segments.
 
 use std::ops::Range;
 
@@ -116,6 +117,10 @@ fn classify(c: char) -> (u64, Class) {
         '0'..='9' => (u64::from(b'0'), Class::Word),
         ' ' | '\t'..='\r' => (u64::from(b' '), Class::Space),
         '\0'..='\x7f' => (u64::from(c), Class::Sign),
+        // Common letters of other scripts, which need no look-up.
+        'а'..='я' | '一'..='\u{9fff}' | '가'..='힣' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' => {
+            (u64::from(c), Class::Word)
+        }
         _ if c.is_alphanumeric() => (u64::from(c), Class::Word),
         _ if c.is_whitespace() => (u64::from(b' '), Class::Space),
         _ => (u64::from(c), Class::Sign),

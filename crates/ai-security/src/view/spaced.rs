@@ -61,8 +61,9 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
 /// Places where letters stand alone in a row, or words hang together.
 fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut row = Row::default();
-    let bytes = text.as_bytes();
-    (0..=bytes.len()).filter_map(move |at| row.read(at, bytes.get(at).copied().unwrap_or(b'\n')))
+    // The last word ends, too.
+    let bytes = text.bytes().chain([b'\n']).enumerate();
+    bytes.filter_map(move |(at, byte)| row.read(at, byte))
 }
 
 /// What was read of a text, byte by byte.
@@ -205,7 +206,7 @@ pub(super) fn known(word: &str) -> usize {
 }
 
 /// Puts spaces around the words that are known.
-fn split(letters: &str, read: &mut String) {
+pub(super) fn split(letters: &str, read: &mut String) {
     let mut at = 0;
     for found in WORDS.iter().flat_map(|words| words.find_iter(letters)) {
         let between = letters.get(at..found.start()).unwrap_or_default();

@@ -1,0 +1,98 @@
+//! Words cut to pieces: `ig-nore al l prev ious`.
+
+use std::ops::Range;
+
+use super::cluster::each_cluster;
+use super::spaced::{known, split};
+use super::{Source, ViewLimits, Views};
+use crate::inspection::ViewKind;
+
+/// Pieces in a row that are looked at together, and how many letters they have at most: of whole words
+/// so many have seventy.
+const ROW: usize = 16;
+const MOST_LETTERS: usize = 54;
+/// Bytes read around such rows.
+const REACH: usize = 48;
+/// Letters of known words that there must be more when pieces are joined.
+const GAIN: usize = 10;
+
+pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
+    let text = source.folded.text();
+    if rows(text).next().is_none() {
+        return;
+    }
+    views.add(ViewKind::Spaced, source, limits, |sink| {
+        each_cluster(text, rows(text), (REACH, 1), |span| {
+            let part = text.get(span.clone()).unwrap_or_default();
+            let joined = joined(part);
+            if known(&joined) >= whole(part) + GAIN {
+                sink.push_folded(&joined, span);
+            }
+        });
+    });
+}
+
+/// Places of rows of pieces. Linear in the text.
+fn rows(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut row = Row::default();
+    // The last word ends, too.
+    let bytes = text.bytes().chain([b'\n']).enumerate();
+    bytes.filter_map(move |(at, byte)| row.read(at, byte))
+}
+
+/// The last pieces of a text, read byte by byte.
+#[derive(Default)]
+struct Row {
+    /// Letters of the piece that is being read.
+    letters: usize,
+    /// The last pieces, one after the other in turn: where each begins and how long it is.
+    last: [(usize, usize); ROW],
+    seen: usize,
+    sum: usize,
+}
+
+impl Row {
+    /// Reads the byte at `at`; a row, if enough short pieces end here.
+    fn read(&mut self, at: usize, byte: u8) -> Option<Range<usize>> {
+        if byte.is_ascii_alphabetic() {
+            self.letters += 1;
+            return None;
+        }
+        if self.letters == 0 {
+            return None;
+        }
+        let piece = (at - self.letters, self.letters);
+        self.letters = 0;
+        let oldest = self.last.get_mut(self.seen % ROW)?;
+        self.sum = self.sum + piece.1 - oldest.1;
+        *oldest = piece;
+        self.seen += 1;
+        if self.seen < ROW || self.sum > MOST_LETTERS {
+            return None;
+        }
+        let (start, _) = *self.last.get(self.seen % ROW)?;
+        Some(start..at)
+    }
+}
+
+/// Letters of `text` in words that are known and stand for themselves.
+fn whole(text: &str) -> usize {
+    let words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words
+        .filter(|word| known(word) == word.len())
+        .map(str::len)
+        .sum()
+}
+
+/// The letters of `text` in one, known words apart. Ends of sentences stay.
+fn joined(text: &str) -> String {
+    let mut read = String::with_capacity(text.len() + text.len() / 4);
+    let mut letters = String::with_capacity(text.len());
+    for sentence in text.split_inclusive(['.', '!', '?', '\n']) {
+        letters.clear();
+        letters.extend(sentence.chars().filter(char::is_ascii_alphabetic));
+        split(&letters, &mut read);
+        read.push('\n');
+    }
+    read
+}
