@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use ztag_test_support::{Failure, MockServer, Postgres, Reply, Request, locate, send};
+use ztag_test_support::{Failure, MockServer, Postgres, Reply, Request, send};
 
 use crate::house::House;
 
@@ -94,9 +94,6 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> Result<(), Failure> {
 
 #[test]
 fn attack_42_a_revoke_at_one_gateway_counts_at_the_other() -> Result<(), Failure> {
-    if locate("initdb").is_err() {
-        return Ok(());
-    }
     let mut postgres = Postgres::start()?;
     let application = MockServer::start(|_| Reply::text(200, "here"))?;
     let one = gateway(&postgres, &application)?;

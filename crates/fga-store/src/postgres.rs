@@ -20,7 +20,7 @@ use crate::journal::{Entry, Journal, StoreNumber, StoreRow, Touched};
 use crate::writing;
 use ear::Ear;
 use schema::{lead, migrate, run};
-use trouble::{is_lost, wrong};
+use trouble::{is_lost, wrong, wrong_at_first};
 
 pub use address::{AddressError, Encryption, PostgresAddress};
 pub use schema::{SchemaName, SchemaNameError};
@@ -168,19 +168,20 @@ impl PostgresJournal {
         if !is_begun {
             within(run(connection, "BEGIN")).await?;
         }
-        let written = within(writing::write(connection, entries)).await;
-        if let Err(error) = written {
-            if !is_lost(&error) {
-                // The transaction is over in any case: without a connection there is none.
-                within(run(connection, "ROLLBACK")).await?;
-            }
-            return Err(error);
+        let mut done = within(writing::write(connection, entries)).await;
+        if done.is_ok() {
+            let end = format!("{notification}; COMMIT");
+            let ended = within(run(connection, end)).await;
+            done = ended.map_err(|error| match error {
+                JournalError::Unreachable(why) => JournalError::Uncertain(why),
+                other => other,
+            });
         }
-        let ended = within(run(connection, format!("{notification}; COMMIT"))).await;
-        ended.map_err(|error| match error {
-            JournalError::Unreachable(why) => JournalError::Uncertain(why),
-            other => other,
-        })
+        // Without a connection there is no transaction left, either.
+        if done.as_ref().is_err_and(|error| !is_lost(error)) {
+            within(run(connection, "ROLLBACK")).await?;
+        }
+        done
     }
 }
 
@@ -331,7 +332,7 @@ impl Journal for PostgresJournal {
 async fn connect(options: &PgConnectOptions, ear: &Ear) -> Result<PgConnection, JournalError> {
     let connected = timeout(CONNECT, options.connect()).await;
     let connected = connected.map_err(|_| JournalError::Unreachable("no answer".into()))?;
-    let mut connection = connected.map_err(|error| wrong(&error))?;
+    let mut connection = connected.map_err(|error| wrong_at_first(&error))?;
     within(prepare(&mut connection, ear)).await?;
     Ok(connection)
 }

@@ -177,31 +177,9 @@ async fn shared_writes() {
     let here = documents(&one).await;
     other.latest().await.unwrap();
     let there = other.find(here.id()).unwrap();
-    for (name, stores) in [("one", vec![&here]), ("two", vec![&here, &there])] {
-        for tasks in [1, 64, 256] {
-            let rounds = (20_000 / tasks).min(1_000);
-            let begin = Instant::now();
-            let running: Vec<_> = (0..tasks)
-                .flat_map(|task| stores.iter().map(move |store| (task, *store)))
-                .enumerate()
-                .map(|(place, (task, store))| {
-                    let store = Arc::clone(store);
-                    let user = format!("user:{name}-{tasks}-{task}-{place}");
-                    tokio::spawn(async move {
-                        for round in 0..rounds {
-                            let tuple = Tuple::new(format!("{user}-{round}"), "viewer", "doc:1");
-                            store.write(WriteRequest::writes([tuple])).await.unwrap();
-                        }
-                    })
-                })
-                .collect();
-            let writes = rounds * running.len();
-            for task in running {
-                task.await.unwrap();
-            }
-            let second = writes as f64 / begin.elapsed().as_secs_f64();
-            println!("{name}, {tasks} tasks each: {second:.0} writes/s");
-        }
+    for tasks in [1, 64, 256] {
+        write_at_once(&[&here], tasks).await;
+        write_at_once(&[&here, &there], tasks).await;
     }
     let mut lags = Vec::new();
     for round in 0..2_000 {
@@ -213,8 +191,8 @@ async fn shared_writes() {
         }
         lags.push(begin.elapsed());
     }
-    told_lags("heard by the other after the answer", &mut lags);
-    let mut lags = Vec::new();
+    told_lags("seen by the other after the answer", &mut lags);
+    lags.clear();
     for _ in 0..2_000 {
         let begin = Instant::now();
         there.latest(Duration::from_secs(1)).await.unwrap();
@@ -223,6 +201,31 @@ async fn shared_writes() {
     told_lags("confirmed as the latest", &mut lags);
     one.close();
     other.close();
+}
+
+/// So many tasks write to each of the stores, one tuple after the other.
+async fn write_at_once(stores: &[&Arc<NamedStore>], tasks: usize) {
+    let rounds = (20_000 / tasks).min(1_000);
+    let begin = Instant::now();
+    let running: Vec<_> = (0..tasks * stores.len())
+        .map(|task| {
+            let store = Arc::clone(stores[task % stores.len()]);
+            let user = format!("user:{}-{tasks}-{task}", stores.len());
+            tokio::spawn(async move {
+                for round in 0..rounds {
+                    let tuple = Tuple::new(format!("{user}-{round}"), "viewer", "doc:1");
+                    store.write(WriteRequest::writes([tuple])).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let writes = u32::try_from(rounds * running.len()).unwrap();
+    for task in running {
+        task.await.unwrap();
+    }
+    let second = f64::from(writes) / begin.elapsed().as_secs_f64();
+    let processes = stores.len();
+    println!("{processes} processes, {tasks} writers each: {second:.0} writes/s");
 }
 
 fn told_lags(what: &str, lags: &mut [Duration]) {

@@ -11,7 +11,7 @@ use std::{fs, process, thread};
 
 use tempfile::TempDir;
 
-use crate::{Failure, Process, free_port, locate};
+use crate::{Authority, Failure, Process, free_port, locate};
 
 /// The user of the database, who may do everything there and needs no password.
 const OWNER: &str = "ztag";
@@ -26,12 +26,39 @@ const STARTS: usize = 50;
 pub struct Postgres {
     folder: TempDir,
     port: u16,
+    /// Settings of the server beside the usual ones.
+    settings: Vec<String>,
     process: Option<Process>,
 }
 
 impl Postgres {
     /// Makes a cluster, starts its server and waits until it answers.
     pub fn start() -> Result<Self, Failure> {
+        let mut own = Self::make()?;
+        own.resume()?;
+        Ok(own)
+    }
+
+    /// The same; it can encrypt, and shows a certificate of this authority for `localhost`.
+    pub fn start_encrypting(authority: &Authority) -> Result<Self, Failure> {
+        let mut own = Self::make()?;
+        let issued = authority.issue(own.folder.path(), "server", &["localhost"])?;
+        if is_root() {
+            let files = [&issued.certificate, &issued.key];
+            execute(Command::new("chown").arg(SYSTEM_USER).args(files))?;
+        }
+        execute(Command::new("chmod").arg("600").arg(&issued.key))?;
+        own.settings = vec![
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", issued.certificate.display()),
+            format!("ssl_key_file={}", issued.key.display()),
+        ];
+        own.resume()?;
+        Ok(own)
+    }
+
+    /// Makes a cluster without a server.
+    fn make() -> Result<Self, Failure> {
         let folder = TempDir::new()?;
         if is_root() {
             execute(Command::new("chown").arg(SYSTEM_USER).arg(folder.path()))?;
@@ -41,25 +68,23 @@ impl Postgres {
             .args(["--encoding", "UTF8", "--locale", "C", "--pgdata"])
             .arg(folder.path().join("data"));
         execute(&mut make)?;
-        let mut own = Self {
+        Ok(Self {
             folder,
             port: free_port()?,
+            settings: Vec::new(),
             process: None,
-        };
-        own.resume()?;
-        Ok(own)
+        })
     }
 
-    /// One server for all tests of this process; it ends, and is removed, with the process. `None`
-    /// where `PostgreSQL` is not installed.
-    pub fn shared() -> Option<&'static Self> {
-        static SHARED: LazyLock<Option<Postgres>> = LazyLock::new(|| {
-            locate("initdb").ok()?;
-            let own = Postgres::start().ok()?;
-            own.remove_with_process().ok()?;
-            Some(own)
+    /// One server for all tests of this process; it ends, and is removed, with the process.
+    pub fn shared() -> Result<&'static Self, Failure> {
+        static SHARED: LazyLock<Result<Postgres, Failure>> = LazyLock::new(|| {
+            let own = Postgres::start()?;
+            own.remove_with_process()?;
+            Ok(own)
         });
-        SHARED.as_ref()
+        let told = |failure: &Failure| Failure::new(failure.to_string());
+        SHARED.as_ref().map_err(told)
     }
 
     /// Where it is, for clients.
@@ -128,6 +153,9 @@ impl Postgres {
                 "unix_socket_directories={}",
                 self.folder.path().display()
             ));
+        for setting in &self.settings {
+            command.args(["-c", setting]);
+        }
         let mut process = Process::start("postgres", command)?;
         process.wait_until_listening(self.address())?;
         process.wait_for_line(|line| line.contains("ready to accept connections"))?;
@@ -185,9 +213,6 @@ mod tests {
 
     #[test]
     fn a_killed_server_comes_back_with_what_was_committed() {
-        if locate("initdb").is_err() {
-            return;
-        }
         let mut postgres = Postgres::start().unwrap();
         postgres.ask("CREATE TABLE kept (one INT)").unwrap();
         postgres.ask("INSERT INTO kept VALUES (7)").unwrap();

@@ -138,7 +138,7 @@ impl PostgresAddress {
                 ("search_path", schema.as_str()),
                 ("statement_timeout", &bound),
                 ("lock_timeout", &bound),
-                ("idle_in_transaction_session_timeout", "60000"),
+                ("idle_in_transaction_session_timeout", "600000"),
                 ("default_transaction_isolation", "read committed"),
             ])
             .disable_statement_logging();
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn attack_56_a_password_is_never_shown() {
         let address = read("postgres://ztag:hunter2@db.example/fga").unwrap();
         let shown = format!("{address} {address:?}");
         assert!(!shown.contains("hunter2"), "{shown}");

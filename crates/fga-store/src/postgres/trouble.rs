@@ -1,6 +1,7 @@
 //! What the server says, in our words.
 
 use std::error::Error as _;
+use std::io::ErrorKind;
 
 use crate::error::JournalError;
 
@@ -29,6 +30,20 @@ pub(super) fn wrong(error: &sqlx::Error) -> JournalError {
             JournalError::Unreachable(message)
         }
         _ => JournalError::Failed(message),
+    }
+}
+
+/// The same where there is no connection yet: a server that is not the one meant, or cannot encrypt,
+/// will not be another one the next time.
+pub(super) fn wrong_at_first(error: &sqlx::Error) -> JournalError {
+    let is_mistrust = match error {
+        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => true,
+        sqlx::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
+        _ => false,
+    };
+    match wrong(error) {
+        JournalError::Unreachable(why) if is_mistrust => JournalError::Failed(why),
+        other => other,
     }
 }
 

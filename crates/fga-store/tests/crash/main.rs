@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use ztag_fga::{ReadRequest, Store};
 use ztag_fga_store::{PostgresSettings, Stores};
-use ztag_test_support::{Postgres, locate};
+use ztag_test_support::Postgres;
 
 /// Kills without being asked for more.
 const ROUNDS: usize = 40;
@@ -55,10 +55,6 @@ fn nothing_acknowledged_is_lost_and_nothing_is_there_in_part() {
 /// Now the process dies, now the database, now both.
 #[test]
 fn nothing_acknowledged_is_lost_in_a_database_that_dies() {
-    if locate("initdb").is_err() {
-        eprintln!("skipped: PostgreSQL is not installed");
-        return;
-    }
     let mut postgres = Postgres::start().unwrap();
     let folder = TempDir::new().unwrap();
     let place = Place {

@@ -40,27 +40,22 @@ impl House {
         }
     }
 
-    /// Stores in a database. `None` where there is no server.
-    pub(crate) fn shared() -> Option<Self> {
-        let Some(postgres) = Postgres::shared() else {
-            eprintln!("skipped: PostgreSQL is not installed");
-            return None;
-        };
+    /// Stores in a database.
+    pub(crate) fn shared() -> Self {
+        let postgres = Postgres::shared().unwrap();
         let folder = TempDir::new().unwrap();
         let mut database = PostgresSettings::new(postgres.url().parse().unwrap());
         database.schema = postgres.fresh_schema().parse().unwrap();
         database.images = Some(folder.path().to_owned());
-        Some(Self {
+        Self {
             folder,
             database: Some(database),
-        })
+        }
     }
 
     /// One of each kind.
-    pub(crate) fn each() -> Vec<Self> {
-        let mut houses = vec![Self::new()];
-        houses.extend(Self::shared());
-        houses
+    pub(crate) fn each() -> [Self; 2] {
+        [Self::new(), Self::shared()]
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,21 +1,16 @@
 //! A database that goes away, comes back, or is not ours.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use ztag_fga::{CheckRequest, ErrorCode, WriteRequest};
 use ztag_fga_store::{OpenError, PostgresSettings, Settings, Stores};
-use ztag_test_support::Postgres;
+use ztag_test_support::{Authority, Postgres};
 
 use crate::house::{House, documents, model, settings, stored, viewer};
 
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A server of its own, which may be killed.
-fn own_server() -> Option<Postgres> {
-    // Whether there is any.
-    House::shared()?;
-    Some(Postgres::start().unwrap())
-}
 
 fn at(postgres: &Postgres) -> PostgresSettings {
     PostgresSettings::new(postgres.url().parse().unwrap())
@@ -33,9 +28,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 /// for more.
 #[tokio::test]
 async fn attack_20_a_killed_database_stops_writes_and_no_checks() {
-    let Some(mut postgres) = own_server() else {
-        return;
-    };
+    let mut postgres = Postgres::start().unwrap();
     let one = Stores::connect(settings(), at(&postgres)).unwrap();
     let other = Stores::connect(settings(), at(&postgres)).unwrap();
     let here = documents(&one).await;
@@ -78,9 +71,7 @@ async fn attack_20_a_killed_database_stops_writes_and_no_checks() {
 /// Nobody tells: somebody looks.
 #[tokio::test]
 async fn who_hears_nothing_looks() {
-    let Some(postgres) = own_server() else {
-        return;
-    };
+    let postgres = Postgres::start().unwrap();
     let one = Stores::connect(settings(), at(&postgres)).unwrap();
     let other = Stores::connect(settings(), at(&postgres)).unwrap();
     let here = documents(&one).await;
@@ -102,9 +93,7 @@ async fn who_hears_nothing_looks() {
 /// Every session is cut: whatever was under way was written or was not, and both agree on it.
 #[tokio::test]
 async fn lost_connections_lose_nothing() {
-    let Some(postgres) = own_server() else {
-        return;
-    };
+    let postgres = Postgres::start().unwrap();
     let one = Stores::connect(settings(), at(&postgres)).unwrap();
     let other = Stores::connect(settings(), at(&postgres)).unwrap();
     let here = documents(&one).await;
@@ -143,9 +132,7 @@ async fn lost_connections_lose_nothing() {
 
 #[tokio::test]
 async fn databases_that_are_not_ours_are_refused() {
-    let Some(house) = House::shared() else {
-        return;
-    };
+    let house = House::shared();
     house.open().close();
     let postgres = Postgres::shared().unwrap();
     let schema = house.database().schema.as_str();
@@ -165,11 +152,46 @@ async fn databases_that_are_not_ours_are_refused() {
     }
 }
 
+/// Who stands between shows another certificate, or one with another name.
+#[test]
+fn only_a_server_that_is_vouched_for_is_believed() {
+    let authority = Authority::new().unwrap();
+    let postgres = Postgres::start_encrypting(&authority).unwrap();
+    let folder = TempDir::new().unwrap();
+    let root = authority.write(folder.path()).unwrap();
+    let stranger = TempDir::new().unwrap();
+    let other = Authority::new().unwrap().write(stranger.path()).unwrap();
+    let connect = |host: &str, mode: &str, root: &Path| {
+        let url = postgres.url().replace("127.0.0.1", host);
+        let url = format!("{url}?sslmode={mode}&sslrootcert={}", root.display());
+        let stores = Stores::connect(settings(), PostgresSettings::new(url.parse().unwrap()));
+        stores.map(|stores| stores.close())
+    };
+    for (host, mode, root, is_believed) in [
+        ("localhost", "verify-full", &root, true),
+        ("127.0.0.1", "verify-ca", &root, true),
+        ("127.0.0.1", "verify-full", &root, false),
+        ("localhost", "verify-full", &other, false),
+        ("localhost", "verify-ca", &other, false),
+        ("localhost", "require", &other, true),
+    ] {
+        let connected = connect(host, mode, root);
+        assert_eq!(
+            connected.is_ok(),
+            is_believed,
+            "{host} {mode}: {connected:?}"
+        );
+    }
+    // And where there is no encryption, nobody is.
+    let plain = Postgres::shared().unwrap();
+    let url = format!("{}?sslmode=require", plain.url());
+    let refused = Stores::connect(settings(), PostgresSettings::new(url.parse().unwrap()));
+    assert!(refused.is_err());
+}
+
 #[tokio::test]
 async fn a_backup_is_the_business_of_the_database() {
-    let Some(house) = House::shared() else {
-        return;
-    };
+    let house = House::shared();
     let stores = house.open_with(Settings::default());
     let refused = stores.backup(&house.path().join("copy.db")).await;
     assert!(refused.unwrap_err().message().contains("pg_dump"));
@@ -179,9 +201,7 @@ async fn a_backup_is_the_business_of_the_database() {
 /// Two that begin at once make the tables once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_made_once() {
-    let Some(house) = House::shared() else {
-        return;
-    };
+    let house = House::shared();
     let opened: Vec<_> = (0..6)
         .map(|_| {
             let mut database = house.database().clone();

@@ -91,7 +91,7 @@ async fn old_changes_are_folded() {
 
 async fn old_changes_are_folded_in(house: &House) {
     let clock = Arc::new(ManualClock::new());
-    let (stores, store, old) = aged(&house, &clock).await;
+    let (stores, store, old) = aged(house, &clock).await;
     let before = stored(store.store());
     stores.tidy().await.unwrap();
     assert_eq!(stored(store.store()), before);
