@@ -72,11 +72,14 @@ struct Stage {
 impl Stage {
     /// A gateway that serves the API as the line `fga` of its server section says.
     fn set(fga: impl FnOnce(u16) -> String) -> Result<Self, Failure> {
-        Self::set_with("", fga)
+        Self::set_with(str::to_owned, fga)
     }
 
-    /// The same with more stores.
-    fn set_with(stores: &str, fga: impl FnOnce(u16) -> String) -> Result<Self, Failure> {
+    /// The same with another policy.
+    fn set_with(
+        change: impl FnOnce(&str) -> String,
+        fga: impl FnOnce(u16) -> String,
+    ) -> Result<Self, Failure> {
         let application = MockServer::start(|_| Reply {
             headers: vec![
                 ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -84,7 +87,8 @@ impl Stage {
             ],
             ..Reply::text(200, LIST)
         })?;
-        let policy = POLICY.replace("{upstream}", &application.address().to_string()) + stores;
+        let policy = POLICY.replace("{upstream}", &application.address().to_string());
+        let policy = change(&policy);
         let port = free_port()?;
         let house = House::open(tempfile::tempdir()?, &fga(port), &policy)?;
         Ok(Self {
@@ -245,43 +249,45 @@ fn explanations_tell_what_was_asked() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A second store, which is what the configuration says; nobody asks it.
-const FIXED: &str = "  letters:
-    model: |
-      model
-        schema 1.1
-      type user
-      type letter
-        relations
-          define reader: [user]
-    tuples:
-      - {user: \"user:alice\", relation: reader, object: \"letter:1\"}
-";
-
 #[test]
 fn the_metrics_of_the_gateway_count_what_its_stores_are_asked() -> Result<(), Failure> {
-    let stage = Stage::set_with(FIXED, |_| String::from("  fga: {api: {open: true}}\n"))?;
-    assert_eq!(stage.house.status("/documents/1"), Some(200));
-    assert_eq!(stage.house.status("/documents/2"), Some(403));
+    let stage = Stage::set(|_| String::from("  fga: {api: {open: true}}\n"))?;
+    let told = ask_two(&stage)?;
     let admin = stage.house.admin;
-    let told = call(admin, ("GET", "/metrics"), KEY, &json!({}))?.text();
     let id = store(admin)?;
-    for line in [
-        "# TYPE fga_checks_per_second gauge",
-        "fga_checks_total{result=\"allowed\"} 1",
-        "fga_checks_total{result=\"denied\"} 1",
-        "fga_stores 2",
-        &format!("fga_tuples{{store=\"{id}\",name=\"documents\"}} 2"),
-    ] {
-        assert!(told.lines().any(|own| own == line), "{line}\n{told}");
-    }
-    assert!(told.contains(",name=\"letters\"} 1\n"), "{told}");
+    let tuples = format!("fga_tuples{{store=\"{id}\",name=\"documents\"}} 2");
+    assert!(told.lines().any(|own| own == tuples), "{told}");
     let metrics = call(admin, ("GET", "/api/v1/fga/metrics"), KEY, &json!({}))?;
     let metrics = read(&metrics)?;
     assert_eq!(
         (&metrics["checks"]["total"], &metrics["store_count"]),
-        (&json!(2), &json!(2))
+        (&json!(2), &json!(1))
     );
     assert!(metrics["checks"]["per_second"].is_number());
     Ok(())
+}
+
+#[test]
+fn stores_of_files_are_counted_too() -> Result<(), Failure> {
+    let fixed = |policy: &str| policy.replace("    writable: true\n", "");
+    let stage = Stage::set_with(fixed, |_| String::new())?;
+    let told = ask_two(&stage)?;
+    assert!(told.contains(",name=\"documents\"} 2\n"), "{told}");
+    Ok(())
+}
+
+/// Two questions, and what the metrics tell then.
+fn ask_two(stage: &Stage) -> Result<String, Failure> {
+    assert_eq!(stage.house.status("/documents/1"), Some(200));
+    assert_eq!(stage.house.status("/documents/2"), Some(403));
+    let told = call(stage.house.admin, ("GET", "/metrics"), KEY, &json!({}))?.text();
+    for line in [
+        "# TYPE fga_checks_per_second gauge",
+        "fga_checks_total{result=\"allowed\"} 1",
+        "fga_checks_total{result=\"denied\"} 1",
+        "fga_stores 1",
+    ] {
+        assert!(told.lines().any(|own| own == line), "{line}\n{told}");
+    }
+    Ok(told)
 }

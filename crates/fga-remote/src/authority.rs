@@ -107,6 +107,19 @@ pub enum Source {
     Remote,
 }
 
+impl Provenance {
+    /// Of an answer that was given just now and that nobody may remember.
+    pub(crate) const fn now(source: Source, revision: Option<u64>) -> Self {
+        Self {
+            source,
+            revision,
+            remembered: 0,
+            age: Duration::ZERO,
+            fresh_for: Duration::ZERO,
+        }
+    }
+}
+
 impl Source {
     /// The spelling in records.
     pub const fn as_str(self) -> &'static str {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use ztag_fga::{Checker, Error, ListObjectsRequest, ModelId, Store};
@@ -148,21 +147,13 @@ impl LocalStore {
     }
 
     fn provenance(&self) -> Provenance {
-        Provenance {
-            source: Source::Local,
-            revision: Some(self.store.revision().number()),
-            remembered: 0,
-            age: Duration::ZERO,
-            // The next write may change it, and asking again takes microseconds.
-            fresh_for: Duration::ZERO,
-        }
+        // The next write may change it, and asking again takes microseconds.
+        Provenance::now(Source::Local, Some(self.store.revision().number()))
     }
 }
 
 fn answer(checker: &mut Checker<'_>, check: &Check) -> Result<bool, Error> {
-    let asked = checker.question(&check.user, &check.relation, &check.object);
-    let (user, relation, object) = asked?;
-    checker.check(user, relation, object)
+    checker.check_names(&check.user, &check.relation, &check.object)
 }
 
 #[cfg(test)]

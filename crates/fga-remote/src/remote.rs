@@ -72,11 +72,8 @@ impl RemoteStore {
         let pending: Vec<_> = checks.iter().map(|check| self.ask(check, given)).collect();
         let mut results = Vec::with_capacity(checks.len());
         let mut provenance = Provenance {
-            source: Source::Remote,
-            revision: None,
-            remembered: 0,
-            age: Duration::ZERO,
             fresh_for: Duration::MAX,
+            ..Provenance::now(Source::Remote, None)
         };
         for pending in pending {
             let answer = self.answer(pending, deadline).await;
@@ -105,13 +102,7 @@ impl RemoteStore {
         Ok(Listed {
             is_truncated: objects.len() >= LISTED,
             objects,
-            provenance: Provenance {
-                source: Source::Remote,
-                revision: None,
-                remembered: 0,
-                age: Duration::ZERO,
-                fresh_for: Duration::ZERO,
-            },
+            provenance: Provenance::now(Source::Remote, None),
         })
     }
 

@@ -119,7 +119,7 @@ impl Store {
         answers
     }
 
-    fn timed(&self, check: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
+    pub(super) fn timed(&self, check: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
         let began = self.activity.begin();
         let answer = check();
         if let Some(began) = began {

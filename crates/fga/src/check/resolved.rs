@@ -90,6 +90,21 @@ impl Checker<'_> {
         Ok((ResolvedUser(subject), ResolvedRelation(node), object))
     }
 
+    /// Whether the user has the relation to the object, all by their names. Such questions are timed as
+    /// well as counted.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub fn check_names(&mut self, user: &str, relation: &str, object: &str) -> Result<bool, Error> {
+        let store = self.asked.store;
+        let answer = store.timed(|| {
+            let (subject, object, node) = self.asked.question(user, relation, object)?;
+            Session::new(&self.asked, subject).check(object, node.plan())
+        });
+        store.activity.answered(&answer);
+        answer
+    }
+
     /// Whether the user has the relation to the object. Such questions are counted, and not timed.
     ///
     /// # Errors

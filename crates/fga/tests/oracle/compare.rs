@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::env;
 
 use ztag_fga::{
-    ErrorCode, ListObjectsRequest, ListUsersRequest, ListedUser, Semantics, UserFilter,
+    Error, ErrorCode, Fields, ListObjectsRequest, ListUsersRequest, ListedUser, Semantics,
+    UserFilter,
 };
 
 use crate::naive::{Naive, Outcome};
@@ -180,50 +181,24 @@ fn listed_objects_are_those_that_checks_allow() {
 #[test]
 fn listed_users_are_those_that_checks_allow() {
     for (seed, mut random, world) in worlds(0x5678) {
-        let context = random.context();
-        let (object, relation) = random.target(&world.model);
-        let user = random.user(&world.model);
-        let (name, set) = match user.split_once('#') {
-            Some((name, set)) => (name, Some(set.to_owned())),
-            None => (user.as_str(), None),
-        };
-        let kind = name.split_once(':').unwrap().0.to_owned();
-        let listed = world.store.list_users(&ListUsersRequest {
-            object: object.clone(),
-            relation: relation.clone(),
-            filter: UserFilter {
-                type_name: kind.clone(),
-                relation: set.clone(),
-            },
-            contextual_tuples: world.contextual.clone(),
-            context: context.clone(),
-            ..ListUsersRequest::default()
-        });
-        let allows = |user: &str| world.check(user, &relation, &object, &context);
-        let what = || {
-            format!(
-                "seed {seed}: {object}#{relation}@{kind}#{set:?} {context:?}\n{}",
-                world.show()
-            )
-        };
-        let Ok(listed) = listed else {
-            let is_refused = everybody(&kind).iter().any(|own| {
-                let own = set
-                    .as_ref()
-                    .map_or(own.clone(), |set| format!("{own}#{set}"));
-                allows(&own).is_err()
-            });
-            let is_faulty = !context.contains_key("x") || is_refused;
-            assert!(is_faulty, "{listed:?} {}", what());
+        let listing = Listing::of(&mut random, &world);
+        let what = || format!("seed {seed}: {}", listing.show());
+        let Ok(listed) = listing.listed() else {
+            let mut users = listing.everybody().into_iter();
+            let is_refused = users.any(|user| listing.allows(&user).is_err());
+            assert!(
+                is_refused || !listing.context.contains_key("x"),
+                "{}",
+                what()
+            );
             continue;
         };
-        let listed: BTreeSet<_> = listed.iter().map(ListedUser::to_user).collect();
-        let everyone = format!("{kind}:*");
+        let everyone = format!("{}:*", listing.kind);
         for user in &listed {
-            let allowed = allows(user);
+            let allowed = listing.allows(user);
             // By weights nobody can ask about users that stand for many through an exclusion.
-            let is_unknown =
-                world.semantics == Semantics::Weighted && (*user == everyone || set.is_some());
+            let is_unknown = world.semantics == Semantics::Weighted
+                && (*user == everyone || listing.set.is_some());
             let is_refused = is_unknown && code(&allowed) == Err(ErrorCode::Validation);
             assert!(
                 allowed == Ok(true) || is_refused,
@@ -231,21 +206,92 @@ fn listed_users_are_those_that_checks_allow() {
                 what()
             );
         }
-        let open = allows(&everyone);
-        let is_open = open == Ok(true) && set.is_none();
+        let open = listing.allows(&everyone);
         if world.semantics == Semantics::V1 || open.is_ok() {
+            let is_open = open == Ok(true) && listing.set.is_none();
             assert_eq!(listed.contains(&everyone), is_open, "{}", what());
         }
-        for user in everybody(&kind) {
-            let user = set
-                .as_ref()
-                .map_or(user.clone(), |set| format!("{user}#{set}"));
-            let is_in = allows(&user) == Ok(true);
+        for user in listing.everybody() {
+            let is_named = listed.contains(&everyone) || listed.contains(&user);
             assert!(
-                !is_in || listed.contains(&everyone) || listed.contains(&user),
+                is_named || listing.allows(&user) != Ok(true),
                 "{user} is not listed: {}",
                 what()
             );
         }
+    }
+}
+
+/// A question for users.
+struct Listing<'w> {
+    world: &'w World,
+    object: String,
+    relation: String,
+    kind: String,
+    /// The relation of usersets, if those are wanted.
+    set: Option<String>,
+    context: Fields,
+}
+
+impl<'w> Listing<'w> {
+    fn of(random: &mut Random, world: &'w World) -> Self {
+        let context = random.context();
+        let (object, relation) = random.target(&world.model);
+        let user = random.user(&world.model);
+        let (name, set) = match user.split_once('#') {
+            Some((name, set)) => (name, Some(set.to_owned())),
+            None => (user.as_str(), None),
+        };
+        Self {
+            world,
+            object,
+            relation,
+            kind: name.split_once(':').unwrap().0.to_owned(),
+            set,
+            context,
+        }
+    }
+
+    fn listed(&self) -> Result<BTreeSet<String>, Error> {
+        let listed = self.world.store.list_users(&ListUsersRequest {
+            object: self.object.clone(),
+            relation: self.relation.clone(),
+            filter: UserFilter {
+                type_name: self.kind.clone(),
+                relation: self.set.clone(),
+            },
+            contextual_tuples: self.world.contextual.clone(),
+            context: self.context.clone(),
+            ..ListUsersRequest::default()
+        });
+        listed.map(|listed| listed.iter().map(ListedUser::to_user).collect())
+    }
+
+    fn allows(&self, user: &str) -> Result<bool, Error> {
+        self.world
+            .check(user, &self.relation, &self.object, &self.context)
+    }
+
+    /// All users that can be listed, but for all of the type at once.
+    fn everybody(&self) -> Vec<String> {
+        let names = everybody(&self.kind).into_iter();
+        let full = |name: String| match &self.set {
+            Some(set) => format!("{name}#{set}"),
+            None => name,
+        };
+        names.map(full).collect()
+    }
+
+    fn show(&self) -> String {
+        let Self {
+            object,
+            relation,
+            kind,
+            set,
+            context,
+            world,
+        } = self;
+        let tuples = world.show();
+        format!("{object}#{relation}@{kind}#{set:?} {context:?}\n{tuples}")
     }
 }
