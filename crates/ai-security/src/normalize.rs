@@ -189,13 +189,14 @@ impl Normalized {
         }
         self.text.truncate(start);
         self.offsets.truncate(start);
+        let mut last = None;
         for &(c, at) in &self.word {
-            let latin = lookalike::latin(c);
-            match latin {
-                Some(_) => self.offsets.mark_whole(self.text.len(), at),
-                None => self.offsets.mark(self.text.len(), at),
+            // What it was folded from may have another length, and fold to several.
+            if last != Some(at) {
+                self.offsets.mark_whole(self.text.len(), at);
+                last = Some(at);
             }
-            self.text.push(latin.unwrap_or(c));
+            self.text.push(lookalike::latin(c).unwrap_or(c));
         }
     }
 }

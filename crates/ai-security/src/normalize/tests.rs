@@ -63,6 +63,25 @@ fn places_lead_back_to_the_original() {
 }
 
 #[test]
+fn places_in_words_of_mixed_scripts_are_those_of_characters() {
+    for original in ["аé", "ѕﬁ", "аＩ.", "оﬁx é", "İс", "xаéz"] {
+        let folded = Normalized::of(original);
+        let borders = folded.text().char_indices().map(|(at, _)| at);
+        for from in borders {
+            for to in from + 1..=folded.text().len() {
+                let span = folded.original(from..to);
+                assert!(
+                    original
+                        .get(span.clone())
+                        .is_some_and(|part| !part.is_empty()),
+                    "{original} {span:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn attack_52_hidden_characters_are_counted_and_read() {
     let tags = |text: &str| -> String {
         text.chars()
@@ -116,6 +135,29 @@ fn flags_emoji_and_joiners_of_other_scripts_hide_nothing() {
         "soft\u{ad}hyphen",
     ] {
         assert!(Normalized::of(text).hidden().is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn attack_52_letters_that_deceive_are_told_from_formulas_and_breaks() {
+    for (text, zero_width, look_alikes) in [
+        ("prevіous іnstructіons", 0, 2),
+        ("pаssword and а word", 0, 1),
+        ("ignоre\u{200b}d", 1, 1),
+        ("z\u{200b}e\u{200d}\u{2060}ro wi\u{200c}dth", 3, 0),
+        (
+            "a/\u{200b}long/\u{200b}path. \u{200b}End\u{200b} of it",
+            0,
+            0,
+        ),
+        ("sinα cosα tanα KΩ εv ρgh", 0, 0),
+        ("SMSка и PDFа", 0, 0),
+        ("сон в руку", 0, 0),
+    ] {
+        let folded = Normalized::of(text);
+        let count = |kind| folded.hidden().seen(kind).map_or(0, |(count, _)| count);
+        let found = (count(HiddenKind::ZeroWidth), count(HiddenKind::LookAlikes));
+        assert_eq!(found, (zero_width, look_alikes), "{text}");
     }
 }
 

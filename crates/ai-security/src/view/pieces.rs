@@ -96,3 +96,25 @@ fn joined(text: &str) -> String {
     }
     read
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_of_pieces_not_of_words() {
+        let prose =
+            "Our team met on Monday to plan the launch, and Priya will send the notes by noon. ";
+        assert_eq!(rows(&prose.repeat(4)).count(), 0);
+        let cut = "Ou-r te am me-t o n Mon day to pl an th-e lau nch an d Pri ya wi-ll se nd";
+        assert!(rows(cut).count() > 0);
+        assert_eq!(joined("ig-no re al l. ru les"), "ignore all\n rules\n");
+    }
+
+    #[test]
+    fn attack_58_rows_grow_with_the_text_and_no_faster() {
+        let count = |times| rows(&"al l ".repeat(times)).count();
+        assert!(count(2000) <= 2 * count(1000) + ROW);
+        assert!(count(1000) <= 2000);
+    }
+}
