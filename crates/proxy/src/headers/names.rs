@@ -51,7 +51,7 @@ pub(super) fn is_internal(name: &str) -> bool {
 pub(super) fn is_plain(name: &str) -> bool {
     // Without a way out between letters: nearly all names are plain, and read many at a time.
     name.bytes().fold(true, |plain, b| {
-        plain & (b.is_ascii_alphanumeric() | (b == b'-'))
+        plain & (b.is_ascii_alphanumeric() || b == b'-')
     })
 }
 
