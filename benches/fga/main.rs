@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark talks to who runs it")]
 
+mod measure;
 mod stopwatch;
 mod world;
 
@@ -13,10 +14,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use ztag_fga::{
-    BatchCheckItem, BatchCheckRequest, CheckRequest, EntityId, Error, Fields, ListObjectsRequest,
+    BatchCheckItem, BatchCheckRequest, CheckRequest, EntityId, Fields, ListObjectsRequest,
     ResolvedRelation, ResolvedUser, Size, Store, Tuple, WriteRequest,
 };
 
+use self::measure::{Hot, measure, tell};
 use self::stopwatch::{Stopwatch, resident};
 use self::world::{Failure, Random, World};
 
@@ -27,6 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const TUPLES: u64 = 1_000_000;
 /// Questions of each kind. Few enough to be made up front, too many to stay in a cache.
 const QUESTIONS: usize = 200_000;
+/// Questions by names that are made at a time: those that arrive lie in caches, and all of them
+/// together would not.
+const HOT: usize = 500;
 /// What is asked, with the relation that it is called by.
 const KINDS: [(&str, &str); 5] = [
     ("direct", "owner"),
@@ -139,16 +144,28 @@ impl Bench {
         if !self.wants(&name) {
             return Ok(());
         }
-        let mut questions = Vec::with_capacity(QUESTIONS);
-        for _ in 0..QUESTIONS {
-            let (user, doc) = self.world.question(relation, &mut self.random);
-            let mut question = CheckRequest::new(user, relation, doc);
-            if relation == "guest" {
-                question.context = world::now();
-            }
-            questions.push(question);
+        let Self {
+            store,
+            world,
+            random,
+            ..
+        } = self;
+        let mut ask = Hot::new();
+        while ask.count < QUESTIONS {
+            let questions = (0..HOT).map(|_| {
+                let (user, doc) = world.question(relation, random);
+                let mut question = CheckRequest::new(user, relation, doc);
+                if relation == "guest" {
+                    question.context = world::now();
+                }
+                question
+            });
+            ask.measure(&questions.collect::<Vec<_>>(), |question| {
+                store.check(question)
+            })?;
         }
-        measure(&name, &questions, |question| self.store.check(question)).map(drop)
+        ask.tell(&name);
+        Ok(())
     }
 
     /// One user and a thousand documents at a time.
@@ -259,39 +276,4 @@ impl Bench {
         tell(name, requests.len(), &watch);
         self.by_handles("folder tree after writes", "viewer")
     }
-}
-
-/// Asks all questions at once for the mean, and each alone for what the slow ones take.
-fn measure<Q>(
-    name: &str,
-    questions: &[Q],
-    mut ask: impl FnMut(&Q) -> Result<bool, Error>,
-) -> Result<usize, Failure> {
-    let mut yes = 0;
-    let watch = Stopwatch::start();
-    for question in questions {
-        yes += usize::from(black_box(ask(question)?));
-    }
-    tell(name, questions.len(), &watch);
-    let mut times = Vec::with_capacity(questions.len());
-    for question in questions {
-        let start = Instant::now();
-        black_box(ask(question)?);
-        times.push(start.elapsed());
-    }
-    times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 1000).copied();
-    println!(
-        "    p50 {:?}, p99 {:?}, p99.9 {:?}",
-        at(500).unwrap_or_default(),
-        at(990).unwrap_or_default(),
-        at(999).unwrap_or_default()
-    );
-    Ok(yes)
-}
-
-fn tell(name: &str, count: usize, watch: &Stopwatch) {
-    let nanos = watch.elapsed().as_nanos() / count.max(1) as u128;
-    let rate = 1_000_000_000 / nanos.max(1);
-    println!("{name}: {nanos} ns, {rate} per second");
 }

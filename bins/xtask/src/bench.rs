@@ -62,7 +62,7 @@ enum Subject {
     Memory,
     /// Decisions and their parts in one process.
     Code,
-    /// The FGA engine over a million tuples, and `ztag fga serve` beside `SpiceDB`.
+    /// The FGA engine over one and ten million tuples, and `ztag fga serve` beside `SpiceDB`.
     Fga,
 }
 

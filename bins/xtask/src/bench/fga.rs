@@ -9,6 +9,8 @@ use ztag_test_support::{Failure, Process, free_port, locate, workspace};
 use crate::command::{cargo, execute};
 use crate::setup;
 
+/// Tuples of the worlds that the engine alone is asked about. The larger one takes 1.3 GB.
+const ALONE: [&str; 2] = ["1000000", "10000000"];
 /// Tuples of the worlds that servers are asked about: `SpiceDB` keeps a million in memory only slowly.
 const TUPLES: &str = "20000";
 /// Seconds of each measurement.
@@ -18,7 +20,9 @@ const SECONDS: &str = "5";
 pub(super) fn run(built: bool, quick: bool) -> Result<(), Failure> {
     let bench = ["bench", "--package", "ztag-benches", "--bench", "fga"];
     if !quick {
-        execute(&mut cargo(&bench))?;
+        for tuples in ALONE {
+            execute(cargo(&bench).env("ZTAG_FGA_TUPLES", tuples))?;
+        }
     }
     if !built {
         execute(&mut cargo(&["build", "--release", "--package", "ztag"]))?;
