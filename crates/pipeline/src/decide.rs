@@ -1,7 +1,6 @@
 //! One request in, one decision and its record out.
 
 use std::cell::Cell;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +114,7 @@ impl Pipeline {
         hop: Hop,
     ) -> impl Future<Output = Decided> + Send {
         let begun = self.clock.monotonic();
-        let captured = capture(hop, &endpoint.capture).map(Box::new);
+        let captured = capture(hop, &endpoint.capture);
         self.run(endpoint, generation, captured, begun, Detail::Summary)
     }
 
@@ -128,7 +127,7 @@ impl Pipeline {
         hop: Hop,
     ) -> impl Future<Output = Decided> + Send {
         let begun = self.clock.monotonic();
-        let captured = capture(hop, &endpoint.capture.as_direct()).map(Box::new);
+        let captured = capture(hop, &endpoint.capture.as_direct());
         self.run(endpoint, generation, captured, begun, Detail::Full)
     }
 
@@ -150,7 +149,7 @@ impl Pipeline {
         &self,
         endpoint: &Endpoint,
         generation: u64,
-        captured: Result<Box<Snapshot>, Refused>,
+        captured: Result<Snapshot, Refused>,
         begun: Duration,
         detail: Detail,
     ) -> impl Future<Output = Decided> + Send {
@@ -160,8 +159,9 @@ impl Pipeline {
                 Ok(request) => {
                     let (name, correlation) = (&endpoint.name, &request.correlation);
                     let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
-                    let concluding = pin!(conclude(endpoint, request, &mut stages));
-                    concluding.instrument(span).await
+                    conclude(endpoint, request, &mut stages)
+                        .instrument(span)
+                        .await
                 }
                 Err(refused) => End::halted(endpoint.admission.refuse(refused)),
             };
@@ -189,7 +189,7 @@ pub struct Decided {
     /// What happened.
     pub record: Record,
     /// The request as captured, or why it was not.
-    pub request: Result<Box<Snapshot>, Refused>,
+    pub request: Result<Snapshot, Refused>,
     /// The proof of admission, if it came that far.
     pub admitted: Option<Admitted>,
     /// The body that may pass in the place of the one received.
@@ -290,11 +290,11 @@ async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<
 fn finish(
     endpoint: &Endpoint,
     generation: u64,
-    request: Result<Box<Snapshot>, Refused>,
+    request: Result<Snapshot, Refused>,
     end: End,
     stages: Stages<'_>,
 ) -> Decided {
-    let seen = Seen::of(request.as_deref());
+    let seen = Seen::of(&request);
     let reply = endpoint.dress(end.reply, &seen.correlation);
     let decision = Decision::new(end.outcome, end.permit, reply);
     let credentials = end
@@ -352,7 +352,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn of(request: Result<&Snapshot, &Refused>) -> Self {
+    pub(crate) fn of(request: &Result<Snapshot, Refused>) -> Self {
         match request {
             Ok(request) => Self {
                 correlation: request.correlation.clone(),

@@ -157,7 +157,7 @@ impl Pipeline {
         body: B,
     ) -> Judged<B> {
         let captured = capture(hop, &access.capture);
-        let seen = Seen::of(captured.as_ref());
+        let seen = Seen::of(&captured);
         let (outcome, reason, result) = match captured {
             Ok(snapshot) => {
                 let permitted = Permitted {
@@ -235,7 +235,7 @@ fn judged<B: From<Bytes>>(decided: Decided, now: Timestamp, body: B) -> Judged<B
             request: Request {
                 valid_for: admitted.as_ref().and_then(|own| valid_for(own, now)),
                 verified: admitted.and_then(VerifiedToken::of),
-                ..Request::of(*snapshot, reply.headers).masked(masked.as_ref())
+                ..Request::of(snapshot, reply.headers).masked(masked.as_ref())
             },
             body: masked.map_or(body, B::from),
         }),

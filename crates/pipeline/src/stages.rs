@@ -1,7 +1,6 @@
 //! Runs one stage and notes that it ran.
 
 use std::borrow::Cow;
-use std::pin::pin;
 use std::time::Duration;
 
 use tracing::Instrument;
@@ -37,11 +36,7 @@ pub(crate) async fn step<'a, S: Stage>(
 ) -> Result<S::Output, Halt> {
     let begun = stages.instant();
     let span = tracing::debug_span!("stage", agent = S::NAME.as_str());
-    let result = {
-        // Pinned where it stands: the span would be another place for it to be moved to.
-        let run = pin!(stage.run(input, &mut stages.trace));
-        run.instrument(span).await
-    };
+    let result = stage.run(input, &mut stages.trace).instrument(span).await;
     if stages.timed {
         let (outcome, note) = match &result {
             Ok(_) => (Outcome::Pass, Cow::Borrowed("")),

@@ -347,11 +347,11 @@ impl Sequence for ChainView<'_> {
 pub struct Trace {
     /// How much to keep.
     pub detail: Detail,
-    // Not kept in place: a trace is moved from hand to hand, and most are empty or nearly so.
     /// The stages run, in order.
+    // Not kept in place: most decisions do not time their stages, and all of them move the trace.
     pub stages: Vec<StageReport>,
     /// The rules judged, in order.
-    pub rules: Vec<RuleReport>,
+    pub rules: SmallVec<[RuleReport; 1]>,
 }
 
 impl Trace {
