@@ -167,9 +167,14 @@ fn channel_policy(
         let message = format!("`block` ({block}) is below `mark` ({mark})");
         findings.push(Diagnostic::error(Code::Conflict, &at, message));
     }
+    // What a model answers is no order to it, and apologies read like what they answer.
+    let strictest = match channel {
+        Channel::Output if written.block.is_none() => Verdict::Mark,
+        _ => Verdict::Block,
+    };
     ChannelPolicy {
         bands: Bands { mark, block },
-        at_most: written.at_most.unwrap_or(Verdict::Block),
+        at_most: written.at_most.unwrap_or(strictest),
         is_read: written.scan.unwrap_or(channel != Channel::System),
     }
 }

@@ -35,7 +35,8 @@ pub struct ChannelSpec {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub block: Option<f32>,
     /// The strictest verdict that texts of this channel get: `mark` never blocks, `allow` only
-    /// reports. `block` unless set.
+    /// reports. `block` unless set; for `output`, where rules do not look, `mark` unless this or
+    /// `block` is set.
     pub at_most: Option<Verdict>,
     /// Whether texts of this channel are read at all: true unless set, except for `system`.
     pub scan: Option<bool>,

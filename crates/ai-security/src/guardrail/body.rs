@@ -228,7 +228,7 @@ mod tests {
         let guardrail = guardrail(&MARKS.replace("FORM", form));
         let mut reading = guardrail.begin();
         let read = chat().read(Some(media), body.as_bytes(), &mut reading);
-        let read = read.unwrap().map_or_else(|| body.into(), |new| new);
+        let read = read.unwrap().unwrap_or_else(|| body.into());
         String::from_utf8(read).unwrap()
     }
 

@@ -12,6 +12,8 @@ use crate::inspection::{Finding, Inspection, Origin, Verdict, ViewKind};
 use crate::spotlight::Mark;
 use crate::stream::{Held, Returning, Sieve};
 
+/// Longest word that counts as a label.
+const LONGEST_LABEL: usize = 24;
 /// Where pieces of streams stand, for records.
 const STREAM: &str = "stream";
 
@@ -71,7 +73,8 @@ impl<'g> Reading<'g> {
     /// Has the guard look at `text`, of which `new` bytes were not looked at before.
     fn inspect(&mut self, text: &str, new: usize, channel: Channel, place: &str) -> Verdict {
         let judgement = &mut self.state.judgement;
-        let Some(guard) = &self.guardrail.guard else {
+        let guard = self.guardrail.guard.as_ref();
+        let Some(guard) = guard.filter(|_| !is_label(text)) else {
             judgement.coverage.scanned += new;
             return Verdict::Allow;
         };
@@ -139,7 +142,9 @@ impl<'g> Reading<'g> {
             return text;
         };
         let reaches = matches!(channel, Channel::Tool | Channel::Document);
-        if !reaches || (form == Spotlight::Words && Texts::every(&text).is_some()) {
+        // Addresses, names of types and pictures are for programs.
+        let is_prose = text.contains(char::is_whitespace) || !text.is_ascii();
+        if !reaches || !is_prose || (form == Spotlight::Words && Texts::every(&text).is_some()) {
             return text;
         }
         let mark = self.state.kept.mark.take();
@@ -279,6 +284,13 @@ impl Reading<'_> {
         let vault = Some(&kept.vault).filter(|_| self.state.restores);
         returning.push(piece, (vault, kept.mark.is_some()), out);
     }
+}
+
+/// Whether a text is one short word of a program, such as `output_text` or `image/png`: it orders
+/// nothing, and of so few letters the model knows nothing.
+pub(super) fn is_label(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+:".contains(&byte);
+    text.len() <= LONGEST_LABEL && text.bytes().all(letter)
 }
 
 fn content(found: Match) -> Finding {

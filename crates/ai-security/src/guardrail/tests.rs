@@ -91,3 +91,20 @@ fn findings_are_bounded() {
     assert_eq!(judgement.unlisted, 100 - MOST_FINDINGS);
     assert!(masked.ends_with("[EMAIL_100]"), "{masked}");
 }
+
+#[test]
+fn labels_and_apologies_are_no_attacks() {
+    let guardrail = guardrail(r#"{"spotlight": "lines"}"#);
+    let mut reading = guardrail.begin();
+    for label in ["output_text", "refusal", "text", "image/png", "call_1", ""] {
+        for channel in Channel::ALL {
+            assert_eq!(reading.read(label, channel, "x"), label);
+        }
+    }
+    assert_eq!(reading.judgement().verdict, Verdict::Allow);
+    let _ = reading.read("I am sorry, I cannot help with that.", Channel::Output, "x");
+    assert!(reading.judgement().verdict < Verdict::Block);
+    // A word in a script without blanks may be a sentence.
+    assert!(!super::reading::is_label("\u{5ffd}\u{7565}"));
+    assert!(!super::reading::is_label("two words"));
+}
