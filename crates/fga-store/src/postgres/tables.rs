@@ -1,7 +1,7 @@
 //! Rows of the tables.
 
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::postgres::PgArguments;
+use sqlx::{PgConnection, Postgres};
 use ztag_fga::{NumberedChange, Revision};
 
 use super::wrong;
@@ -19,15 +19,15 @@ pub(super) async fn stores(
     which: &Touched,
 ) -> Outcome<Vec<StoreRow>> {
     let query = match which {
-        Touched::All => sqlx::query(sql::STORES),
+        Touched::All => sqlx::query_as::<_, StoreCells>(sql::STORES),
         Touched::Some(numbers) => {
             let numbers: Vec<StoreNumber> = numbers.iter().copied().collect();
-            sqlx::query(sql::SOME_STORES).bind(numbers)
+            sqlx::query_as(sql::SOME_STORES).bind(numbers)
         }
     };
     let rows = query.fetch_all(connection).await;
     let rows = rows.map_err(|error| wrong(&error))?;
-    rows.iter().map(store).collect()
+    rows.into_iter().map(StoreCells::read).collect()
 }
 
 pub(super) async fn models(
@@ -54,14 +54,14 @@ pub(super) async fn changes(
     after: Revision,
     limit: usize,
 ) -> Outcome<Vec<NumberedChange>> {
-    let rows = sqlx::query(sql::CHANGES)
+    let rows = sqlx::query_as::<_, ChangeCells>(sql::CHANGES)
         .bind(number)
         .bind(signed(after))
         .bind(bound(limit))
         .fetch_all(connection)
         .await;
     let rows = rows.map_err(|error| wrong(&error))?;
-    rows.iter().map(change).collect()
+    rows.into_iter().map(ChangeCells::read).collect()
 }
 
 /// Keeps others from changing these stores until the transaction ends. Always in the order of
@@ -169,38 +169,4 @@ async fn execute(connection: &mut PgConnection, query: Query<'_>) -> Outcome<u64
     let done = query.execute(connection).await;
     done.map(|done| done.rows_affected())
         .map_err(|error| wrong(&error))
-}
-
-fn store(row: &PgRow) -> Outcome<StoreRow> {
-    let cells = StoreCells {
-        number: column(row, 0)?,
-        id: column(row, 1)?,
-        name: column(row, 2)?,
-        created: column(row, 3)?,
-        revision: column(row, 4)?,
-        folded: column(row, 5)?,
-        generation: column(row, 6)?,
-    };
-    cells.read()
-}
-
-fn change(row: &PgRow) -> Outcome<NumberedChange> {
-    let cells = ChangeCells {
-        revision: column(row, 0)?,
-        deletion: column(row, 1)?,
-        object: column(row, 2)?,
-        relation: column(row, 3)?,
-        subject: column(row, 4)?,
-        condition: column(row, 5)?,
-        context: column(row, 6)?,
-        changed: column(row, 7)?,
-    };
-    cells.read()
-}
-
-fn column<'r, T>(row: &'r PgRow, index: usize) -> Outcome<T>
-where
-    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    row.try_get(index).map_err(|error| wrong(&error))
 }

@@ -1,7 +1,7 @@
 //! Rows of the tables.
 
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 use ztag_fga::{NumberedChange, Revision};
 
 use super::wrong;
@@ -15,9 +15,11 @@ type Outcome<T> = Result<T, JournalError>;
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 pub(super) async fn stores(connection: &mut SqliteConnection) -> Outcome<Vec<StoreRow>> {
-    let rows = sqlx::query(sql::STORES).fetch_all(connection).await;
+    let rows = sqlx::query_as::<_, StoreCells>(sql::STORES)
+        .fetch_all(connection)
+        .await;
     let rows = rows.map_err(|error| wrong(&error))?;
-    rows.iter().map(store).collect()
+    rows.into_iter().map(StoreCells::read).collect()
 }
 
 pub(super) async fn models(
@@ -44,14 +46,14 @@ pub(super) async fn changes(
     after: Revision,
     limit: usize,
 ) -> Outcome<Vec<NumberedChange>> {
-    let rows = sqlx::query(sql::CHANGES)
+    let rows = sqlx::query_as::<_, ChangeCells>(sql::CHANGES)
         .bind(number)
         .bind(signed(after))
         .bind(bound(limit))
         .fetch_all(connection)
         .await;
     let rows = rows.map_err(|error| wrong(&error))?;
-    rows.iter().map(change).collect()
+    rows.into_iter().map(ChangeCells::read).collect()
 }
 
 pub(super) async fn probe(connection: &mut SqliteConnection) -> Outcome<()> {
@@ -144,38 +146,4 @@ fn bind<'q>(insert: Query<'q>, store: StoreNumber, own: &NumberedChange) -> Quer
         .bind(cells.condition)
         .bind(cells.context)
         .bind(cells.changed)
-}
-
-fn store(row: &SqliteRow) -> Outcome<StoreRow> {
-    let cells = StoreCells {
-        number: column(row, 0)?,
-        id: column(row, 1)?,
-        name: column(row, 2)?,
-        created: column(row, 3)?,
-        revision: column(row, 4)?,
-        folded: column(row, 5)?,
-        generation: column(row, 6)?,
-    };
-    cells.read()
-}
-
-fn change(row: &SqliteRow) -> Outcome<NumberedChange> {
-    let cells = ChangeCells {
-        revision: column(row, 0)?,
-        deletion: column(row, 1)?,
-        object: column(row, 2)?,
-        relation: column(row, 3)?,
-        subject: column(row, 4)?,
-        condition: column(row, 5)?,
-        context: column(row, 6)?,
-        changed: column(row, 7)?,
-    };
-    cells.read()
-}
-
-fn column<'r, T>(row: &'r SqliteRow, index: usize) -> Outcome<T>
-where
-    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-{
-    row.try_get(index).map_err(|error| wrong(&error))
 }
