@@ -31,3 +31,13 @@ function request()
     at = at % #bodies + 1
     return bodies[at]
 end
+
+-- Requests, microseconds, percentiles in microseconds, replies above 399, and socket errors.
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format(
+        "RESULT %d %d %d %d %d %d\n",
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        errors.status, errors.connect + errors.read + errors.write + errors.timeout
+    ))
+end

@@ -1,7 +1,7 @@
 //! What an answer of the FGA engine costs, over a tree of folders with a million tuples;
-//! `ZTAG_FGA_TUPLES` says how many. An argument chooses rows by their names. With `--export FOLDER`
-//! nothing is measured: the model and the tuples are written down, for other engines to be measured
-//! with.
+//! `ZTAG_FGA_TUPLES` says how many. An argument chooses rows by their names. Fails when a goal is missed
+//! by more than noise explains. With `--export FOLDER` nothing is measured: the model and the tuples are
+//! written down, for other engines to be measured with.
 
 #![expect(clippy::print_stdout, reason = "a benchmark talks to who runs it")]
 
@@ -27,6 +27,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Tuples where nothing is said.
 const TUPLES: u64 = 1_000_000;
+/// The row that has a goal, and how many answers a second it is, over as many tuples as where nothing
+/// is said.
+const GOAL: (&str, u128) = ("folder tree, by handles", 1_000_000);
+/// Most bytes of memory for each tuple.
+const MOST_BYTES: f64 = 60.0;
+/// How far from its goal a number may be by noise alone, in percent.
+const SLACK: u128 = 15;
 /// Questions of each kind. Few enough to be made up front, too many to stay in a cache.
 const QUESTIONS: usize = 200_000;
 /// Questions by names that are made at a time: those that arrive lie in caches, and all of them
@@ -44,7 +51,8 @@ const KINDS: [(&str, &str); 5] = [
 fn main() -> Result<(), Failure> {
     let tuples = std::env::var("ZTAG_FGA_TUPLES").ok();
     let tuples = tuples.and_then(|tuples| tuples.parse().ok());
-    let world = World::of(tuples.unwrap_or(TUPLES));
+    let tuples = tuples.unwrap_or(TUPLES);
+    let world = World::of(tuples);
     let mut arguments = std::env::args().skip(1).filter(|text| text != "--bench");
     let only = arguments.next();
     if only.as_deref() == Some("--export") {
@@ -56,6 +64,7 @@ fn main() -> Result<(), Failure> {
         world,
         random: Random(0x9e37_79b9_7f4a_7c15),
         only,
+        is_judged: tuples == TUPLES,
     };
     for (what, relation) in KINDS {
         bench.by_handles(what, relation)?;
@@ -87,14 +96,17 @@ fn load(world: &World) -> Result<Store, Failure> {
         "{tuples} tuples of {entities} objects, made up and loaded in {took:.2?} ({ran:.2?} of work)"
     );
     let each = |bytes: usize| share(bytes, tuples);
+    let all = each(index_bytes + name_bytes + log_bytes);
     println!(
-        "bytes per tuple: {:.1} index, {:.1} names, {:.1} log; {:.1} in all; {:.1} resident",
+        "bytes per tuple: {:.1} index, {:.1} names, {:.1} log; {all:.1} in all; {:.1} resident",
         each(index_bytes),
         each(name_bytes),
         each(log_bytes),
-        each(index_bytes + name_bytes + log_bytes),
         each(usize::try_from(resident() - before).unwrap_or_default()),
     );
+    if all > MOST_BYTES {
+        return Err(format!("{all:.1} bytes per tuple, goal {MOST_BYTES}: MISSED").into());
+    }
     Ok(store)
 }
 
@@ -103,12 +115,23 @@ fn share(whole: usize, parts: usize) -> f64 {
     whole as f64 / parts as f64
 }
 
+/// Whether a row reached its goal, give or take noise.
+fn judge(rate: u128, least: u128) -> Result<(), Failure> {
+    if rate * (100 + SLACK) < least * 100 {
+        return Err(format!("{rate} per second, goal {least}: MISSED").into());
+    }
+    println!("    goal {least} per second: met, or missed within noise");
+    Ok(())
+}
+
 struct Bench {
     store: Store,
     world: World,
     random: Random,
     /// Part of the names of the rows that are wanted.
     only: Option<String>,
+    /// Whether goals are judged.
+    is_judged: bool,
 }
 
 type Question = (ResolvedUser, ResolvedRelation, EntityId);
@@ -134,9 +157,12 @@ impl Bench {
             questions.push((user, relation, object));
         }
         let ask = |(user, relation, object): &Question| checker.check(*user, *relation, *object);
-        let yes = measure(&name, &questions, ask)?;
-        println!("    {yes} of {QUESTIONS} yes");
-        Ok(())
+        let answers = measure(&name, &questions, ask)?;
+        println!("    {} of {QUESTIONS} yes", answers.yes);
+        match GOAL {
+            (goal, least) if self.is_judged && goal == name => judge(answers.rate, least),
+            _ => Ok(()),
+        }
     }
 
     fn by_names(&mut self, what: &str, relation: &str) -> Result<(), Failure> {

@@ -8,18 +8,26 @@ use ztag_fga::Error;
 use crate::stopwatch::Stopwatch;
 use crate::world::Failure;
 
+/// What came of questions.
+pub(crate) struct Answers {
+    /// How many were answered with yes.
+    pub(crate) yes: usize,
+    /// How many are answered in a second.
+    pub(crate) rate: u128,
+}
+
 /// Asks all questions at once for the mean, and each alone for what the slow ones take.
 pub(crate) fn measure<Q>(
     name: &str,
     questions: &[Q],
     mut ask: impl FnMut(&Q) -> Result<bool, Error>,
-) -> Result<usize, Failure> {
+) -> Result<Answers, Failure> {
     let mut yes = 0;
     let watch = Stopwatch::start();
     for question in questions {
         yes += usize::from(black_box(ask(question)?));
     }
-    tell(name, questions.len(), &watch);
+    let rate = tell(name, questions.len(), &watch);
     let mut times = Vec::with_capacity(questions.len());
     for question in questions {
         let start = Instant::now();
@@ -27,7 +35,7 @@ pub(crate) fn measure<Q>(
         times.push(start.elapsed());
     }
     tell_slow(times);
-    Ok(yes)
+    Ok(Answers { yes, rate })
 }
 
 /// Questions that are made while others are measured.
@@ -86,13 +94,14 @@ fn tell_slow(mut times: Vec<Duration>) {
     );
 }
 
-/// Tells what each of `count` questions took.
-pub(crate) fn tell(name: &str, count: usize, watch: &Stopwatch) {
-    tell_mean(name, count, watch.elapsed());
+/// Tells what each of `count` questions took, and returns how many a second has time for.
+pub(crate) fn tell(name: &str, count: usize, watch: &Stopwatch) -> u128 {
+    tell_mean(name, count, watch.elapsed())
 }
 
-fn tell_mean(name: &str, count: usize, ran: Duration) {
+fn tell_mean(name: &str, count: usize, ran: Duration) -> u128 {
     let nanos = ran.as_nanos() / count.max(1) as u128;
     let rate = 1_000_000_000 / nanos.max(1);
     println!("{name}: {nanos} ns, {rate} per second");
+    rate
 }

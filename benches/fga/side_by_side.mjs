@@ -96,6 +96,16 @@ function call(method, url, body) {
   });
 }
 
+// For load from other processes: the store, questions about it, and the body of one of them.
+function leave(id, tuples) {
+  const questions = makeQuestions(tuples, 'viewer').map((q) => [`user:${q.user}`, `doc:${q.object}`]);
+  const [user, object] = questions[0];
+  const body = { tuple_key: { user, relation: 'viewer', object } };
+  fs.writeFileSync(path.join(folder, 'store'), id);
+  fs.writeFileSync(path.join(folder, 'questions'), questions.map((q) => `${q.join(' ')}\n`).join(''));
+  fs.writeFileSync(path.join(folder, 'check.json'), JSON.stringify(body));
+}
+
 async function ours(tuples) {
   const { id } = await call('POST', '/stores', { name: 'side by side' });
   const model = fs.readFileSync(path.join(folder, 'model.json'), 'utf8');
@@ -111,6 +121,7 @@ async function ours(tuples) {
     await call('POST', `/stores/${id}/write`, { writes: { tuple_keys: keys } });
   }
   const loaded = performance.now() - start;
+  leave(id, tuples);
   const key = (q) => ({ user: `user:${q.user}`, relation: q.relation, object: `doc:${q.object}` });
   const context = (q) => (q.relation === 'guest' ? { context: { now: NOW } } : {});
   return {

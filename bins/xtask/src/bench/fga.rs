@@ -1,4 +1,6 @@
-//! The FGA engine: alone in one process, then as a server, then beside `SpiceDB`.
+//! The FGA engine: alone in one process, then as a server beside `SpiceDB`, then under load.
+
+mod rate;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -47,7 +49,8 @@ pub(super) fn run(built: bool, quick: bool) -> Result<(), Failure> {
     let mut server = Process::start("ztag fga serve", serve)?;
     server.wait_until_listening(address)?;
     let modules = spicedb.ok();
-    ask(folder.path(), address, modules.as_deref(), quick)
+    ask(folder.path(), address, modules.as_deref(), quick)?;
+    rate::judge(folder.path(), address, quick)
 }
 
 fn ask(

@@ -107,8 +107,8 @@ impl Load<'_> {
     }
 }
 
-/// Reads the line that `requests.lua` prints; `None` when it tells of errors.
-fn parse(text: &str) -> Option<Answers> {
+/// Reads the line that the scripts of wrk print; `None` when it tells of errors.
+pub(super) fn parse(text: &str) -> Option<Answers> {
     let line = text.lines().find_map(|line| line.strip_prefix("RESULT "))?;
     let numbers: Vec<u64> = line
         .split(' ')
