@@ -103,6 +103,11 @@ impl Guard {
         tally.finish(policy.bands, coverage, policy.at_most)
     }
 
+    /// The strictest verdict that a text of `channel` may get.
+    pub(crate) fn strictest(&self, channel: Channel) -> Verdict {
+        self.policy(channel).at_most
+    }
+
     /// Says what was not read.
     fn limit(&self, length: usize, coverage: Coverage, tally: &mut Tally) {
         if coverage.skipped > 0 {

@@ -7,10 +7,13 @@ mod reading;
 mod report;
 mod spec;
 
-use ztag_types::{ConfigPath, Findings};
+use std::sync::Arc;
+
+use ztag_types::{Code, ConfigPath, Diagnostic, Findings};
 
 use crate::filter::Filter;
 use crate::guard::Guard;
+use crate::transformer::{Answers, Classifier, Questions, Transformer, Unanswered};
 
 pub use body::{BodyPlan, BodySpec, Unreadable, is_utf8};
 pub use digest::Digests;
@@ -24,6 +27,7 @@ pub use spec::{GuardrailSpec, OnUnreadable, Spotlight};
 #[derive(Debug)]
 pub struct Guardrail {
     guard: Option<Guard>,
+    transformer: Option<Transformer>,
     filter: Option<Filter>,
     spotlight: Option<Spotlight>,
     digests: Digests,
@@ -35,6 +39,7 @@ impl Guardrail {
     pub fn standard(digests: Digests) -> Self {
         Self {
             guard: Some(Guard::standard().clone()),
+            transformer: None,
             filter: None,
             spotlight: None,
             digests,
@@ -46,6 +51,7 @@ impl Guardrail {
     pub const fn filtering(filter: Filter, digests: Digests) -> Self {
         Self {
             guard: None,
+            transformer: None,
             filter: Some(filter),
             spotlight: None,
             digests,
@@ -53,7 +59,8 @@ impl Guardrail {
         }
     }
 
-    /// Compiles `spec`, which stands at `at`. `None` exactly when an error is among the findings.
+    /// Compiles `spec`, which stands at `at`. `None` exactly when an error is among the findings. A
+    /// transformer has nobody to ask yet: [`Guardrail::with_classifier`].
     pub fn compile(
         spec: &GuardrailSpec,
         digests: Digests,
@@ -62,12 +69,25 @@ impl Guardrail {
     ) -> Option<Self> {
         let guard = spec.injection.as_ref();
         let guard = guard.map(|own| Guard::compile(own, &at.key("injection"), findings));
+        let transformer = spec.transformer.as_ref();
+        let transformer =
+            transformer.map(|own| Transformer::compile(own, &at.key("transformer"), findings));
+        if spec.transformer.is_some() && spec.injection.is_none() {
+            let message = "nobody is asked: no text is marked without `injection`";
+            let at = at.key("transformer");
+            findings.push(Diagnostic::error(Code::Conflict, &at, message));
+            return None;
+        }
         let filter = spec.content.as_ref();
         let filter = filter.map(|own| Filter::compile(own, &at.key("content"), findings));
         Some(Self {
             guard: match guard {
                 None => None,
                 Some(guard) => Some(guard?),
+            },
+            transformer: match transformer {
+                None => None,
+                Some(transformer) => Some(transformer?),
             },
             filter: match filter {
                 None => None,
@@ -77,6 +97,35 @@ impl Guardrail {
             digests,
             records_text: spec.record_text,
         })
+    }
+
+    /// The same with a classifier to ask about marked texts, where it has a transformer.
+    #[must_use]
+    pub fn with_classifier(self, classifier: Arc<Classifier>) -> Self {
+        let transformer = self.transformer;
+        Self {
+            transformer: transformer.map(|own| own.with_classifier(classifier)),
+            ..self
+        }
+    }
+
+    /// A reading like `paused`, which notes what a classifier is to be asked: read with it first, then
+    /// [ask](Self::ask) for [`Reading::questions`], and read again. `None` where nobody is asked: then
+    /// `paused` is read from at once.
+    pub fn asking(&self, paused: &Paused) -> Option<Paused> {
+        self.transformer.as_ref()?;
+        Some(paused.clone().noting())
+    }
+
+    /// Has the classifier say what it thinks of marked texts, and returns `paused`, where reading began,
+    /// with its answers. These come by the deadline of the transformer, or there are none;
+    /// with the feature `transformer` this waits on the timer of a tokio runtime.
+    pub async fn ask(&self, questions: Questions, paused: Paused) -> Paused {
+        let answers = match &self.transformer {
+            Some(transformer) => transformer.ask(questions).await,
+            None => Answers::none(questions, Unanswered::Absent),
+        };
+        paused.knowing(answers)
     }
 
     /// Whether texts may come out otherwise than they went in.

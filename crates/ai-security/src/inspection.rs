@@ -135,6 +135,8 @@ pub enum Origin {
     },
     /// Text that was not read because it is over a limit.
     Limit,
+    /// A classifier of the operator's, which was asked about a marked text.
+    Transformer,
 }
 
 /// One reason for a score.

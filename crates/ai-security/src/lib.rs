@@ -22,6 +22,7 @@ pub mod stream;
 mod sweep;
 mod taint;
 mod tally;
+pub mod transformer;
 pub mod view;
 mod weight;
 

@@ -1,5 +1,6 @@
 //! Compiling: from what was loaded to a plan, without any I/O.
 
+mod classifiers;
 mod endpoint;
 mod fga;
 mod guardrails;

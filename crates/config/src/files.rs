@@ -18,6 +18,17 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
 
 /// Reads a file of at most `most` bytes as UTF-8. The message names no content.
 pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<String, String> {
+    let bytes = bytes_at_most(path, most)?;
+    let text = String::from_utf8(bytes).map_err(|_| String::from("it is not UTF-8 text"))?;
+    // A byte order mark is no part of the text.
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
+}
+
+/// Reads a file of at most `most` bytes. The message names no content.
+pub(crate) fn bytes_at_most(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(|error| reason(&error))?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err(String::from("it is a folder"));
@@ -30,12 +41,7 @@ pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<String, String> {
     if bytes.len() > most {
         return Err(format!("it is larger than {most} bytes"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| String::from("it is not UTF-8 text"))?;
-    // A byte order mark is no part of the text.
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+    Ok(bytes)
 }
 
 /// The message of an I/O error without the numbers of the operating system.

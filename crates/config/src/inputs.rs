@@ -25,6 +25,9 @@ pub(crate) struct Inputs {
     trees: Vec<PathBuf>,
     /// Certificates and keys that the documents name.
     named: BTreeSet<PathBuf>,
+    /// Files that are too large to be read again and again: size and time of change stand for what
+    /// they hold.
+    weighed: BTreeSet<PathBuf>,
 }
 
 impl Inputs {
@@ -45,6 +48,7 @@ impl Inputs {
             files,
             trees: trees.into_iter().flatten().collect(),
             named: BTreeSet::new(),
+            weighed: BTreeSet::new(),
         }
     }
 
@@ -52,6 +56,11 @@ impl Inputs {
     pub(crate) fn naming(mut self, named: BTreeSet<PathBuf>) -> Self {
         self.named = named;
         self
+    }
+
+    /// The same with files that are known by size and time of change.
+    pub(crate) fn weighing(self, weighed: BTreeSet<PathBuf>) -> Self {
+        Self { weighed, ..self }
     }
 
     /// What the documents hold now.
@@ -78,6 +87,9 @@ impl Inputs {
         for file in &self.named {
             add(&mut hasher, file);
         }
+        for file in &self.weighed {
+            weigh(&mut hasher, file);
+        }
         *hasher.finalize().as_bytes()
     }
 
@@ -88,7 +100,7 @@ impl Inputs {
 
     /// Every folder whose entries matter.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        let files = self.files.iter().chain(&self.named);
+        let files = self.files.iter().chain(&self.named).chain(&self.weighed);
         let parents = files.filter_map(|file| file.parent());
         let here = |parent: &Path| {
             if parent.as_os_str().is_empty() {
@@ -120,6 +132,13 @@ fn add(hasher: &mut blake3::Hasher, path: &Path) {
         Ok(content) => hasher.update(content.as_bytes()),
         Err(error) => hasher.update(format!("{:?}", error.kind()).as_bytes()),
     };
+}
+
+fn weigh(hasher: &mut blake3::Hasher, path: &Path) {
+    hasher.update(path.as_os_str().as_encoded_bytes());
+    let about = fs::metadata(path).and_then(|about| Ok((about.len(), about.modified()?)));
+    // Two files of one size that were written in one moment look the same.
+    hasher.update(format!("{about:?}").as_bytes());
 }
 
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! Loading: all reading of files, and every check that the schema makes.
 
+mod classifiers;
 mod definitions;
 mod documents;
 mod fga;
@@ -31,6 +32,7 @@ use crate::place::{Archive, Place, SourceId};
 use crate::schema::Schema;
 use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
 
+pub(crate) use self::classifiers::ClassifierFiles;
 use self::definitions::Copies;
 pub(crate) use self::definitions::{Definition, Named};
 pub(crate) use self::fga::{FgaFiles, TextFile};
@@ -54,6 +56,8 @@ pub struct Loaded {
     pub(crate) fga_stores: Named<FgaStoreSpec>,
     /// The guardrails.
     pub(crate) guardrails: Named<GuardrailSpec>,
+    /// What the files of their classifiers hold.
+    pub(crate) classifier_files: BTreeMap<String, ClassifierFiles>,
     /// Where stores are written down.
     pub(crate) fga_places: FgaPaths,
     /// What the files of stores hold.
@@ -109,6 +113,11 @@ impl Loaded {
             &path,
             message,
         )));
+    }
+
+    /// Lets go of the files of classifiers, which are large: whoever reloads reads them again.
+    pub(crate) fn forget_models(&mut self) {
+        self.classifier_files.clear();
     }
 
     /// Who reads it.
@@ -245,6 +254,7 @@ impl<'s> Loading<'s> {
         let fga_stores = self.definitions(&mut tree, Kind::FgaStore, &twice);
         let fga_files = self.fga_files(&fga_stores);
         let guardrails = self.definitions(&mut tree, Kind::Guardrail, &twice);
+        let classifier_files = self.classifier_files(&guardrails);
         let keys = KeyUsers {
             server: server.as_ref(),
             introspection: &introspection,
@@ -255,7 +265,8 @@ impl<'s> Loading<'s> {
         let mut named = self.files_named(server.as_ref(), &rules, &upstreams, keys);
         named.extend(fga::paths(&fga_stores, &fga_files).map(|path| self.sources.resolve(path)));
         let key_files = self.key_files(keys);
-        let inputs = read.inputs.naming(named);
+        let models = classifiers::paths(&guardrails).map(|path| self.sources.resolve(path));
+        let inputs = read.inputs.naming(named).weighing(models.collect());
         let state = (read.documents, inputs.named());
         let (backend_tls, redis_roots) = self.server_certificates(server.as_ref());
         Loaded {
@@ -274,6 +285,7 @@ impl<'s> Loading<'s> {
             upstreams,
             fga_stores,
             guardrails,
+            classifier_files,
             fga_files,
             globals: read.globals,
             templates: read.templates,

@@ -7,6 +7,7 @@ mod tokens;
 use std::sync::Arc;
 
 use ztag_ai_security::guardrail::Digests;
+use ztag_ai_security::transformer::Classifier;
 use ztag_backend::Client;
 use ztag_fga_api::{Access, FgaService};
 use ztag_proxy::UpstreamPlaces;
@@ -22,8 +23,8 @@ use crate::spec::ServerSpec;
 pub use self::fga::FgaPlaces;
 pub(crate) use self::fga::{Beginning, store_id};
 pub(crate) use self::home::fga_home;
-pub(crate) use self::tokens::Fingerprint;
 pub use self::tokens::TokenPlaces;
+pub(crate) use self::tokens::{Fingerprint, Shelf};
 
 /// The long-lived places that plans point to.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Stores {
     pub upstreams: Arc<UpstreamPlaces>,
     /// Stores of relationships.
     pub fga: Arc<FgaPlaces>,
+    /// What guardrails ask about marked texts.
+    pub(crate) classifiers: Arc<Shelf<Classifier>>,
     /// What records hold instead of what guardrails found, under a key of this process.
     pub digests: Digests,
     /// The certificates of the public listener, when it speaks TLS.
@@ -133,6 +136,7 @@ impl Stores {
         let digests = digests(&mut findings);
         match (client, cache, tokens, fga.zip(digests)) {
             (Some(client), Some(cache), Some(tokens), Some((fga, digests))) => Ok(Self {
+                classifiers: Arc::default(),
                 digests,
                 cache: Arc::new(cache),
                 client,

@@ -94,11 +94,12 @@ impl Watcher {
     /// what routes to it. It is called by one thread at a time, in order.
     pub fn routing(
         sources: Sources,
-        loaded: Loaded,
+        mut loaded: Loaded,
         stores: Stores,
         plan: PlanHandle,
         route: impl Fn(Arc<Plan>, Routing) + Send + Sync + 'static,
     ) -> Self {
+        loaded.forget_models();
         let none = ReloadOutcome {
             attempt: 0,
             published: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 use ztag_admission::Admission;
 use ztag_types::{
-    BackendReport, CacheReport, FgaReport, InspectReport, Record, Reply, RuleReport, StageReport,
+    BackendReport, CacheReport, ConsultReport, FgaReport, InspectReport, Record, Reply, RuleReport,
+    StageReport,
 };
 
 use crate::plan::{EndpointState, Plan, ReloadReport};
@@ -128,8 +129,20 @@ fn inspect(report: &InspectReport) -> Json {
         "spotlit": report.spotlit,
         "latencyMs": millis(report.latency),
         "error": report.error,
+        "transformer": report.consulted.as_ref().map(consulted),
         "channels": channels.collect::<Vec<_>>(),
         "findings": report.findings,
+    })
+}
+
+fn consulted(report: &ConsultReport) -> Json {
+    json!({
+        "asked": report.asked,
+        "failed": report.failed,
+        "blocked": report.blocked,
+        "cleared": report.cleared,
+        "unaskedBytes": report.unasked,
+        "latencyMs": millis(report.latency),
     })
 }
 

@@ -3,13 +3,15 @@
 mod state;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ztag_ai_security::guardrail::{
-    BodyPlan, Guardrail, Judgement, OnUnreadable, Reading, Unreadable,
+    BodyPlan, Guardrail, Judgement, OnUnreadable, Paused, Reading, Unreadable,
 };
+use ztag_ai_security::transformer::Questions;
 use ztag_ai_security::{Channel, Verdict};
 use ztag_expr::Template;
 use ztag_types::{
@@ -52,7 +54,18 @@ pub(crate) struct Inspected {
     pub(crate) ruling: Option<Ruling>,
     /// The body in the place of the one received.
     pub(crate) masked: Option<Bytes>,
+    /// For how long this holds at the most. What a classifier did not say now, it may say the next
+    /// time.
+    pub(crate) holds_for: Option<Duration>,
 }
+
+/// The body in the place of the one received, what is to be said of everything, and what a classifier
+/// is to be asked before.
+type Read = (
+    Result<Option<Bytes>, Unreadable>,
+    Judgement,
+    Option<Questions>,
+);
 
 /// Texts beside the body, rendered.
 pub(crate) type Rendered = Vec<String>;
@@ -69,8 +82,8 @@ impl InspectPlan {
         texts.collect()
     }
 
-    /// Reads everything, and says what follows.
-    pub(crate) fn inspect(
+    /// Reads everything, again when a classifier was asked about marked texts, and says what follows.
+    pub(crate) async fn inspect(
         &self,
         rendered: &Rendered,
         snapshot: &Snapshot,
@@ -78,18 +91,32 @@ impl InspectPlan {
         notes: &mut Notes<'_>,
     ) -> Inspected {
         let begun = clock.monotonic();
-        let mut reading = self.guardrail.begin();
-        for (plan, text) in self.texts.iter().zip(rendered) {
-            // What is masked here has no place to be written back to: it is told of, no more.
-            let _ = reading.read(text, plan.channel, &plan.place);
+        let paused = Paused::default();
+        let asking = self.guardrail.asking(&paused);
+        let (mut read, mut judgement, questions) =
+            self.read(rendered, snapshot, asking.unwrap_or_default());
+        if let Some(questions) = questions {
+            let paused = self.guardrail.ask(questions, paused).await;
+            (read, judgement, _) = self.read(rendered, snapshot, paused);
         }
-        let read = self.read_body(snapshot, &mut reading);
-        let (judgement, _kept) = reading.finish();
         let mut report = judgement.report(&self.name, self.shadow);
         let inspected = self.conclude(read, &judgement, &mut report);
         report.latency = clock.monotonic().saturating_sub(begun);
         notes.inspect = Some(Box::new(report));
         inspected
+    }
+
+    /// Reads everything once.
+    fn read(&self, rendered: &Rendered, snapshot: &Snapshot, paused: Paused) -> Read {
+        let mut reading = self.guardrail.resume(paused);
+        for (plan, text) in self.texts.iter().zip(rendered) {
+            // What is masked here has no place to be written back to: it is told of, no more.
+            let _ = reading.read(text, plan.channel, &plan.place);
+        }
+        let body = self.read_body(snapshot, &mut reading);
+        let questions = reading.questions();
+        let (judgement, _kept) = reading.finish();
+        (body, judgement, questions)
     }
 
     fn read_body(
@@ -120,6 +147,7 @@ impl InspectPlan {
             state: GuardState::of(judgement),
             ruling: None,
             masked: None,
+            holds_for: (judgement.asked.failed > 0).then_some(Duration::ZERO),
         };
         match read {
             Ok(masked) => inspected.masked = masked,

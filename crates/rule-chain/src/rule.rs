@@ -143,14 +143,17 @@ impl Rule {
                 return self.cut_short(fault.into(), known, BackendState::default(), notes);
             }
         };
-        let inspected = plan.inspect(&texts, evidence.input.snapshot, &*self.clock, notes);
+        let inspected = plan
+            .inspect(&texts, evidence.input.snapshot, &*self.clock, notes)
+            .await;
         let evidence = evidence.inspected(&inspected.state);
         let known = Known(&evidence, locals);
         let judged = match inspected.ruling {
             Some(ruling) => self.cut_short(ruling, known, BackendState::default(), notes),
             None => self.judge_read(won, forwarded, known, notes).await,
         };
-        judged.masking(inspected.masked)
+        let judged = judged.masking(inspected.masked);
+        judged.bounded(inspected.holds_for)
     }
 
     /// Judges what no guardrail holds up.

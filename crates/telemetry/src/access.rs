@@ -95,6 +95,10 @@ fn write_inspection(line: &mut Line<'_>, report: &InspectReport) {
     if let Some(error) = &report.error {
         line.text(key!("guard_error"), error);
     }
+    if let Some(consulted) = &report.consulted {
+        line.number(key!("guard_asked"), consulted.asked as u64);
+        line.number(key!("guard_unanswered"), consulted.failed as u64);
+    }
     if report.skipped > 0 {
         line.number(key!("guard_skipped_bytes"), report.skipped as u64);
     }

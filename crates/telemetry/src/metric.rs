@@ -92,6 +92,11 @@ metrics! {
         ["channel"], "Requests and responses held up because of a prompt injection.";
     GUARD_DURATION = "ztag_guard_duration_seconds", STAGE_SECONDS,
         ["channel"], "Time to read the texts of one request or response in a channel.";
+    GUARD_CONSULTED = "ztag_guard_transformer_texts_total", MetricKind::Counter,
+        ["result"],
+        "Marked texts that a classifier was asked about: `blocked`, `cleared`, `kept` as they were, `failed` where there was no answer.";
+    GUARD_CONSULT_DURATION = "ztag_guard_transformer_duration_seconds", STAGE_SECONDS,
+        [], "Time that a request or response waited for the answers of a classifier.";
     BACKEND_REQUESTS = "ztag_backend_requests_total", MetricKind::Counter,
         ["rule", "result"], "Calls to the backend of a rule, by class of the status or `error`.";
     BACKEND_DURATION = "ztag_backend_request_duration_seconds", REQUEST_SECONDS,

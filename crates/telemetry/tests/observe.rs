@@ -14,8 +14,8 @@ use ztag_telemetry::{
     Telemetry, TokenGauges,
 };
 use ztag_types::{
-    EndpointName, ForwardReport, InspectReport, InspectedChannel, Outcome, Participation, Reason,
-    ReasonCode, Record, RuleName,
+    ConsultReport, EndpointName, ForwardReport, InspectReport, InspectedChannel, Outcome,
+    Participation, Reason, ReasonCode, Record, RuleName,
 };
 
 fn publish(telemetry: &Telemetry) {
@@ -291,6 +291,35 @@ fn what_guardrails_find_is_counted_by_channel() {
 }
 
 #[test]
+fn what_classifiers_say_is_counted_by_result() {
+    let (telemetry, log) = telemetry(LogLevel::Info, LogFormat::Json);
+    let consulted = ConsultReport {
+        asked: 10,
+        failed: 1,
+        blocked: 2,
+        cleared: 3,
+        unasked: 0,
+        latency: Duration::from_millis(5),
+    };
+    for consulted in [None, Some(consulted)] {
+        let mut record = record();
+        record.trace.rules[0].inspect = Some(Box::new(InspectReport {
+            consulted,
+            ..inspected("mark")
+        }));
+        telemetry.observe(&record);
+    }
+    let text = telemetry.render();
+    for (result, count) in [("failed", 1), ("blocked", 2), ("cleared", 3), ("kept", 4)] {
+        let name = "ztag_guard_transformer_texts_total";
+        has(&text, &format!("{name}{{result=\"{result}\"}} {count}"));
+    }
+    has(&text, "ztag_guard_transformer_duration_seconds_count 1");
+    let line = "\"guard_asked\":10,\"guard_unanswered\":1";
+    assert_eq!(log.text().matches(line).count(), 1, "{}", log.text());
+}
+
+#[test]
 fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     let (telemetry, _) = telemetry(LogLevel::Error, LogFormat::Json);
     publish(&telemetry);
@@ -298,7 +327,10 @@ fn every_metric_that_is_listed_can_be_seen_and_no_other() {
     denied.reason = ReasonCode::ProxyUntrusted.into();
     telemetry.observe(&denied);
     telemetry.observe(&forwarded("shop", "web", 200, None));
-    telemetry.inspected(&inspected("block"));
+    telemetry.inspected(&InspectReport {
+        consulted: Some(ConsultReport::default()),
+        ..inspected("block")
+    });
     telemetry.name_refusals(&["expired"]);
     telemetry.count_tokens(TokenGauges::default);
     telemetry.count_fetches(|| vec![FetchGauges::default()]);

@@ -132,6 +132,8 @@ codes! {
     BrokenDefinition = "C015",
     /// No endpoint is usable.
     NoEndpoint = "C016",
+    /// Something that this program is built without.
+    NotBuilt = "C017",
     /// A CEL expression that does not parse.
     ExpressionSyntax = "C020",
     /// A name that is not in scope.

@@ -39,9 +39,9 @@ pub use outcome::{Outcome, Reason, ReasonCode};
 pub use principal::{ClientCertificate, Principal, PrincipalView};
 pub use reads::{ReadPath, Reads};
 pub use record::{
-    BackendReport, CacheReport, ChainView, ConditionReport, Detail, FgaCheckReport, FgaReport,
-    ForwardReport, InspectReport, InspectedChannel, Participation, Record, RuleReport, StageReport,
-    StreamEnd, StreamReport, Trace,
+    BackendReport, CacheReport, ChainView, ConditionReport, ConsultReport, Detail, FgaCheckReport,
+    FgaReport, ForwardReport, InspectReport, InspectedChannel, Participation, Record, RuleReport,
+    StageReport, StreamEnd, StreamReport, Trace,
 };
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};

@@ -170,6 +170,8 @@ pub struct InspectReport {
     pub latency: Duration,
     /// What was found, by channel.
     pub channels: SmallVec<[InspectedChannel; 2]>,
+    /// What a classifier was asked about marked texts, if it was.
+    pub consulted: Option<ConsultReport>,
     /// The findings, text only where the guardrail records it.
     pub findings: Vec<serde_json::Value>,
     /// Why the texts could not be read, if so.
@@ -186,6 +188,23 @@ pub struct InspectedChannel {
     /// Secrets, personal data and words.
     pub contents: usize,
     /// How long reading it took.
+    pub latency: Duration,
+}
+
+/// What a classifier was asked about marked texts, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConsultReport {
+    /// Texts asked about.
+    pub asked: usize,
+    /// Of these, without an answer.
+    pub failed: usize,
+    /// Of these, blocked for what was answered.
+    pub blocked: usize,
+    /// Of these, allowed for what was answered.
+    pub cleared: usize,
+    /// Bytes of them that were not asked about.
+    pub unasked: usize,
+    /// How long was waited for answers.
     pub latency: Duration,
 }
 

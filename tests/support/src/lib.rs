@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod classifier;
 mod client;
 mod connection;
 pub mod door;

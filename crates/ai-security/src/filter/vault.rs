@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 ///
 /// Restoring trusts whoever gets the text: somebody who can write `[EMAIL_1]` into it is shown the
 /// address. Give restored text only to the one whose values these are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Vault {
     kept: Vec<Kept>,
     /// Bytes of all values.
@@ -36,6 +36,7 @@ pub struct Vault {
     hashing: RandomState,
 }
 
+#[derive(Clone)]
 struct Kept {
     kind: SmolStr,
     number: u32,

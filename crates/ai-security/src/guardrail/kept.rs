@@ -3,6 +3,7 @@
 use crate::filter::Vault;
 use crate::output::SystemText;
 use crate::spotlight::Mark;
+use crate::transformer::{Answers, Asking, Questions};
 
 use super::Judgement;
 
@@ -11,7 +12,7 @@ const MOST_SYSTEM: usize = 256 * 1024;
 
 /// What is kept of a request for its answer: values behind placeholders, what the answer must not
 /// repeat, and the mark that it must not carry. Belongs to one exchange, and is to be dropped with it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Kept {
     pub(super) vault: Vault,
     pub(super) system: Option<SystemText>,
@@ -19,9 +20,10 @@ pub struct Kept {
 }
 
 /// A reading that goes on later: of a stream, between two pieces.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Paused {
     pub(super) judgement: Judgement,
+    pub(super) asking: Asking,
     pub(super) kept: Kept,
     /// System texts of a request, as far as the answer must not repeat them.
     pub(super) system: String,
@@ -52,6 +54,22 @@ impl Paused {
     /// What was found so far.
     pub const fn judgement(&self) -> &Judgement {
         &self.judgement
+    }
+
+    /// The same, which notes what is to be asked.
+    pub(super) fn noting(self) -> Self {
+        Self {
+            asking: Asking::Noting(Questions::default()),
+            ..self
+        }
+    }
+
+    /// The same with what was said of texts that were asked about.
+    pub(super) fn knowing(self, answers: Answers) -> Self {
+        Self {
+            asking: Asking::Knowing(answers),
+            ..self
+        }
     }
 
     /// Gives back no more values of the request, and forgets nothing else.

@@ -8,9 +8,11 @@ use crate::channel::Channel;
 use crate::extract::Texts;
 use crate::filter::rule::Rule;
 use crate::filter::{Action, Blocked, Match};
+use crate::guard::Guard;
 use crate::inspection::{Finding, Inspection, Origin, Verdict, ViewKind};
 use crate::spotlight::Mark;
 use crate::stream::{Held, Returning, Sieve};
+use crate::transformer::{Asking, Questions};
 
 /// Longest word that counts as a label.
 const LONGEST_LABEL: usize = 24;
@@ -55,6 +57,17 @@ impl<'g> Reading<'g> {
         })
     }
 
+    /// What a classifier is to be asked before a verdict, if there is anything: not where the verdict
+    /// is the strictest already.
+    pub fn questions(&mut self) -> Option<Questions> {
+        let Asking::Noting(questions) = &mut self.state.asking else {
+            return None;
+        };
+        let questions = std::mem::take(questions);
+        let is_open = self.state.judgement.verdict < Verdict::Block;
+        Some(questions).filter(|questions| is_open && !questions.is_empty())
+    }
+
     /// What was found so far.
     pub const fn judgement(&self) -> &Judgement {
         &self.state.judgement
@@ -72,19 +85,47 @@ impl<'g> Reading<'g> {
 
     /// Has the guard look at `text`, of which `new` bytes were not looked at before.
     fn inspect(&mut self, text: &str, new: usize, channel: Channel, place: &str) -> Verdict {
-        let judgement = &mut self.state.judgement;
         let guard = self.guardrail.guard.as_ref();
         let Some(guard) = guard.filter(|_| !is_label(text)) else {
-            judgement.coverage.scanned += new;
+            self.state.judgement.coverage.scanned += new;
             return Verdict::Allow;
         };
         let mut inspection = guard.inspect(text, channel);
+        self.consult(guard, &mut inspection, text, channel);
         let coverage = &mut inspection.coverage;
         coverage.scanned = coverage.scanned.min(new);
         coverage.skipped = coverage.skipped.min(new);
         let verdict = inspection.verdict;
         self.weigh(inspection, text, channel, place);
         verdict
+    }
+
+    /// Asks the classifier about a marked text: puts the question, or goes by the answer.
+    fn consult(
+        &mut self,
+        guard: &Guard,
+        inspection: &mut Inspection,
+        text: &str,
+        channel: Channel,
+    ) {
+        let transformer = self.guardrail.transformer.as_ref();
+        let concerned = transformer.filter(|own| own.concerns(guard, channel, inspection));
+        let Some(transformer) = concerned else {
+            return;
+        };
+        match &mut self.state.asking {
+            Asking::Nobody => {}
+            Asking::Noting(questions) => {
+                let first = inspection.findings.first();
+                questions.add(text, first.map_or(0, |finding| finding.span.start));
+            }
+            Asking::Knowing(answers) => {
+                let asked = &mut self.state.judgement.asked;
+                asked.latency = answers.latency();
+                let (said, strictest) = (answers.about(text), guard.strictest(channel));
+                transformer.settle(inspection, said, strictest, asked);
+            }
+        }
     }
 
     fn weigh(&mut self, inspection: Inspection, text: &str, channel: Channel, place: &str) {

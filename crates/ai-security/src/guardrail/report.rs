@@ -10,6 +10,7 @@ use super::Guardrail;
 use crate::channel::Channel;
 use crate::filter::Action;
 use crate::inspection::{Coverage, Finding, Verdict};
+use crate::transformer::Asked;
 
 /// Findings that are kept of one request; more are only counted.
 pub(super) const MOST_FINDINGS: usize = 32;
@@ -38,6 +39,8 @@ pub struct Judgement {
     pub spotlit: usize,
     /// How much was read.
     pub coverage: Coverage,
+    /// What a classifier was asked.
+    pub asked: Asked,
     /// What was found where.
     pub channels: SmallVec<[ChannelTally; 2]>,
 }
@@ -85,6 +88,7 @@ impl Default for Judgement {
             masked: 0,
             spotlit: 0,
             coverage: Coverage::default(),
+            asked: Asked::default(),
             channels: SmallVec::new(),
         }
     }
@@ -112,11 +116,18 @@ impl Judgement {
             skipped: self.coverage.skipped + self.coverage.undecoded,
             masked: self.masked,
             spotlit: self.spotlit,
-            latency: self.channels.iter().map(|tally| tally.latency).sum(),
+            latency: self.latency(),
+            consulted: self.asked.report(),
             channels: channels.collect(),
             findings: findings.collect(),
             error: None,
         }
+    }
+
+    /// How long reading took, and waiting for answers.
+    fn latency(&self) -> Duration {
+        let read: Duration = self.channels.iter().map(|tally| tally.latency).sum();
+        read + self.asked.latency
     }
 
     /// Lists a finding in a text of `channel` at `place`; `hit` is the text it is about.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::FilterSpec;
 use crate::spec::GuardSpec;
+use crate::transformer::TransformerSpec;
 
 /// What is looked for in texts on their way to and from models, tools and agents.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -14,6 +15,9 @@ pub struct GuardrailSpec {
     pub description: String,
     /// How prompt injections are looked for; `null` for not at all.
     pub injection: Option<GuardSpec>,
+    /// Whom to ask about texts that are marked as injections: a classifier of your own. Nobody unless
+    /// set.
+    pub transformer: Option<TransformerSpec>,
     /// Which secrets, personal data and words are looked for. Not at all unless set.
     pub content: Option<FilterSpec>,
     /// How texts of tools and documents that are marked go on. As they came unless set.
@@ -28,6 +32,7 @@ impl Default for GuardrailSpec {
         Self {
             description: String::new(),
             injection: Some(GuardSpec::default()),
+            transformer: None,
             content: None,
             spotlight: None,
             record_text: false,

@@ -247,7 +247,8 @@ impl<'a> Workshop<'a> {
         let asked = asked.map(|fga| (Kind::FgaStore, fga.store.trim()));
         let inspected = rules.iter().filter_map(|(_, spec)| spec.inspect.as_ref());
         let inspected = inspected.filter_map(|own| own.guardrail.as_deref());
-        let inspected = inspected.map(|name| (Kind::Guardrail, name.trim()));
+        let inspected = inspected.map(str::trim);
+        let guardrails = inspected.clone().map(|name| (Kind::Guardrail, name));
         let issuers = allow.jwt.iter().map(|name| (Kind::Issuer, name.as_str()));
         let introspection = allow.introspection.iter();
         let introspection = introspection.map(|name| (Kind::Introspection, name.as_str()));
@@ -258,9 +259,13 @@ impl<'a> Workshop<'a> {
             .chain(issuers)
             .chain(introspection)
             .chain(asked)
-            .chain(inspected)
+            .chain(guardrails)
         {
             canon.definition(kind, name, &self.loaded.tree);
+        }
+        for files in inspected.filter_map(|name| self.loaded.classifier_files.get(name)) {
+            canon.bytes(&files.model.sha256);
+            canon.bytes(&files.tokenizer.sha256);
         }
         canon.globals(&self.loaded.globals);
         for (name, text) in self.loaded.templates.entries() {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ztag_ai_security::guardrail::Guardrail;
-use ztag_types::Directory;
+use ztag_ai_security::guardrail::{Guardrail, GuardrailSpec};
+use ztag_types::{ConfigPath, Directory, Findings};
 
+use super::classifiers::classifier;
 use super::ledger::Ledger;
 use crate::kind::Kind;
 use crate::load::{Definition, Loaded};
@@ -27,8 +28,14 @@ pub(super) fn guardrails(
         all.insert(STANDARD.to_owned(), Some(standard));
     }
     for (name, definition) in &loaded.guardrails {
-        let compile = |spec: &_, at: &_, findings: &mut _| {
-            Guardrail::compile(spec, digests.clone(), at, findings).map(Arc::new)
+        let compile = |spec: &GuardrailSpec, at: &ConfigPath, findings: &mut Findings| {
+            let made = Guardrail::compile(spec, digests.clone(), at, findings)?;
+            let Some(asked) = &spec.transformer else {
+                return Some(Arc::new(made));
+            };
+            let asked = (name.as_str(), asked, &at.key("transformer"));
+            let classifier = classifier(asked, loaded, places, findings)?;
+            Some(Arc::new(made.with_classifier(classifier)))
         };
         let made = ledger.examine((Kind::Guardrail, name, definition), loaded, compile);
         all.insert(name.clone(), made);

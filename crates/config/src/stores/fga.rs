@@ -13,8 +13,8 @@ use ztag_fga_remote::{Freshness, LocalStore, RemoteStore};
 use ztag_fga_store::Settings;
 use ztag_types::{Clock, Code, ConfigPath, Diagnostic, Findings};
 
+use super::Shelf;
 use super::home::FgaHome;
-use super::tokens::Shelf;
 use crate::fga_spec::FgaStoreSpec;
 
 /// The long-lived places of relationships: the stores that are written to while running.

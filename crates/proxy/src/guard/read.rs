@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ztag_ai_security::Verdict;
 use ztag_ai_security::guardrail::{Judgement, Kept, Paused, Unreadable};
+use ztag_ai_security::transformer::Questions;
 use ztag_types::InspectReport;
 
 use super::RouteGuard;
@@ -22,11 +23,32 @@ pub(super) struct Outcome {
     pub(super) kept: Kept,
     /// For the record.
     pub(super) report: Box<InspectReport>,
+    /// What a classifier is to be asked before this is the outcome.
+    questions: Option<Questions>,
 }
 
 impl RouteGuard {
-    /// Reads `body`, which is of the type `media`.
+    /// Reads `body`, which is of the type `media`, and again when a classifier was asked about marked
+    /// texts.
     pub(super) async fn read(
+        self: &Arc<Self>,
+        side: Side,
+        media: Option<&str>,
+        body: &Bytes,
+        paused: Paused,
+    ) -> Outcome {
+        let Some(asking) = self.guardrail.asking(&paused) else {
+            return self.read_once(side, media, body, paused).await;
+        };
+        let mut outcome = self.read_once(side, media, body, asking).await;
+        if let Some(questions) = outcome.questions.take() {
+            let paused = self.guardrail.ask(questions, paused).await;
+            outcome = self.read_once(side, media, body, paused).await;
+        }
+        outcome
+    }
+
+    async fn read_once(
         self: &Arc<Self>,
         side: Side,
         media: Option<&str>,
@@ -44,6 +66,7 @@ impl RouteGuard {
             verdict: Err(Withheld::unread(&self.name, side, Unread::Failed)),
             kept: Kept::default(),
             report: Box::new(self.report_of(&Unread::Failed)),
+            questions: None,
         })
     }
 
@@ -63,12 +86,14 @@ impl RouteGuard {
             Some(plan) => plan.read(media, body, &mut reading),
             None => Ok(None),
         };
+        let questions = reading.questions();
         let (judgement, kept) = reading.finish();
         let mut report = Box::new(judgement.report(&self.name, self.shadow));
         Outcome {
             verdict: self.conclude(side, read, &judgement, &mut report),
             kept,
             report,
+            questions,
         }
     }
 

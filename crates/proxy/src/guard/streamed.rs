@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use ztag_ai_security::guardrail::{Paused, Reading};
 use ztag_ai_security::stream::Stopped;
@@ -177,10 +178,12 @@ impl Guarded {
         };
         let guard = Arc::clone(&self.guard);
         let (paused, passed) = (std::mem::take(&mut self.paused), self.passed);
+        let here = Handle::current();
         tokio::task::spawn_blocking(move || {
             let inspection = if let Some(bytes) = &copied.bytes {
                 let media = copied.media.as_deref();
-                *guard.read_now(Side::Response, media, bytes, paused).report
+                let read = guard.read(Side::Response, media, bytes, paused);
+                *here.block_on(read).report
             } else {
                 let why = Unread::Body(Unwhole::TooLarge);
                 guard.pass_unread(Side::Response, why).1

@@ -238,8 +238,36 @@ static GUARDRAILS: LazyLock<ztag_types::Directory<Arc<Guardrail>>> = LazyLock::n
         let made = Guardrail::compile(&spec, digests, &at, &mut Findings::new());
         (name.to_owned(), made.map(Arc::new))
     });
-    ztag_types::Directory::new(made.into())
+    let all = made.into_iter();
+    #[cfg(feature = "transformer")]
+    let all = all.chain([("asking".to_owned(), Some(Arc::new(asking())))]);
+    ztag_types::Directory::new(all.collect())
 });
+
+/// A guardrail that marks whatever users say and tools answer, and asks a classifier about it.
+#[cfg(feature = "transformer")]
+fn asking() -> Guardrail {
+    use ztag_ai_security::guardrail::GuardrailSpec;
+    use ztag_ai_security::transformer::{Classifier, ModelFiles};
+    use ztag_test_support::classifier::{Shape, TOKENIZER, model};
+
+    let spec = r#"{
+        "injection": {"channels": {
+            "user": {"mark": 0.0, "block": 1.0}, "tool": {"mark": 0.0, "block": 1.0}}},
+        "spotlight": "lines",
+        "transformer": {
+            "model": "m.onnx", "tokenizer": "t.json", "clearAt": 0.1, "deadline": "60s"}}"#;
+    let spec: GuardrailSpec = serde_json::from_str(spec).unwrap();
+    let settings = spec.transformer.as_ref().unwrap().settings();
+    let files = ModelFiles {
+        model: &model(Shape::AnyLength),
+        tokenizer: TOKENIZER.as_bytes(),
+    };
+    let classifier = Arc::new(Classifier::load(&files, &settings).unwrap());
+    let (digests, at) = (Digests::of_secret("test"), ConfigPath::root());
+    let made = Guardrail::compile(&spec, digests, &at, &mut Findings::new());
+    made.unwrap().with_classifier(classifier)
+}
 
 fn upstream(origin: SocketAddr, credential: &OutboundCredential) -> Arc<Upstream> {
     let spec = UpstreamSpec {

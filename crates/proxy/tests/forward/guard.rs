@@ -1,6 +1,8 @@
 //! Routes along which a guardrail reads what is sent and answered.
 
 mod answers;
+#[cfg(feature = "transformer")]
+mod classifier;
 mod requests;
 mod streams;
 

@@ -62,6 +62,7 @@ fn named(origin: &Origin) -> (&'static str, &str) {
         Origin::Filter { kind } => ("content", kind),
         Origin::Hidden { .. } => ("hidden", "hidden"),
         Origin::Limit => ("limit", "limit"),
+        Origin::Transformer => ("transformer", "transformer"),
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod attacks;
 mod cache;
+#[cfg(feature = "transformer")]
+mod classifier;
 mod compile;
 mod credentials;
 mod defects;
