@@ -57,6 +57,11 @@ impl Extractor {
         }
     }
 
+    /// The selectors in order, each with the channel of its texts.
+    pub fn selections(&self) -> &[(Selector, Channel)] {
+        &self.selections
+    }
+
     /// The selected texts of `body`, in the order in which they stand there.
     ///
     /// # Errors

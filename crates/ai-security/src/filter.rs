@@ -36,6 +36,7 @@ mod vault;
 mod words;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ahash::AHashSet;
@@ -160,6 +161,14 @@ impl Filter {
         kinds.sort_unstable();
         kinds.dedup();
         kinds
+    }
+
+    /// Every kind with what becomes of it, sorted.
+    pub(crate) fn actions(&self) -> BTreeSet<(Action, &str)> {
+        let rules = self.rules.iter();
+        rules
+            .map(|rule| (rule.action, rule.kind.as_str()))
+            .collect()
     }
 
     /// Whether anything that is found is masked.

@@ -1,6 +1,7 @@
 //! The guardrail: the guard and the content filter over all texts of one request or response.
 
 mod body;
+mod describe;
 mod digest;
 mod kept;
 mod reading;

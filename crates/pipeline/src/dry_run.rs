@@ -62,6 +62,7 @@ impl AdminService {
         let Direction {
             plan,
             route,
+            guard,
             decider,
         } = direction;
         let generation = plan.generation();
@@ -79,7 +80,11 @@ impl AdminService {
             Err(reason) => self.turned_away(reason, generation, &hop),
         };
         if let Json::Object(fields) = &mut shown {
-            fields.insert("route".to_owned(), json!(route));
+            let mut route = json!(route);
+            if let (Some(guard), Json::Object(route)) = (&guard, &mut route) {
+                route.insert("guard".to_owned(), explain::guard(guard));
+            }
+            fields.insert("route".to_owned(), route);
         }
         shown
     }

@@ -10,6 +10,7 @@ use ztag_types::{
 };
 
 use crate::plan::{EndpointState, Plan, ReloadReport};
+use crate::signpost::GuardReport;
 
 /// The whole decision record; `reply` is what the client gets, where it is answered here.
 pub(crate) fn record(record: &Record, reply: Option<&Reply>) -> Json {
@@ -143,6 +144,22 @@ fn consulted(report: &ConsultReport) -> Json {
         "cleared": report.cleared,
         "unaskedBytes": report.unasked,
         "latencyMs": millis(report.latency),
+    })
+}
+
+/// The guardrail of a route: what it reads, and what it says of the request.
+pub(crate) fn guard(report: &GuardReport) -> Json {
+    let withheld = report.withheld.as_ref().map(|(status, reason)| {
+        json!({
+            "status": status.as_u16(),
+            "reason": reason.code(),
+            "detail": reason.detail(),
+        })
+    });
+    json!({
+        "settings": report.settings,
+        "request": report.request.as_deref().map(inspect),
+        "withheld": withheld,
     })
 }
 

@@ -30,5 +30,5 @@ pub use judge::{Judged, Permitted, PublicAccess, Request, VerifiedToken};
 pub use permit::Permit;
 pub use plan::{Endpoint, EndpointState, Plan, PlanHandle, Quarantine, ReloadReport, Selection};
 pub use service::{DecisionService, plain, readiness, respond};
-pub use signpost::{Decider, Direction, RouteMatch, RouteReport, Signpost};
+pub use signpost::{Decider, Direction, GuardReport, RouteMatch, RouteReport, Signpost};
 pub use unjudged::Unjudged;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value as Json;
 use ztag_admission::Hop;
-use ztag_types::{EndpointName, Reason};
+use ztag_types::{EndpointName, InspectReport, Reason};
 
 use crate::judge::PublicAccess;
 use crate::plan::Plan;
@@ -22,6 +24,8 @@ pub struct Direction {
     pub plan: Arc<Plan>,
     /// The route that it takes, for people.
     pub route: RouteReport,
+    /// What the guardrail of the route reads, if it has one.
+    pub guard: Option<Box<GuardReport>>,
     /// Who decides; or why nobody does.
     pub decider: Result<Decider, Reason>,
 }
@@ -65,4 +69,15 @@ pub struct RouteMatch {
     pub methods: Vec<String>,
     /// The header fields by which it is told apart; their values are not told.
     pub headers: Vec<String>,
+}
+
+/// A guardrail along a route.
+#[derive(Clone, Debug, Default)]
+pub struct GuardReport {
+    /// What it reads, and what becomes of what it finds, for people.
+    pub settings: Json,
+    /// What it says of the request as described, where it reads requests.
+    pub request: Option<Box<InspectReport>>,
+    /// The status that the client gets, and why, where the request is withheld.
+    pub withheld: Option<(StatusCode, Reason)>,
 }

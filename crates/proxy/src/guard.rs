@@ -1,6 +1,8 @@
-//! What a guardrail reads of the bodies that pass along a route, and what becomes of them.
+//! What a guardrail reads of what passes along a route, and what becomes of it.
 
 mod compile;
+mod explain;
+mod fields;
 mod form;
 mod read;
 mod request;
@@ -15,9 +17,10 @@ use ztag_ai_security::guardrail::{BodyPlan, Guardrail, OnUnreadable};
 use ztag_telemetry::Telemetry;
 use ztag_types::{SmolStr, StreamReport};
 
+use request::RequestPlan;
 pub(crate) use request::Unsent;
 pub(crate) use response::Answered;
-pub use spec::RouteGuardSpec;
+pub use spec::{RequestGuardSpec, RouteGuardSpec};
 pub use streamed::Guarded;
 pub(crate) use withheld::Withheld;
 
@@ -26,7 +29,7 @@ pub(crate) use withheld::Withheld;
 pub(crate) struct RouteGuard {
     name: SmolStr,
     guardrail: Arc<Guardrail>,
-    request: Option<BodyPlan>,
+    request: Option<RequestPlan>,
     response: Option<BodyPlan>,
     restore: bool,
     shadow: bool,
@@ -38,6 +41,13 @@ impl RouteGuard {
     /// Whether bodies of responses are read.
     pub(crate) const fn reads_responses(&self) -> bool {
         self.response.is_some()
+    }
+
+    /// Whether what passes is JSON, as far as anybody knows.
+    fn reads_json(&self) -> bool {
+        let request = self.request.as_ref().and_then(|own| own.body.as_ref());
+        let mut plans = request.into_iter().chain(&self.response);
+        plans.any(|plan| plan.json().is_some())
     }
 
     /// Whether what cannot be read passes.

@@ -18,7 +18,7 @@ pub use edge::{Edge, EdgeHandle};
 pub use filter::ItemFilterSpec;
 pub use forward::{Arrival, ClientUpgrade, Failed, ReplyBody, forward};
 pub use gateway::GatewayService;
-pub use guard::{Guarded, RouteGuardSpec};
+pub use guard::{Guarded, RequestGuardSpec, RouteGuardSpec};
 pub use route::{
     Access, ClosedRoute, Found, HeaderPolicySpec, HostHeader, Route, RouteDeps, RouteEndpoint,
     RouteSpec, RouteState, RouteTable, Upgrade, WrittenRoute,

@@ -2,7 +2,7 @@
 
 use http::Method;
 use ztag_admission::{Hop, RouteTarget};
-use ztag_pipeline::{Decider, Direction, RouteReport, Signpost};
+use ztag_pipeline::{Decider, Direction, GuardReport, RouteReport, Signpost};
 use ztag_types::{Reason, ReasonCode};
 
 use crate::edge::{Edge, EdgeHandle};
@@ -12,27 +12,48 @@ impl Signpost for EdgeHandle {
     fn point(&self, hop: &Hop) -> Direction {
         let edge = self.load_full();
         let target = RouteTarget::read(&hop.method, &hop.uri, &hop.headers, hop.encrypted);
-        let (route, decider) = match target {
+        let signed = match target {
             Ok(target) => look_up(&edge, &target, hop),
-            Err(fault) => (told(fault.detail()), Err(fault.into())),
+            Err(fault) => Signed::refusing(told(fault.detail()), fault.into()),
         };
         Direction {
             plan: edge.plan().clone(),
-            route,
-            decider,
+            route: signed.route,
+            guard: signed.guard,
+            decider: signed.decider,
         }
     }
 }
 
-fn look_up(
-    edge: &Edge,
-    target: &RouteTarget<'_>,
-    hop: &Hop,
-) -> (RouteReport, Result<Decider, Reason>) {
+/// What the routes say.
+struct Signed {
+    route: RouteReport,
+    guard: Option<Box<GuardReport>>,
+    decider: Result<Decider, Reason>,
+}
+
+impl Signed {
+    const fn refusing(route: RouteReport, reason: Reason) -> Self {
+        Self {
+            route,
+            guard: None,
+            decider: Err(reason),
+        }
+    }
+}
+
+fn look_up(edge: &Edge, target: &RouteTarget<'_>, hop: &Hop) -> Signed {
     let (host, path) = (&*target.host, &*target.path);
     let (method, headers) = (&hop.method, &hop.headers);
-    let (report, decider) = match edge.routes().find(host, path, method, headers) {
-        Found::Route(route) => return (serving(edge, route, target, hop), Ok(decider(route))),
+    let (report, reason) = match edge.routes().find(host, path, method, headers) {
+        Found::Route(route) => {
+            let guard = route.guard.as_ref();
+            return Signed {
+                route: serving(edge, route, target, hop),
+                guard: guard.map(|own| Box::new(own.explain(headers, &hop.body))),
+                decider: Ok(decider(route)),
+            };
+        }
         Found::Closed(closed) => broken(closed),
         Found::Method(allow) => {
             let allow = allow.to_str().unwrap_or_default();
@@ -48,7 +69,7 @@ fn look_up(
             (told(why), ReasonCode::RouteUnknown.into())
         }
     };
-    (report, Err(decider))
+    Signed::refusing(report, reason)
 }
 
 fn serving(edge: &Edge, route: &Route, target: &RouteTarget<'_>, hop: &Hop) -> RouteReport {

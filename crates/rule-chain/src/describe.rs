@@ -1,6 +1,7 @@
 //! The compiled chain in words, for explanations.
 
 use serde_json::{Value as Json, json};
+use ztag_ai_security::guardrail::{BodyPlan, OnUnreadable};
 use ztag_types::{Map, Object, Outcome};
 
 use crate::asking::Asking;
@@ -9,7 +10,7 @@ use crate::chain::RuleChain;
 use crate::exports::ExportPlan;
 use crate::fga::FgaPlan;
 use crate::forward::Forwards;
-use crate::inspect::InspectPlan;
+use crate::inspect::{InspectPlan, TextPlan};
 use crate::reply::plain_url;
 use crate::rule::Rule;
 
@@ -96,10 +97,25 @@ impl InspectPlan {
     fn describe(&self) -> Json {
         json!({
             "guardrail": self.name,
-            "readsBody": self.body.is_some(),
-            "texts": self.texts.len(),
+            "body": self.body.as_ref().map(BodyPlan::describe),
+            "texts": self.texts.iter().map(TextPlan::describe).collect::<Vec<_>>(),
             "masks": self.masks(),
             "shadow": self.shadow,
+            "onUnreadable": match self.on_unreadable {
+                OnUnreadable::Block => "block",
+                OnUnreadable::Allow => "allow",
+            },
+            "finds": self.guardrail.describe(),
+        })
+    }
+}
+
+impl TextPlan {
+    fn describe(&self) -> Json {
+        let reads = self.value.reads();
+        json!({
+            "channel": self.channel.as_str(),
+            "reads": reads.paths().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 }

@@ -104,7 +104,28 @@ impl Failed {
 
     /// What the client is told: a few words and the correlation id, nothing of what lies behind.
     pub fn into_response(self) -> Response<ReplyBody> {
-        let text = match &self.why {
+        let (media, body) = match &self.why {
+            Why::Withheld(why) => why.body(),
+            _ => (
+                "text/plain; charset=utf-8",
+                Bytes::from_static(self.text().as_bytes()),
+            ),
+        };
+        let mut response = Response::new(ReplyBody::from(body));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        if matches!(self.why, Why::WebsocketVersion) {
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        if let Some((name, id)) = self.correlation {
+            headers.insert(name, id);
+        }
+        response
+    }
+
+    const fn text(&self) -> &'static str {
+        match &self.why {
             Why::Upstream(UpstreamFailure::Timeout) => "upstream timeout",
             Why::Upstream(UpstreamFailure::Broken(Breach::Slow | Breach::Expired)) => {
                 "request body too slow"
@@ -115,26 +136,13 @@ impl Failed {
             Why::Upstream(UpstreamFailure::Broken(_)) | Why::Switched(_) => "upstream failed",
             Why::Upstream(_) | Why::Credential(_) => "upstream unavailable",
             Why::Unfiltered(Unfiltered::Nobody { .. }) => "forbidden",
-            Why::Unfiltered(_) => "response withheld",
-            Why::Withheld(why) => why.text(),
+            Why::Unfiltered(_) | Why::Withheld(_) => "response withheld",
             Why::TooLarge => "request body too large",
             Why::Loop => "loop detected",
             Why::Method => "method not supported",
             Why::NoWebsocket => "websocket not offered",
             Why::Handshake(_) => "malformed websocket handshake",
             Why::WebsocketVersion => "websocket version not supported",
-        };
-        let mut response = Response::new(ReplyBody::from(Bytes::from_static(text.as_bytes())));
-        *response.status_mut() = self.status();
-        let headers = response.headers_mut();
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        headers.insert(CONTENT_TYPE, plain);
-        if matches!(self.why, Why::WebsocketVersion) {
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        if let Some((name, id)) = self.correlation {
-            headers.insert(name, id);
-        }
-        response
     }
 }

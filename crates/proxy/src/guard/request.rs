@@ -1,18 +1,27 @@
-//! The body of a request, read before it is sent on.
+//! A request, read before it is sent on.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
 use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderName, Request};
 use http_body::Body as _;
-use ztag_ai_security::guardrail::{Kept, Paused, Unreadable};
+use ztag_ai_security::guardrail::{BodyPlan, Kept, Paused, Unreadable};
 use ztag_types::ForwardReport;
 
 use super::RouteGuard;
+use super::fields::Field;
+use super::read::Message;
 use super::withheld::{Side, Unread, Withheld};
 use crate::body::{BodyError, Outgoing};
 use crate::whole::{self, Unwhole};
+
+/// What is read of requests, compiled.
+#[derive(Debug)]
+pub(super) struct RequestPlan {
+    pub(super) body: Option<BodyPlan>,
+    pub(super) fields: Box<[HeaderName]>,
+}
 
 /// Why a request is not sent on.
 #[derive(Debug)]
@@ -24,33 +33,46 @@ pub(crate) enum Unsent {
 }
 
 impl RouteGuard {
-    /// Reads the body of `request` and puts the one that may go on in its place. Returns what is kept
-    /// of it for the answer.
+    /// Reads `request` and puts what may go on in the place of what came. Returns what is kept of it for
+    /// the answer.
     pub(crate) async fn read_request(
         self: &Arc<Self>,
         request: &mut Request<Outgoing>,
         report: &mut ForwardReport,
     ) -> Result<Kept, Unsent> {
-        if self.request.is_none() || request.body().is_end_stream() {
+        let Some(plan) = &self.request else {
             return Ok(Kept::default());
-        }
-        let body = match self.take_body(request).await? {
-            Ok(body) => body,
-            Err(why) => {
-                let (verdict, unread) = self.pass_unread(Side::Request, why);
-                report.request = Some(Box::new(unread));
-                return verdict.map(|()| Kept::default()).map_err(Unsent::Withheld);
-            }
         };
-        let media = whole::media(request.headers());
-        let outcome = self.read(Side::Request, media, &body, Paused::default());
-        let outcome = outcome.await;
+        let fields = Field::all(&plan.fields, request.headers());
+        let taken = match &plan.body {
+            Some(_) if !request.body().is_end_stream() => Some(self.take_body(request).await?),
+            _ if fields.is_empty() => return Ok(Kept::default()),
+            _ => None,
+        };
+        let (body, unread) = match taken.transpose() {
+            Ok(body) => (body, None),
+            Err(why) => (None, Some(why)),
+        };
+        let message = Message {
+            fields: &fields,
+            media: whole::media(request.headers()),
+            body: body.as_ref(),
+        };
+        let mut outcome = self.read(Side::Request, message, Paused::default()).await;
+        if let Some(why) = unread {
+            outcome = self.without_body(Side::Request, why, outcome);
+        }
         report.request = Some(outcome.report);
         let new = outcome.verdict.map_err(Unsent::Withheld)?;
-        if let Some(new) = &new {
+        for (name, value) in new.fields {
+            request.headers_mut().insert(name, value);
+        }
+        if let Some(new) = &new.body {
             whole::retold(request.headers_mut(), Some(new.len()));
         }
-        *request.body_mut() = Outgoing::Full(new.unwrap_or(body));
+        if let Some(body) = new.body.or(body) {
+            *request.body_mut() = Outgoing::Full(body);
+        }
         Ok(outcome.kept)
     }
 
@@ -59,17 +81,23 @@ impl RouteGuard {
         &self,
         request: &mut Request<Outgoing>,
     ) -> Result<Result<Bytes, Unread>, Unsent> {
-        if request.headers().contains_key(CONTENT_ENCODING) {
-            return Ok(Err(Unreadable::Encoded.into()));
-        }
-        let too_large = Ok(Err(Unwhole::TooLarge.into()));
-        if request.body().size_hint().lower() > self.max_body as u64 {
-            return too_large;
+        let least = request.body().size_hint().lower();
+        if let Err(why) = self.check_body(request.headers(), least) {
+            return Ok(Err(why));
         }
         let read = request.body_mut().read_whole(self.max_body).await;
-        match read.map_err(Unsent::Body)? {
-            Some(body) => Ok(Ok(body)),
-            None => too_large,
+        let read = read.map_err(Unsent::Body)?;
+        Ok(read.ok_or_else(|| Unwhole::TooLarge.into()))
+    }
+
+    /// Whether a body under `headers`, of at least so many bytes, can be read.
+    pub(super) fn check_body(&self, headers: &HeaderMap, least: u64) -> Result<(), Unread> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return Err(Unreadable::Encoded.into());
         }
+        if least > self.max_body as u64 {
+            return Err(Unwhole::TooLarge.into());
+        }
+        Ok(())
     }
 }

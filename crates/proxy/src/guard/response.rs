@@ -11,6 +11,7 @@ use ztag_ai_security::stream::EventGuard;
 use ztag_types::ForwardReport;
 
 use super::form::Form;
+use super::read::Message;
 use super::streamed::Guarded;
 use super::withheld::{Side, Unread, Withheld};
 use super::{Listener, RouteGuard};
@@ -128,9 +129,10 @@ impl RouteGuard {
         let why = match whole::gather(&mut body, self.max_body).await {
             Ok(Gathered::Whole(whole)) => {
                 let media = whole::media(&head.headers);
-                let outcome = self.read(Side::Response, media, &whole, paused).await;
+                let message = Message::body(media, &whole);
+                let outcome = self.read(Side::Response, message, paused).await;
                 report.response = Some(outcome.report);
-                let body = if let Some(new) = outcome.verdict? {
+                let body = if let Some(new) = outcome.verdict?.body {
                     whole::rewritten(&mut head.headers, Some(new.len()));
                     new
                 } else {
@@ -145,7 +147,7 @@ impl RouteGuard {
             }
             Err(why) => {
                 // There is no rest that could be passed on.
-                return Err(Withheld::unread(&self.name, Side::Response, why.into()));
+                return Err(Withheld::unread(self, Side::Response, why.into()));
             }
         };
         let (verdict, unread) = self.pass_unread(Side::Response, why.into());

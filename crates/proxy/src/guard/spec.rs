@@ -2,13 +2,16 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use ztag_ai_security::Channel;
+use ztag_ai_security::extract::ExtractSpec;
 use ztag_ai_security::guardrail::{BodySpec, OnUnreadable};
 
-/// Has a guardrail read the bodies of requests and responses.
+/// Has a guardrail read requests and responses.
 ///
 /// What it blocks is not passed on: 403. A response is read whole before any of it passes, but for
 /// streams: those pass as they are read, and end with an error where something is blocked. Header fields
-/// and trailers are not read; trailers are dropped.
+/// of responses are not read. Trailers do not go on: those of requests never do, and those of a response
+/// that is read are dropped.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RouteGuardSpec {
@@ -16,7 +19,7 @@ pub struct RouteGuardSpec {
     /// unless set.
     pub guardrail: Option<String>,
     /// What is read of requests, after the endpoint let them pass. Nothing unless set.
-    pub request: Option<BodySpec>,
+    pub request: Option<RequestGuardSpec>,
     /// What is read of responses. Nothing unless set. Server-sent events and JSON Lines are read as they
     /// come, by the same selectors: pieces of texts as what a model answers (`output`). So is text in the
     /// channel `output` whose length is not announced.
@@ -32,6 +35,20 @@ pub struct RouteGuardSpec {
     /// Most bytes of a body that is read whole, which is held in memory.
     #[schemars(range(min = 1, max = 67_108_864))]
     pub max_bytes: usize,
+}
+
+/// What is read of requests.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RequestGuardSpec {
+    /// What is read of JSON. The body is not read where neither this nor `text` is set.
+    pub json: Option<ExtractSpec>,
+    /// Where other bodies, read as one text, would reach a model.
+    pub text: Option<Channel>,
+    /// Header fields that are read as what a person asks for (`user`), such as `x-question`, and go on
+    /// masked. Several lines of one name are read as one text.
+    #[schemars(length(max = 16))]
+    pub headers: Vec<String>,
 }
 
 impl Default for RouteGuardSpec {

@@ -14,6 +14,7 @@ use ztag_ai_security::stream::Stopped;
 use ztag_types::{InspectReport, StreamEnd, StreamReport};
 
 use super::form::{Copied, Form};
+use super::read::Message;
 use super::withheld::{Side, Unread};
 use super::{Listener, RouteGuard};
 use crate::forward::ReplyBody;
@@ -180,9 +181,9 @@ impl Guarded {
         let (paused, passed) = (std::mem::take(&mut self.paused), self.passed);
         let here = Handle::current();
         tokio::task::spawn_blocking(move || {
-            let inspection = if let Some(bytes) = &copied.bytes {
-                let media = copied.media.as_deref();
-                let read = guard.read(Side::Response, media, bytes, paused);
+            let inspection = if let Some(bytes) = copied.bytes.map(Bytes::from) {
+                let message = Message::body(copied.media.as_deref(), &bytes);
+                let read = guard.read(Side::Response, message, paused);
                 *here.block_on(read).report
             } else {
                 let why = Unread::Body(Unwhole::TooLarge);

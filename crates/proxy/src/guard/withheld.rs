@@ -1,21 +1,26 @@
-//! Why a body is not passed on.
+//! Why a message is not passed on.
 
+use bytes::Bytes;
 use http::StatusCode;
+use serde_json::json;
 use ztag_ai_security::extract::Refused;
 use ztag_ai_security::guardrail::{Judgement, Unreadable};
 use ztag_types::{Reason, ReasonCode, SmolStr};
 
+use super::RouteGuard;
 use crate::whole::Unwhole;
 
-/// Why a body is not passed on.
+/// Why a message is not passed on.
 #[derive(Debug)]
 pub(crate) struct Withheld {
     guardrail: SmolStr,
     of: Side,
     why: Why,
+    /// Whether both sides speak JSON.
+    is_json: bool,
 }
 
-/// Whose body.
+/// Whose message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Request,
@@ -44,22 +49,24 @@ pub(crate) enum Unread {
 }
 
 impl Withheld {
-    pub(super) fn blocked(guardrail: &SmolStr, of: Side, judgement: &Judgement) -> Self {
+    pub(super) fn blocked(guard: &RouteGuard, of: Side, judgement: &Judgement) -> Self {
         let first = judgement.findings.first();
         let why = first.map_or("", |found| &found.finding.reason);
         let place = first.map_or("", |found| &found.place);
         Self {
-            guardrail: guardrail.clone(),
+            guardrail: guard.name.clone(),
             of,
             why: Why::Blocked(format!("{place}: {why}")),
+            is_json: guard.reads_json(),
         }
     }
 
-    pub(super) fn unread(guardrail: &SmolStr, of: Side, why: Unread) -> Self {
+    pub(super) fn unread(guard: &RouteGuard, of: Side, why: Unread) -> Self {
         Self {
-            guardrail: guardrail.clone(),
+            guardrail: guard.name.clone(),
             of,
             why: Why::Unread(why),
+            is_json: guard.reads_json(),
         }
     }
 
@@ -104,8 +111,27 @@ impl Withheld {
         )
     }
 
-    /// What the client is told.
-    pub(crate) const fn text(&self) -> &'static str {
+    /// What the client is told, and in which media type. Where JSON is spoken, it is the error that
+    /// clients of models read: that of a stream which is ended (`content_blocked` or
+    /// `content_unreadable`), with a few words.
+    pub(crate) fn body(&self) -> (&'static str, Bytes) {
+        let text = self.text();
+        if !self.is_json {
+            return (
+                "text/plain; charset=utf-8",
+                Bytes::from_static(text.as_bytes()),
+            );
+        }
+        let code = match self.why {
+            Why::Blocked(_) => "content_blocked",
+            Why::Unread(_) => "content_unreadable",
+        };
+        let error = json!({"type": code, "code": code, "message": text});
+        let body = json!({"type": "error", "error": error}).to_string();
+        ("application/json", body.into())
+    }
+
+    const fn text(&self) -> &'static str {
         match (&self.why, self.of) {
             (Why::Blocked(_), Side::Request) => "request blocked",
             (Why::Blocked(_), Side::Response) => "response blocked",

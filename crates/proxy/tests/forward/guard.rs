@@ -3,6 +3,7 @@
 mod answers;
 #[cfg(feature = "transformer")]
 mod classifier;
+mod fields;
 mod requests;
 mod streams;
 
@@ -62,4 +63,14 @@ fn said(answer: &Message) -> String {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     let text = body["choices"][0]["message"]["content"].as_str();
     text.unwrap_or_default().to_owned()
+}
+
+/// What the client of a model is told: the class of the error, and its words.
+fn error(answer: &Message) -> [String; 2] {
+    assert_eq!(answer.all("content-type"), ["application/json"]);
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(body["type"], "error");
+    assert_eq!(body["error"]["code"], body["error"]["type"]);
+    let text = |name: &str| body["error"][name].as_str().unwrap().to_owned();
+    [text("type"), text("message")]
 }

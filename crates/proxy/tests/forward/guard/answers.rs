@@ -1,6 +1,6 @@
 //! Answers that are read whole.
 
-use super::{ATTACK, BOTH, JSON, MAIL, TOOLS, chat, response, result, said, says};
+use super::{ATTACK, BOTH, JSON, MAIL, TOOLS, chat, error, response, result, said, says};
 use crate::gate::Gate;
 use crate::origin::Origin;
 use crate::{Message, ask, get, request};
@@ -61,7 +61,11 @@ fn attack_52_what_is_blocked_is_not_passed_on() {
     ] {
         let got = passed(TOOLS, answer.clone());
         assert_eq!(got.status(), 403, "{answer}");
-        assert_eq!(got.text(), "response blocked", "{answer}");
+        assert_eq!(
+            error(&got),
+            ["content_blocked", "response blocked"],
+            "{answer}"
+        );
         assert!(got.all("x-own").is_empty());
     }
     let got = passed(TOOLS, result("it rains today"));
@@ -113,7 +117,8 @@ fn attack_52_what_cannot_be_read_is_not_passed_on_unless_that_is_wanted() {
     ] {
         let got = passed(json_only, answer.clone());
         assert_eq!(got.status(), 502, "{answer}");
-        assert_eq!(got.text(), "response withheld", "{answer}");
+        let told = ["content_unreadable", "response withheld"];
+        assert_eq!(error(&got), told, "{answer}");
         let got = passed(&open, answer.clone());
         assert_eq!(got.status() < 300, passes, "{answer}");
         assert_eq!(got.text().contains("secret"), passes, "{answer}");

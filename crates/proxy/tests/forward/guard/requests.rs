@@ -1,6 +1,6 @@
 //! Requests that are read before they are sent on.
 
-use super::{ATTACK, BOTH, JSON, MAIL, chat, post, response};
+use super::{ATTACK, BOTH, JSON, MAIL, chat, error, post, response};
 use crate::gate::Gate;
 use crate::origin::Origin;
 use crate::{ask, get, request};
@@ -14,7 +14,8 @@ fn attack_52_a_prompt_injection_never_reaches_the_upstream_of_a_public_route() {
     let origin = Origin::fine();
     let gate = Gate::route(origin.address, CHATS);
     let answer = ask(gate.address, chat(ATTACK));
-    assert_eq!((answer.status(), answer.text()), (403, "request blocked"));
+    assert_eq!(answer.status(), 403);
+    assert_eq!(error(&answer), ["content_blocked", "request blocked"]);
     assert!(origin.requests().is_empty());
     assert_eq!(
         ask(gate.address, chat("What is the capital of France?")).status(),
