@@ -9,7 +9,7 @@ use ztag_expr::TemplateFiles;
 use ztag_token::Refusal;
 use ztag_types::{
     Admitted, ConfigPath, Credential, Diagnostic, EndpointName, Halt, Outcome, Reads, Reason,
-    ReasonCode, Snapshot, Stage, StageName, Trace,
+    ReasonCode, Run, Snapshot, Stage, StageName, Trace,
 };
 
 use crate::answer::Answer;
@@ -193,7 +193,8 @@ impl Admission {
         let Some((tokens, presented)) = presented else {
             return self.conclude(snapshot, credentials).map(Begun::Admitted);
         };
-        match tokens.check(presented, snapshot) {
+        let judged = tokens.judge(presented, snapshot);
+        match judged.map_err(|unfit| self.unfit(snapshot, unfit))? {
             Some(judged) => self
                 .finish(snapshot, credentials, presented.scheme, judged)
                 .map(Begun::Admitted),
@@ -282,11 +283,15 @@ impl Stage for Admission {
     type Input<'a> = &'a Snapshot;
     type Output = Admitted;
 
-    async fn run<'a>(&'a self, input: &'a Snapshot, _trace: &mut Trace) -> Result<Admitted, Halt> {
-        match self.begin(input)? {
-            Begun::Admitted(admitted) => Ok(admitted),
-            // Boxed: a request whose token is known shall not pay for the size of a fetch.
-            Begun::Waits(waiting) => Box::pin(self.wait(input, waiting)).await,
+    fn run<'a>(
+        &'a self,
+        input: &'a Snapshot,
+        _: &mut Trace,
+    ) -> Run<Result<Admitted, Halt>, impl Future<Output = Result<Admitted, Halt>> + Send> {
+        match self.begin(input) {
+            Ok(Begun::Admitted(admitted)) => Run::Done(Ok(admitted)),
+            Ok(Begun::Waits(waiting)) => Run::Waits(self.wait(input, waiting)),
+            Err(halt) => Run::Done(Err(halt)),
         }
     }
 }

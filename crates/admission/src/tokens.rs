@@ -53,7 +53,8 @@ pub(crate) const QUERY: &str = "access_token";
 pub(crate) const PROOF: &str = "dpop";
 
 impl Tokens {
-    /// The token of the request. It stands in `Authorization`, and nowhere else.
+    /// What is shown as the token of the request, whatever it is. It stands in `Authorization`,
+    /// and nowhere else.
     pub(crate) fn find<'r>(&self, snapshot: &'r Snapshot) -> Result<Option<Presented<'r>>, Unfit> {
         let found = authorization(snapshot.subrequest.headers.raw())?;
         let in_query = snapshot.query.get(QUERY).is_some();
@@ -67,12 +68,28 @@ impl Tokens {
     }
 
     /// Judges by what is known now; `None` where keys must be fetched or an issuer asked.
-    pub(crate) fn check(
+    pub(crate) fn judge(
+        &self,
+        presented: Presented<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Result<Credential, Refusal>>, Unfit> {
+        let verifier = self.verifier.as_ref();
+        if let Some(remembered) = verifier.and_then(|own| own.recall(presented.token)) {
+            // Its spelling is fit, being the very one that was accepted before.
+            let judged = remembered.and_then(|own| self.signed(own, presented, snapshot));
+            return Ok(Some(judged));
+        }
+        presented.check()?;
+        Ok(self.check_anew(presented, snapshot))
+    }
+
+    /// Judges a token that is not remembered.
+    fn check_anew(
         &self,
         presented: Presented<'_>,
         snapshot: &Snapshot,
     ) -> Option<Result<Credential, Refusal>> {
-        match self.verifier.as_ref()?.check(presented.token) {
+        match self.verifier.as_ref()?.check_anew(presented.token) {
             Ok(accepted) => Some(self.signed(accepted, presented, snapshot)),
             Err(Refusal::KeyUnknown | Refusal::KeysUnavailable) => None,
             Err(refusal) if self.asks_about(refusal) => None,
@@ -80,7 +97,7 @@ impl Tokens {
         }
     }
 
-    /// Judges as [`Self::check`] does, after fetching keys or asking an issuer.
+    /// Judges as [`Self::judge`] does, after fetching keys or asking an issuer.
     pub(crate) async fn ask(
         &self,
         presented: Presented<'_>,
@@ -153,7 +170,7 @@ impl Tokens {
         presented: Presented<'_>,
         snapshot: &Snapshot,
     ) -> Result<(), Refusal> {
-        let confirmation = Confirmation::of(accepted.claims())?;
+        let confirmation = accepted.confirmation()?;
         match (confirmation, presented.scheme) {
             (None, Scheme::Bearer) => Ok(()),
             (None, Scheme::Dpop) => Err(Refusal::BindingMissing),
@@ -217,14 +234,25 @@ fn authorization(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Unfit> {
     } else {
         return Ok(None);
     };
-    let unfit = |what| Err(Unfit { scheme, what });
     if fields.next().is_some() {
-        return unfit("`authorization` is sent twice");
+        let what = "`authorization` is sent twice";
+        return Err(Unfit { scheme, what });
     }
     // One blank and no other: whoever reads on finds the same token.
-    match rest.strip_prefix(' ') {
-        Some(token) if is_token68(token) => Ok(Some(Presented { scheme, token })),
-        _ => unfit("what follows the scheme is not a token"),
+    let token = rest.strip_prefix(' ').unwrap_or_default();
+    Ok(Some(Presented { scheme, token }))
+}
+
+impl Presented<'_> {
+    /// Whether it is a token at all.
+    fn check(self) -> Result<(), Unfit> {
+        if is_token68(self.token) {
+            return Ok(());
+        }
+        Err(Unfit {
+            scheme: self.scheme,
+            what: "what follows the scheme is not a token",
+        })
     }
 }
 

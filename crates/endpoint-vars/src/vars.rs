@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ztag_expr::Hybrid;
 use ztag_types::{
-    AdmissionView, Admitted, Curated, EndpointName, Globals, Halt, Key, Map, Reads, Root, Slots,
-    Snapshot, Stage, StageName, Trace, Variables, Vars, View,
+    AdmissionView, Admitted, Curated, EndpointName, Globals, Halt, Key, Map, Reads, Root, Run,
+    Slots, Snapshot, Stage, StageName, Trace, Variables, Vars, View,
 };
 
 /// The variables of one endpoint, compiled.
@@ -136,7 +136,11 @@ impl Stage for EndpointVars {
     type Output = Vars;
 
     /// Never halts.
-    async fn run<'a>(&'a self, input: VarsInput<'a>, _: &mut Trace) -> Result<Vars, Halt> {
-        Ok(self.evaluate(&input))
+    fn run<'a>(
+        &'a self,
+        input: VarsInput<'a>,
+        _: &mut Trace,
+    ) -> Run<Result<Vars, Halt>, impl Future<Output = Result<Vars, Halt>> + Send> {
+        Run::done(Ok(self.evaluate(&input)))
     }
 }

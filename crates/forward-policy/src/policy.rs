@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use ztag_expr::Template;
 use ztag_types::{
     AdmissionView, Admitted, Curated, EndpointName, Globals, Halt, Key, Map, Outcome, ReadPath,
-    Reads, Reason, Reply, Root, Slots, Snapshot, Stage, StageName, Trace, Value, Variables, Vars,
-    View,
+    Reads, Reason, Reply, Root, Run, Slots, Snapshot, Stage, StageName, Trace, Value, Variables,
+    Vars, View,
 };
 
 use crate::compile::copied;
@@ -215,11 +215,15 @@ impl Stage for ForwardPolicy {
 
     /// A template that cannot be rendered halts with [`Outcome::Error`] and an empty reply of
     /// status 502.
-    async fn run<'a>(&'a self, input: ForwardInput<'a>, _: &mut Trace) -> Result<Curated, Halt> {
-        self.curate(&input).map_err(|fault| Halt {
+    fn run<'a>(
+        &'a self,
+        input: ForwardInput<'a>,
+        _: &mut Trace,
+    ) -> Run<Result<Curated, Halt>, impl Future<Output = Result<Curated, Halt>> + Send> {
+        Run::done(self.curate(&input).map_err(|fault| Halt {
             outcome: Outcome::Error,
             reason: Reason::from(&fault),
             reply: Box::new(Reply::new(http::StatusCode::BAD_GATEWAY)),
-        })
+        }))
     }
 }

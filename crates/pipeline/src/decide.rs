@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
-use tracing::Instrument;
+use tracing::Span;
 use ztag_admission::{Hop, Refused, adapt, capture};
 use ztag_response_policy::ReplyInput;
 use ztag_telemetry::Telemetry;
@@ -134,13 +134,9 @@ impl Pipeline {
     /// The answer to a request that is refused before it is captured.
     pub fn refuse(&self, endpoint: &Endpoint, generation: u64, refused: Refused) -> Decided {
         let end = End::halted(endpoint.admission.refuse(&refused));
-        finish(
-            endpoint,
-            generation,
-            Err(refused),
-            end,
-            self.stages(Detail::Summary),
-        )
+        let request = Err(refused);
+        let stages = self.stages(Detail::Summary);
+        finish(endpoint, generation, &request, end, stages).of(request)
     }
 
     // Not an `async fn`: that would keep its arguments twice, and the server moves the future of
@@ -153,22 +149,33 @@ impl Pipeline {
         begun: Duration,
         detail: Detail,
     ) -> impl Future<Output = Decided> + Send {
-        let mut stages = self.stages(detail);
         async move {
-            let end = match &captured {
-                Ok(request) => {
-                    let (name, correlation) = (&endpoint.name, &request.correlation);
-                    let span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
-                    conclude(endpoint, request, &mut stages)
-                        .instrument(span)
-                        .await
-                }
-                Err(refused) => End::halted(endpoint.admission.refuse(refused)),
-            };
-            let mut decided = finish(endpoint, generation, captured, end, stages);
-            decided.record.latency = self.clock.monotonic().saturating_sub(begun);
-            decided
+            let settled = self.settle(endpoint, generation, &captured, begun, detail);
+            settled.await.of(captured)
         }
+    }
+
+    /// Decides a request that stays where it is: it is not small.
+    pub(crate) async fn settle(
+        &self,
+        endpoint: &Endpoint,
+        generation: u64,
+        captured: &Result<Snapshot, Refused>,
+        begun: Duration,
+        detail: Detail,
+    ) -> Settled {
+        let mut stages = self.stages(detail);
+        let end = match captured {
+            Ok(request) => {
+                let (name, correlation) = (&endpoint.name, &request.correlation);
+                stages.span = tracing::debug_span!("decision", endpoint = %name, correlation_id = %correlation);
+                conclude(endpoint, request, &mut stages).await
+            }
+            Err(refused) => End::halted(endpoint.admission.refuse(refused)),
+        };
+        let mut settled = finish(endpoint, generation, captured, end, stages);
+        settled.record.latency = self.clock.monotonic().saturating_sub(begun);
+        settled
     }
 
     fn stages(&self, detail: Detail) -> Stages<'_> {
@@ -176,6 +183,7 @@ impl Pipeline {
             clock: &*self.clock,
             trace: Trace::new(detail),
             timed: detail == Detail::Full || self.telemetry.logs_details() || is_timed(),
+            span: Span::none(),
             cache: CacheReport::default(),
         }
     }
@@ -194,6 +202,26 @@ pub struct Decided {
     pub admitted: Option<Admitted>,
     /// The body that may pass in the place of the one received.
     pub masked: Option<Bytes>,
+}
+
+/// A decision, without the request that it is about.
+pub(crate) struct Settled {
+    pub(crate) decision: Decision,
+    pub(crate) record: Record,
+    pub(crate) admitted: Option<Admitted>,
+    pub(crate) masked: Option<Bytes>,
+}
+
+impl Settled {
+    fn of(self, request: Result<Snapshot, Refused>) -> Decided {
+        Decided {
+            decision: self.decision,
+            record: self.record,
+            request,
+            admitted: self.admitted,
+            masked: self.masked,
+        }
+    }
 }
 
 impl Decided {
@@ -290,11 +318,11 @@ async fn conclude(endpoint: &Endpoint, snapshot: &Snapshot, stages: &mut Stages<
 fn finish(
     endpoint: &Endpoint,
     generation: u64,
-    request: Result<Snapshot, Refused>,
+    request: &Result<Snapshot, Refused>,
     end: End,
     stages: Stages<'_>,
-) -> Decided {
-    let seen = Seen::of(&request);
+) -> Settled {
+    let seen = Seen::of(request);
     let reply = endpoint.dress(end.reply, &seen.correlation);
     let decision = Decision::new(end.outcome, end.permit, reply);
     let credentials = end
@@ -320,10 +348,9 @@ fn finish(
         trace: stages.trace,
         forwarded: None,
     };
-    Decided {
+    Settled {
         decision,
         record,
-        request,
         admitted: end.admitted,
         masked: end.masked,
     }

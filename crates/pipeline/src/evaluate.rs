@@ -1,5 +1,6 @@
 //! The line of stages, as one function.
 
+use tracing::Instrument;
 use ztag_endpoint_vars::VarsInput;
 use ztag_forward_policy::ForwardInput;
 use ztag_rule_chain::ChainInput;
@@ -54,7 +55,11 @@ pub(crate) async fn evaluate(
     };
     let verdict = match &at.cache {
         None => step(&at.rules, input, stages).await?,
-        Some(cache) => cache.get_or_decide(at, input, stages).await?,
+        Some(cache) => {
+            let span = stages.span.clone();
+            let verdict = cache.get_or_decide(at, input, stages);
+            verdict.instrument(span).await?
+        }
     };
     Ok(Concluded {
         admitted,

@@ -8,11 +8,11 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use ztag_admission::{CapturePolicy, Hop, Refused, capture};
 use ztag_types::{
-    Admitted, CacheReport, Client, Credential, EndpointName, Outcome, Principal, Reason,
+    Admitted, CacheReport, Client, Credential, Detail, EndpointName, Outcome, Principal, Reason,
     ReasonCode, Record, Reply, Secret, SmolStr, Snapshot, Timestamp, Trace,
 };
 
-use crate::decide::{Decided, Decision, Pipeline, Seen, echo};
+use crate::decide::{Decision, Pipeline, Seen, Settled, echo};
 use crate::permit::Permit;
 use crate::plan::Endpoint;
 use crate::service::plain;
@@ -136,15 +136,20 @@ impl Pipeline {
     /// Decides one request by one endpoint of the plan of this generation. `body` is what belongs
     /// to the request; it is dropped with a request that is turned away, and another one takes its
     /// place where a guardrail masks it.
-    pub async fn judge<B: From<Bytes>>(
+    pub fn judge<B: From<Bytes>>(
         &self,
         endpoint: &Endpoint,
         generation: u64,
         hop: Hop,
         body: B,
-    ) -> Judged<B> {
-        let decided = self.decide(endpoint, generation, hop).await;
-        judged(decided, self.clock().now(), body)
+    ) -> impl Future<Output = Judged<B>> {
+        let begun = self.clock().monotonic();
+        let captured = capture(hop, &endpoint.capture);
+        async move {
+            let detail = Detail::Summary;
+            let settled = self.settle(endpoint, generation, &captured, begun, detail);
+            judged(settled.await, captured, body)
+        }
     }
 
     /// Lets everybody pass whose request can be read in one way only. How long that took is not
@@ -221,14 +226,18 @@ impl Pipeline {
     }
 }
 
-fn judged<B: From<Bytes>>(decided: Decided, now: Timestamp, body: B) -> Judged<B> {
-    let Decided {
+fn judged<B: From<Bytes>>(
+    settled: Settled,
+    request: Result<Snapshot, Refused>,
+    body: B,
+) -> Judged<B> {
+    let Settled {
         decision,
         record,
-        request,
         admitted,
         masked,
-    } = decided;
+    } = settled;
+    let now = record.received.plus(record.latency);
     let outcome = match (decision, request) {
         (Decision::Pass(permit, reply), Ok(snapshot)) => Ok(Permitted {
             permit,

@@ -5,8 +5,8 @@ use http::header::{CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 use ztag_types::{
     AdmissionView, Admitted, ChainView, Challenge, Curated, EndpointName, Globals, Halt, Outcome,
-    Reply, Root, RuleReport, Slots, Snapshot, Stage, StageName, Trace, Variables, Vars, Verdict,
-    View,
+    Reply, Root, RuleReport, Run, Slots, Snapshot, Stage, StageName, Trace, Variables, Vars,
+    Verdict, View,
 };
 
 use crate::error::ReplyFault;
@@ -242,7 +242,11 @@ impl Stage for ResponsePolicy {
     type Input<'a> = ReplyInput<'a>;
     type Output = Reply;
 
-    async fn run<'a>(&'a self, input: ReplyInput<'a>, trace: &mut Trace) -> Result<Reply, Halt> {
-        self.render(&input, &trace.rules)
+    fn run<'a>(
+        &'a self,
+        input: ReplyInput<'a>,
+        trace: &mut Trace,
+    ) -> Run<Result<Reply, Halt>, impl Future<Output = Result<Reply, Halt>> + Send> {
+        Run::done(self.render(&input, &trace.rules))
     }
 }

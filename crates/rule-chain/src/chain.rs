@@ -1,18 +1,22 @@
 //! The chain: rules in order, to the first that does not pass.
 
+use std::ops::ControlFlow;
+
 use ztag_types::{
     Admitted, BackendState, Curated, EndpointName, Exports, Globals, Halt, Outcome, Reads, Reason,
-    ReasonCode, Snapshot, Stage, StageName, Trace, Vars, Verdict,
+    ReasonCode, RuleReport, Run, Snapshot, Stage, StageName, Trace, Vars, Verdict,
 };
 
-use crate::judged::shorter;
+use crate::judged::{Judged, shorter};
 use crate::rule::Rule;
 
 /// The rules of an endpoint, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RuleChain {
     rules: Box<[Rule]>,
     reads: Reads,
+    /// Whether no rule asks anybody.
+    asks_nobody: bool,
 }
 
 /// The evidence that rules are judged over.
@@ -40,6 +44,7 @@ impl RuleChain {
             reads.extend(rule.reads());
         }
         Self {
+            asks_nobody: rules.iter().all(Rule::asks_nobody),
             rules: rules.into(),
             reads,
         }
@@ -58,37 +63,78 @@ impl RuleChain {
     /// Judges the rules in order; the first that does not pass decides. Without rules everything
     /// passes: admission was the whole decision.
     pub async fn judge(&self, input: ChainInput<'_>, trace: &mut Trace) -> Verdict {
-        let mut verdict = Verdict {
-            outcome: Outcome::Pass,
-            reason: Reason::new(ReasonCode::NoRules),
-            rule: None,
-            exports: Exports::default(),
-            backend: BackendState::default(),
-            fresh_for: None,
-            challenge: None,
-            masked: None,
-        };
+        let mut verdict = unjudged();
         for rule in &self.rules {
             let (exports, earlier) = (&verdict.exports, &trace.rules);
-            let (judged, report) = rule.judge(input, exports, earlier, trace.detail).await;
-            trace.rules.push(report);
-            verdict.exports.add(rule.name(), &judged.exports);
-            verdict.fresh_for = shorter(verdict.fresh_for, judged.fresh_for);
-            verdict.backend = judged.backend;
-            verdict.rule = Some(rule.name().clone());
-            // INVARIANT: only a pass goes on to the next rule, and only the end of the chain passes.
-            if judged.outcome != Outcome::Pass {
-                verdict.outcome = judged.outcome;
-                verdict.reason = judged.reason;
-                verdict.challenge = judged.challenge;
-                verdict.masked = None;
-                return verdict;
+            let judged = if rule.asks_nobody() {
+                rule.judge_at_once(input, exports, earlier, trace.detail)
+            } else {
+                rule.judge(input, exports, earlier, trace.detail).await
+            };
+            if take(rule, judged, &mut verdict, trace).is_break() {
+                break;
             }
-            verdict.masked = judged.masked.or(verdict.masked);
-            verdict.reason = Reason::new(ReasonCode::RulesPassed);
         }
         verdict
     }
+
+    /// The same, where no rule asks anybody.
+    fn judge_at_once(&self, input: ChainInput<'_>, trace: &mut Trace) -> Verdict {
+        let mut verdict = unjudged();
+        for rule in &self.rules {
+            let (exports, earlier) = (&verdict.exports, &trace.rules);
+            let judged = rule.judge_at_once(input, exports, earlier, trace.detail);
+            if take(rule, judged, &mut verdict, trace).is_break() {
+                break;
+            }
+        }
+        verdict
+    }
+}
+
+impl Default for RuleChain {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+/// The verdict before the first rule.
+fn unjudged() -> Verdict {
+    Verdict {
+        outcome: Outcome::Pass,
+        reason: Reason::new(ReasonCode::NoRules),
+        rule: None,
+        exports: Exports::default(),
+        backend: BackendState::default(),
+        fresh_for: None,
+        challenge: None,
+        masked: None,
+    }
+}
+
+/// Takes what `rule` judged into the verdict, and says whether the next rule is asked.
+fn take(
+    rule: &Rule,
+    (judged, report): (Judged, RuleReport),
+    verdict: &mut Verdict,
+    trace: &mut Trace,
+) -> ControlFlow<()> {
+    trace.rules.push(report);
+    verdict.exports.add(rule.name(), &judged.exports);
+    verdict.fresh_for = shorter(verdict.fresh_for, judged.fresh_for);
+    verdict.backend = judged.backend;
+    verdict.rule = Some(rule.name().clone());
+    // INVARIANT: only a pass goes on to the next rule, and only the end of the chain passes.
+    if judged.outcome != Outcome::Pass {
+        verdict.outcome = judged.outcome;
+        verdict.reason = judged.reason;
+        verdict.challenge = judged.challenge;
+        verdict.masked = None;
+        return ControlFlow::Break(());
+    }
+    verdict.masked = judged.masked.or(verdict.masked.take());
+    verdict.reason = Reason::new(ReasonCode::RulesPassed);
+    ControlFlow::Continue(())
 }
 
 impl Stage for RuleChain {
@@ -98,7 +144,15 @@ impl Stage for RuleChain {
     type Output = Verdict;
 
     /// Never halts: whatever happens is a verdict.
-    async fn run<'a>(&'a self, input: ChainInput<'a>, trace: &mut Trace) -> Result<Verdict, Halt> {
-        Ok(self.judge(input, trace).await)
+    fn run<'a>(
+        &'a self,
+        input: ChainInput<'a>,
+        trace: &mut Trace,
+    ) -> Run<Result<Verdict, Halt>, impl Future<Output = Result<Verdict, Halt>> + Send> {
+        if self.asks_nobody {
+            Run::Done(Ok(self.judge_at_once(input, trace)))
+        } else {
+            Run::Waits(async move { Ok(self.judge(input, trace).await) })
+        }
     }
 }

@@ -9,6 +9,7 @@ use ztag_types::{Credential, Reads, Scope};
 
 use crate::auth::Won;
 use crate::error::Fault;
+use crate::evidence::Evidence;
 
 /// The forwards of one match group.
 #[derive(Clone, Debug, Default)]
@@ -70,14 +71,19 @@ impl Forwarded<'_> {
 }
 
 impl<'a> Won<'a> {
-    /// The credentials to send.
-    pub(crate) fn forward(&self, scope: Scope<'_>) -> Result<SmallVec<[Forwarded<'a>; 1]>, Fault> {
+    /// The credentials to send, over what `evidence` knows.
+    pub(crate) fn forward(
+        &self,
+        evidence: &Evidence<'_>,
+    ) -> Result<SmallVec<[Forwarded<'a>; 1]>, Fault> {
         let Some(group) = self.group else {
             return Ok(SmallVec::new());
         };
         match &group.forwards {
             Forwards::Same => Ok(self.credentials.iter().copied().filter_map(same).collect()),
-            Forwards::Instead(forwards) => forwards.iter().map(|own| own.render(scope)).collect(),
+            Forwards::Instead(forwards) => {
+                evidence.over(|scope| forwards.iter().map(|own| own.render(scope)).collect())
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ztag_backend::{Call, Pages};
 use ztag_result_cache::Decided;
@@ -11,7 +12,7 @@ use ztag_types::{
 };
 
 use crate::asking::Asking;
-use crate::auth::{Auth, Won};
+use crate::auth::{Auth, Lack, Won};
 use crate::caching::Controls;
 use crate::chain::ChainInput;
 use crate::conditions::{Conditions, Ruling};
@@ -61,6 +62,12 @@ impl Rule {
         self.inspect.as_deref().is_some_and(InspectPlan::masks)
     }
 
+    /// Whether its conditions decide by what the request brings: no guardrail, store or backend is
+    /// asked.
+    pub(crate) const fn asks_nobody(&self) -> bool {
+        self.inspect.is_none() && self.fga.is_none() && self.backend.is_none()
+    }
+
     /// Judges the rule over `input` and what earlier rules left.
     pub(crate) async fn judge(
         &self,
@@ -71,23 +78,39 @@ impl Rule {
     ) -> (Judged, RuleReport) {
         let begun = self.clock.monotonic();
         let mut notes = Notes::new(detail, &self.redaction, &input);
-        let now = input.snapshot.received;
-        let judged = match self.auth.select(input.admitted, now) {
-            Err(lack) => {
-                let won = Won::default();
-                let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
-                let ruling = Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched);
-                let locals = self.locals.unset();
-                let known = Known(&evidence, &locals);
-                self.cut_short(ruling, known, BackendState::default(), &mut notes)
-                    .challenging(lack.and_then(|lack| lack.challenge()))
-            }
+        let evidence = |won| Evidence::new(input, exports, earlier, &self.name, won);
+        let judged = match self.auth.select(input.admitted, input.snapshot.received) {
+            Err(lack) => self.refuse(lack, &evidence(&Won::default()), &mut notes),
             Ok(won) => {
-                let evidence = Evidence::new(input, exports, earlier, &self.name, &won);
-                let judged = self.judge_for(&won, &evidence, &mut notes).await;
+                let judged = self.judge_for(&won, &evidence(&won), &mut notes).await;
                 judged.bounded(won.holds_for)
             }
         };
+        self.report(begun, judged, notes)
+    }
+
+    /// The same of a rule that [asks nobody](Self::asks_nobody), without a future to move about.
+    pub(crate) fn judge_at_once(
+        &self,
+        input: ChainInput<'_>,
+        exports: &Exports,
+        earlier: &[RuleReport],
+        detail: Detail,
+    ) -> (Judged, RuleReport) {
+        let begun = self.clock.monotonic();
+        let mut notes = Notes::new(detail, &self.redaction, &input);
+        let evidence = |won| Evidence::new(input, exports, earlier, &self.name, won);
+        let judged = match self.auth.select(input.admitted, input.snapshot.received) {
+            Err(lack) => self.refuse(lack, &evidence(&Won::default()), &mut notes),
+            Ok(won) => {
+                let judged = self.conclude_for(&won, &evidence(&won), &mut notes);
+                judged.bounded(won.holds_for)
+            }
+        };
+        self.report(begun, judged, notes)
+    }
+
+    fn report(&self, begun: Duration, judged: Judged, notes: Notes<'_>) -> (Judged, RuleReport) {
         let report = RuleReport {
             rule: self.name.clone(),
             outcome: judged.outcome,
@@ -103,6 +126,44 @@ impl Rule {
         (judged, report)
     }
 
+    /// Judges where no group fits.
+    fn refuse(
+        &self,
+        lack: Option<Lack<'_>>,
+        evidence: &Evidence<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
+        let ruling = Ruling::new(Outcome::Fail, ReasonCode::CredentialsUnmatched);
+        let locals = self.locals.unset();
+        self.cut_short(
+            ruling,
+            Known(evidence, &locals),
+            BackendState::default(),
+            notes,
+        )
+        .challenging(lack.and_then(|lack| lack.challenge()))
+    }
+
+    /// Judges for the winning group by the conditions alone.
+    fn conclude_for(
+        &self,
+        won: &Won<'_>,
+        evidence: &Evidence<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Judged {
+        let locals = self.locals.unset();
+        match won.forward(evidence) {
+            Ok(forwarded) => {
+                let evidence = evidence.forwarding(&forwarded);
+                self.conclude(Known(&evidence, &locals), BackendState::default(), notes)
+            }
+            Err(fault) => {
+                let known = Known(evidence, &locals);
+                self.cut_short(fault.into(), known, BackendState::default(), notes)
+            }
+        }
+    }
+
     /// Judges for the winning group.
     async fn judge_for(
         &self,
@@ -111,7 +172,7 @@ impl Rule {
         notes: &mut Notes<'_>,
     ) -> Judged {
         let locals = self.locals.unset();
-        let forwarded = match evidence.over(|scope| won.forward(scope)) {
+        let forwarded = match won.forward(evidence) {
             Ok(forwarded) => forwarded,
             Err(fault) => {
                 let known = Known(evidence, &locals);

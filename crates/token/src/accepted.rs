@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ztag_types::{Map, Object, Principal, Timestamp};
 
-use crate::binding;
+use crate::binding::{self, Confirmation};
 use crate::claims::Claims;
 use crate::encoding;
 use crate::refusal::Refusal;
@@ -22,6 +22,10 @@ pub struct AcceptedToken {
     claims: Claims,
     /// Seconds since 1970.
     expires: i64,
+    /// Whether it says to whose key it is bound. Most do not, and are asked with every request.
+    is_bound: bool,
+    /// Whether it names an actor; most do not either.
+    has_actor: bool,
     form: Form,
 }
 
@@ -48,9 +52,11 @@ impl AcceptedToken {
         expires: i64,
         form: Form,
     ) -> Result<Self, Refusal> {
-        binding::actor(&claims, MAX_ACTORS)?;
+        let has_actor = binding::actor(&claims, MAX_ACTORS)?.is_some();
         Ok(Self {
             issuer,
+            is_bound: claims.claim("cnf").is_some(),
+            has_actor,
             claims,
             expires,
             form,
@@ -70,6 +76,18 @@ impl AcceptedToken {
     /// When it expires.
     pub const fn expires(&self) -> Timestamp {
         Timestamp::from_seconds(self.expires)
+    }
+
+    /// The key that it is bound to; `None` for a bearer token.
+    ///
+    /// # Errors
+    /// As [`Confirmation::of`].
+    pub fn confirmation(&self) -> Result<Option<Confirmation<'_>>, Refusal> {
+        if self.is_bound {
+            Confirmation::of(&self.claims)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Whether `token` is this one, all of it.
@@ -112,6 +130,9 @@ impl Principal for AcceptedToken {
     }
 
     fn actor(&self) -> Option<&Map> {
+        if !self.has_actor {
+            return None;
+        }
         // The chain was read when the token was accepted.
         binding::actor(&self.claims, MAX_ACTORS).ok().flatten()
     }

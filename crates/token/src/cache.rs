@@ -28,8 +28,8 @@ const TYPICAL_LIST: usize = 512;
 
 /// A bounded memory of accepted tokens, shared by all verifiers of a process.
 ///
-/// A token is found by a hash with a secret key and then compared letter by letter, so that two
-/// tokens are never taken for each other. It is remembered until it expires, or until it was
+/// A token is found by a hash of its end with a secret key and then compared letter by letter, so
+/// that two tokens are never taken for each other. It is remembered until it expires, or until it was
 /// verified `max_age` ago, whichever is first, and only for the verifier that accepted it.
 #[derive(Debug)]
 pub struct TokenCache {
@@ -178,7 +178,7 @@ impl TokenCache {
     }
 
     fn place(&self, token: &str, policy: u64) -> u64 {
-        self.hasher.hash_one((policy, token))
+        self.hasher.hash_one((policy, tail(token)))
     }
 
     /// Where a list of texts is kept. Other lists are not shared.
@@ -192,6 +192,14 @@ impl TokenCache {
         }
         Some(hasher.finish())
     }
+}
+
+/// The end of a token, by which it is found. That of a signed one is of its signature, which tells
+/// tokens apart as well as all their letters do: nobody gets two accepted with the same. Tokens that
+/// end alike and are accepted all the same only push each other out.
+fn tail(token: &str) -> &[u8] {
+    let token = token.as_bytes();
+    token.last_chunk::<64>().map_or(token, |tail| tail)
 }
 
 /// One look at both clocks.

@@ -86,15 +86,36 @@ impl Verifier {
     /// # Errors
     /// Why the token is not accepted.
     pub fn check(&self, token: &str) -> Result<Arc<AcceptedToken>, Refusal> {
+        let remembered = self.recall(token);
+        remembered.unwrap_or_else(|| self.check_anew(token))
+    }
+
+    /// The first half of [`Self::check`]: judges `token` if it is remembered. It is the very text
+    /// then that was accepted before, so that nothing need be asked of its spelling.
+    pub fn recall(&self, token: &str) -> Option<Result<Arc<AcceptedToken>, Refusal>> {
+        let now = Moment::of(&*self.places.clock);
+        let accepted = self.places.cache.find(token, self.id, now)?;
+        Some(self.unless_revoked(accepted, now))
+    }
+
+    /// The second half of [`Self::check`]: judges a `token` that is not remembered.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_anew(&self, token: &str) -> Result<Arc<AcceptedToken>, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::TooLarge);
         }
         let now = Moment::of(&*self.places.clock);
-        let known = self.places.cache.find(token, self.id, now);
-        let accepted = match known {
-            Some(accepted) => accepted,
-            None => self.judge(token, now)?,
-        };
+        let accepted = self.judge(token, now)?;
+        self.unless_revoked(accepted, now)
+    }
+
+    fn unless_revoked(
+        &self,
+        accepted: Arc<AcceptedToken>,
+        now: Moment,
+    ) -> Result<Arc<AcceptedToken>, Refusal> {
         if self.places.revocations.covers(&accepted, now.wall) {
             return Err(Refusal::Revoked);
         }

@@ -46,6 +46,6 @@ pub use record::{
 pub use request::{Body, Client, Headers, Query, RawHeaders, RequestLine, Snapshot, Subrequest};
 pub use scope::{Root, Scope, Slots};
 pub use secret::Secret;
-pub use stage::{Stage, StageName};
+pub use stage::{Run, Stage, StageName};
 pub use value::{Key, Map, Value};
 pub use view::{Object, Sequence, View};

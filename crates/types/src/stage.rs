@@ -1,6 +1,6 @@
 //! The contract between the stages of the pipeline.
 
-use std::future::Future;
+use std::future::{Future, Ready};
 
 use crate::evidence::Halt;
 use crate::record::Trace;
@@ -48,13 +48,43 @@ stages! {
     ResultCaching = "result_caching",
 }
 
+/// How far a stage came by itself.
+#[derive(Debug)]
+#[must_use]
+pub enum Run<T, W> {
+    /// To its end.
+    Done(T),
+    /// Somebody must be asked first: the rest, to be awaited.
+    Waits(W),
+}
+
+impl<T, W: Future<Output = T>> Run<T, W> {
+    /// The value, waiting for it where that must be.
+    pub async fn wait(self) -> T {
+        match self {
+            Self::Done(value) => value,
+            Self::Waits(rest) => rest.await,
+        }
+    }
+}
+
+impl<T> Run<T, Ready<T>> {
+    /// To its end, in a stage that never waits.
+    pub const fn done(value: T) -> Self {
+        Self::Done(value)
+    }
+}
+
 /// One stage: borrows what earlier stages proved, returns a new value, appends to the trace.
+///
+/// Most stages of most requests wait for nobody. What they return is then the value itself and no
+/// future that would carry it from hand to hand.
 pub trait Stage: Send + Sync {
     /// Its name.
     const NAME: StageName;
 
     /// The evidence it needs.
-    type Input<'a>: Send
+    type Input<'a>: Copy + Send
     where
         Self: 'a;
 
@@ -66,5 +96,5 @@ pub trait Stage: Send + Sync {
         &'a self,
         input: Self::Input<'a>,
         trace: &mut Trace,
-    ) -> impl Future<Output = Result<Self::Output, Halt>> + Send;
+    ) -> Run<Result<Self::Output, Halt>, impl Future<Output = Result<Self::Output, Halt>> + Send>;
 }

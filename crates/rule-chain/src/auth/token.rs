@@ -96,26 +96,31 @@ impl TokenMatcher {
         let mut issuers = self.issuers.iter();
         let issued = self.issuers.is_empty() || issuers.any(|own| **own == *principal.issuer());
         let claims = principal.claims();
+        let subject = || one_of(&self.subjects, text(claims.field("sub")));
         let actor = || {
             let actor = principal.actor().and_then(|actor| actor.get("sub"));
             one_of(&self.actors, actor.and_then(Value::as_str))
         };
+        // What nothing is asked of is not looked for.
         issued
-            && one_of(&self.subjects, text(claims.field("sub")))
-            && actor()
+            && (self.subjects.is_empty() || subject())
+            && (self.actors.is_empty() || actor())
             && self.claims.iter().all(|own| own.fits(claims))
     }
 
     /// Whether the token carries every scope asked for: a text of several separated by blanks (RFC
     /// 6749 section 3.3), or a list of texts.
     fn holds_scopes(&self, claims: &dyn Object) -> bool {
+        if self.scopes.is_empty() {
+            return true;
+        }
         let mut asked = self.scopes.iter();
         match claims.field(&self.scope_claim) {
             Some(View::Str(held)) => asked.all(|own| held.split(' ').any(|held| *held == **own)),
             Some(View::List(held)) => {
                 asked.all(|own| held.iter().any(|held| held.as_str() == Some(&**own)))
             }
-            _ => self.scopes.is_empty(),
+            _ => false,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn admit(compiled: &Compiled, fields: &[(&str, &str)]) -> Result<Admi
 pub(super) async fn run(compiled: &Compiled, fields: &[(&str, &str)]) -> Result<Admitted, Halt> {
     let snapshot = request(compiled, "/reports?page=2", fields);
     let mut trace = Trace::new(Detail::Summary);
-    compiled.admission.run(&snapshot, &mut trace).await
+    compiled.admission.run(&snapshot, &mut trace).wait().await
 }
 
 pub(super) fn bearer(token: &str) -> (&'static str, String) {
