@@ -6,14 +6,13 @@ use ztag_types::{
 };
 
 use crate::handles::is_from_cache;
-use crate::line::{Line, key};
+use crate::line::{Line, fixed, key};
 use crate::spec::{LogFormat, LogLevel};
 
 /// Writes the line of a decision.
 pub(crate) fn write_decision(out: &mut Vec<u8>, format: LogFormat, record: &Record) {
     let mut line = Line::start(out, format, end_of(record), LogLevel::Info);
-    line.word(key!("agent"), StageName::ResponsePolicy.as_str());
-    line.word(key!("msg"), "decision");
+    line.fixed(fixed!("agent" = "response_policy", "msg" = "decision"));
     line.text_if_any(key!("endpoint"), endpoint_of(record));
     line.word(key!("outcome"), record.outcome.as_str());
     line.word(key!("reason"), record.reason.code().as_str());

@@ -32,6 +32,18 @@ macro_rules! key {
 }
 pub(crate) use key;
 
+/// A [`Key`] with its value, a word of our own that neither format quotes or escapes; several of
+/// them are one piece of text.
+macro_rules! fixed {
+    ($($name:literal = $word:literal),+) => {
+        $crate::line::Key {
+            json: concat!($(",\"", $name, "\":\"", $word, "\""),+),
+            text: concat!($(" ", $name, "=", $word),+),
+        }
+    };
+}
+pub(crate) use fixed;
+
 /// A line being written. Callers use each key once.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
@@ -57,9 +69,18 @@ impl<'a> Line<'a> {
             out.push(b'"');
         }
         let mut line = Self { out, format };
-        line.word(key!("level"), level.as_str());
-        line.word(key!("component"), "ztag");
+        line.fixed(match level {
+            LogLevel::Error => fixed!("level" = "error", "component" = "ztag"),
+            LogLevel::Warn => fixed!("level" = "warn", "component" = "ztag"),
+            LogLevel::Info => fixed!("level" = "info", "component" = "ztag"),
+            LogLevel::Debug => fixed!("level" = "debug", "component" = "ztag"),
+        });
         line
+    }
+
+    /// What [`fixed!`] makes.
+    pub(crate) fn fixed(&mut self, fixed: Key) {
+        self.key(fixed);
     }
 
     /// A text of our own that needs no escape.
@@ -173,6 +194,12 @@ impl<'a> Line<'a> {
     }
 
     fn value(&mut self, text: &str) {
+        if self.format == LogFormat::Json && text.len() <= MAX_TEXT && is_clean(text) {
+            self.out.push(b'"');
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'"');
+            return;
+        }
         if self.format == LogFormat::Text && is_plain(text) {
             self.out.extend_from_slice(text.as_bytes());
             return;
@@ -219,14 +246,6 @@ fn is_plain(text: &str) -> bool {
 /// line reader acts upon: DEL, the C1 controls, the line and paragraph separators, and the
 /// characters that turn the direction of text.
 fn escape(out: &mut Vec<u8>, text: &str) {
-    // Looks at every byte, several at a time: most texts are clean to their end.
-    if !text
-        .bytes()
-        .fold(false, |found, byte| found | is_suspect(byte))
-    {
-        out.extend_from_slice(text.as_bytes());
-        return;
-    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(is_suspect) {
         let Some((clean, from)) = rest.split_at_checked(at) else {
@@ -240,6 +259,36 @@ fn escape(out: &mut Vec<u8>, text: &str) {
         rest = chars.as_str();
     }
     out.extend_from_slice(rest.as_bytes());
+}
+
+/// Whether nothing in `text` is to be escaped: most texts are clean to their end. Looks at eight
+/// bytes at a time, twice at some of the last.
+fn is_clean(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk() else {
+        return !bytes.iter().copied().any(is_suspect);
+    };
+    let (chunks, _) = bytes.as_chunks();
+    let found = chunks
+        .iter()
+        .fold(suspects(*last), |found, chunk| found | suspects(*chunk));
+    found == 0
+}
+
+/// Not 0 where one of the bytes is a [suspect](is_suspect).
+const fn suspects(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // In each byte below 0x80 the high bit is set where the byte is less than `limit`; borrows reach
+    // further only from such a byte.
+    const fn below(bytes: u64, limit: u64) -> u64 {
+        bytes.wrapping_sub(limit * ONES) & !bytes
+    }
+    let bytes = u64::from_le_bytes(bytes);
+    let quote = below(bytes ^ (0x22 * ONES), 1);
+    let backslash = below(bytes ^ (0x5c * ONES), 1);
+    let delete = below(bytes ^ (0x7f * ONES), 1);
+    (bytes | below(bytes, 0x20) | quote | backslash | delete) & HIGH
 }
 
 /// Whether a byte stops the plain run: to be escaped, or the first of a character beyond ASCII.
@@ -302,6 +351,19 @@ mod tests {
                 let line = written(format, &text);
                 prop_assert_eq!(line.lines().count(), 1);
                 prop_assert!(!line.trim_end_matches('\n').chars().any(char::is_control));
+            }
+        }
+    }
+
+    #[test]
+    fn eight_bytes_are_judged_as_each_of_them() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for around in [b'a', b'!', b'#', b'[', b'~', b' '] {
+                    let mut bytes = [around; 8];
+                    bytes[at] = byte;
+                    assert_eq!(suspects(bytes) != 0, is_suspect(byte), "{byte:#x} {at}");
+                }
             }
         }
     }

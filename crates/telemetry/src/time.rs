@@ -1,13 +1,32 @@
 //! RFC 3339 timestamps with milliseconds, without a calendar library on the hot path.
 
+use std::cell::Cell;
+
 use ztag_types::Timestamp;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// `2026-11-22T02:15:37.042Z`; years outside 0..=9999 are shown as the nearest one inside.
 pub(crate) fn write_rfc3339(out: &mut Vec<u8>, at: Timestamp) {
+    thread_local! {
+        // Many lines are of one second.
+        static LAST: Cell<(i64, [u8; 20])> = const { Cell::new((0, *b"1970-01-01T00:00:00.")) };
+    }
+    let (second, mut text) = LAST.get();
+    if second != at.seconds() {
+        text = to_the_second(at.seconds());
+        LAST.set((at.seconds(), text));
+    }
+    let millis = at.nanos() / 1_000_000;
+    let [ms2, ms1, ms0] = [millis / 100, millis / 10, millis].map(|number| digit(number.into()));
+    out.extend_from_slice(&text);
+    out.extend_from_slice(&[ms2, ms1, ms0, b'Z']);
+}
+
+/// The time up to the point before the milliseconds.
+fn to_the_second(seconds: i64) -> [u8; 20] {
     // Seconds of the first and last day that four digits can name.
-    let seconds = at.seconds().clamp(-62_167_219_200, 253_402_300_799);
+    let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
     let (year, month, day) = civil(seconds.div_euclid(SECONDS_PER_DAY));
     let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
     let [y3, y2, y1, y0] = [year / 1_000, year / 100, year / 10, year].map(digit);
@@ -16,12 +35,10 @@ pub(crate) fn write_rfc3339(out: &mut Vec<u8>, at: Timestamp) {
     let [h1, h0] = two_digits(of_day / 3_600);
     let [mi1, mi0] = two_digits(of_day / 60 % 60);
     let [s1, s0] = two_digits(of_day % 60);
-    let millis = i64::from(at.nanos() / 1_000_000);
-    let [ms2, ms1, ms0] = [millis / 100, millis / 10, millis].map(digit);
-    out.extend_from_slice(&[
+    [
         y3, y2, y1, y0, b'-', mo1, mo0, b'-', d1, d0, b'T', h1, h0, b':', mi1, mi0, b':', s1, s0,
-        b'.', ms2, ms1, ms0, b'Z',
-    ]);
+        b'.',
+    ]
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
