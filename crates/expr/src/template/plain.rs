@@ -75,7 +75,11 @@ impl Plain {
 
     /// The text over `scope`, or `None` where a value needs the engine to print it.
     pub(super) fn render(&self, scope: Scope<'_>) -> Option<Result<String, EvalError>> {
-        let mut parts: SmallVec<[Cow<'_, str>; 8]> = SmallVec::new();
+        if let [piece] = &*self.0 {
+            // Most headers are one value: no list is made of it.
+            return Some(within_bounds(piece.print(scope)?));
+        }
+        let mut parts: SmallVec<[Cow<'_, str>; 4]> = SmallVec::new();
         let mut length = 0_usize;
         for piece in &self.0 {
             let part = piece.print(scope)?;
@@ -86,9 +90,18 @@ impl Plain {
             return Some(Err(EvalError::new("template makes more text than it may")));
         }
         let mut text = String::with_capacity(length);
-        text.extend(parts);
+        for part in &parts {
+            text.push_str(part);
+        }
         Some(Ok(text))
     }
+}
+
+fn within_bounds(text: Cow<'_, str>) -> Result<String, EvalError> {
+    if text.len() > OUTPUT_BYTES {
+        return Err(EvalError::new("template makes more text than it may"));
+    }
+    Ok(text.into_owned())
 }
 
 impl Piece {
