@@ -12,7 +12,7 @@ mod targets;
 mod tokens;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Takes our programs as they were built last.
     #[arg(long)]
     built: bool,
+    /// Takes our programs as `dist` makes them, which is how they are released.
+    #[arg(long, conflicts_with = "built")]
+    dist: bool,
     /// How often each server is measured, in turns.
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
@@ -108,9 +111,25 @@ fn bench(options: &Options) -> Result<Bench, Failure> {
     setup::install()?;
     Bench::new(if options.built {
         Binaries::built()
+    } else if options.dist {
+        Binaries::release()?
     } else {
         Binaries::build()?
     })
+}
+
+/// Puts the load of every row on those of our programs that are in `folder`, and lets them end by
+/// themselves. Rows behind other proxies ask nothing that others do not.
+pub(crate) fn exercise(folder: &Path) -> Result<(), Failure> {
+    let bench = Bench::new(Binaries::of(folder))?;
+    let rows = targets::FORWARD_AUTH.iter().chain(&targets::GATEWAYS);
+    for target in rows.filter(|target| target.is_ours()) {
+        println!("exercise: {}", target.name);
+        bench
+            .exercise(target)
+            .map_err(|failure| failure.during(target.name))?;
+    }
+    Ok(())
 }
 
 /// Tells what became of the goals and keeps what was found.

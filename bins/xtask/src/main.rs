@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod dist;
 mod fuzz;
 mod oracle;
 mod setup;
@@ -35,6 +36,8 @@ enum Verb {
     Demo(demo::Options),
     /// Run every test, after `setup`.
     Test,
+    /// Build the programs as they are released: compiled with what loads of every kind were seen to do.
+    Dist,
     /// Measure side by side with other servers.
     Bench(bench::Options),
     /// Constant load of every kind while everything around changes: nothing wrong, lost or kept.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Setup => setup::run(),
         Verb::Demo(options) => demo::run(&options),
         Verb::Test => test::run(),
+        Verb::Dist => dist::run(),
         Verb::Bench(options) => bench::run(&options),
         Verb::Soak(options) => soak::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),

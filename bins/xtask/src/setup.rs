@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use ztag_test_support::{Failure, PYTHON_SDK, locate, tools_folder};
 
-use crate::command::{cargo, execute};
+use crate::command::{cargo, execute, rustc};
 use crate::oracle;
 
 /// Programs that Debian packages, with the package.
@@ -85,6 +85,23 @@ pub(crate) fn install_deny() -> Result<(), Failure> {
         return Ok(());
     }
     execute(&mut cargo(&["install", "cargo-deny", "--locked"]))
+}
+
+/// Installs what merges the profiles of programs, which only `dist` needs, in the version of the compiler;
+/// where it is.
+pub(crate) fn install_profile_tool() -> Result<PathBuf, Failure> {
+    let output = rustc(&["--print", "target-libdir"]).output()?;
+    let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let tool = libraries.with_file_name("bin").join("llvm-profdata");
+    if !tool.is_file() {
+        execute(Command::new("rustup").args(["component", "add", "llvm-tools"]))?;
+    }
+    if tool.is_file() {
+        Ok(tool)
+    } else {
+        let place = tool.display();
+        Err(Failure::new(format!("`llvm-tools` did not bring {place}")))
+    }
 }
 
 /// The packages of the `programs` that are not there.

@@ -116,6 +116,19 @@ impl Process {
         Ok(())
     }
 
+    /// Asks it to end, and waits until it has. Fails, with the log, when it stays.
+    pub fn terminate(&mut self) -> Result<(), Failure> {
+        self.signal("TERM")?;
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_ended() {
+            if Instant::now() > deadline {
+                return Err(self.failure("does not end"));
+            }
+            thread::park_timeout(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())

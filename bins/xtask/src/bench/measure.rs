@@ -21,6 +21,9 @@ const FEW: u32 = 4;
 /// Signed tokens used in turn.
 const TOKENS: usize = 1_000;
 
+/// Seconds of load for who wants to see what is done often.
+const EXERCISE: u64 = 3;
+
 /// How much is measured.
 #[derive(Clone, Copy)]
 pub(super) struct Effort {
@@ -140,6 +143,13 @@ impl Bench {
     /// One of its requests, which leaves the connection open.
     pub(super) fn request(&self, target: &Target) -> Request {
         target.request(&self.tokens.all)
+    }
+
+    /// Loads `target`, which then ends by itself.
+    pub(super) fn exercise(&self, target: &'static Target) -> Result<(), Failure> {
+        let running = self.start(target)?;
+        self.load(target, &running, TOKENS).run(MANY, EXERCISE)?;
+        running.end()
     }
 
     fn round(&self, target: &'static Target, effort: Effort) -> Result<Round, Failure> {

@@ -16,7 +16,8 @@ use ztag_test_support::{
 use super::cpu::Tree;
 use super::targets::{Part, Port, Protocol, Target};
 use super::tokens::Tokens;
-use crate::command::{cargo, execute};
+use crate::command::{cargo, execute, target_folder};
+use crate::dist;
 
 /// Ports that the configurations are written with.
 const EDGE: u16 = 8000;
@@ -37,20 +38,23 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Those of the last build.
+    /// Those of the last release build.
     pub(super) fn built() -> Self {
-        let folder = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| workspace().join("target"), PathBuf::from)
-            .join("release");
+        Self::of(&target_folder().join("release"))
+    }
+
+    /// Our own that are in `folder`, beside the floors of the last release build.
+    pub(super) fn of(folder: &Path) -> Self {
+        let floors = target_folder().join("release");
         Self {
             forward_auth: folder.join("forward-auth"),
             gateway: folder.join("gateway"),
-            responder: folder.join("responder"),
-            proxy: folder.join("proxy"),
+            responder: floors.join("responder"),
+            proxy: floors.join("proxy"),
         }
     }
 
-    /// Builds them as they are shipped.
+    /// Builds them without what is learnt from a load.
     pub(super) fn build() -> Result<Self, Failure> {
         let mut build = cargo(&["build", "--release"]);
         for package in ["forward-auth", "gateway", "ztag-benches"] {
@@ -58,6 +62,19 @@ impl Binaries {
         }
         execute(build.arg("--bins"))?;
         Ok(Self::built())
+    }
+
+    /// Builds them as they are released.
+    pub(super) fn release() -> Result<Self, Failure> {
+        let folder = dist::build()?;
+        execute(&mut cargo(&[
+            "build",
+            "--release",
+            "--package",
+            "ztag-benches",
+            "--bins",
+        ]))?;
+        Ok(Self::of(&folder))
     }
 }
 
@@ -99,6 +116,14 @@ impl Running {
             _around: around,
             _folder: world.folder,
         })
+    }
+
+    /// Asks those that count to end, the one that is asked first, and waits until they have.
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        self.measured
+            .iter_mut()
+            .rev()
+            .try_for_each(Process::terminate)
     }
 
     /// The processes that count.

@@ -72,6 +72,19 @@ pub(super) struct Target {
     pub(super) floor: &'static str,
 }
 
+impl Target {
+    /// Whether all of it that counts are our own programs.
+    pub(super) fn is_ours(&self) -> bool {
+        let is_ours = |(part, _): &(Part, Port)| {
+            matches!(
+                part,
+                Part::ForwardAuth(_) | Part::Gateway(_) | Part::GatewayUnlogged(_)
+            )
+        };
+        self.parts.iter().all(is_ours)
+    }
+}
+
 pub(super) const NGINX: &str = "nginx, return 200";
 pub(super) const STATIC: &str = "(a) static rule";
 pub(super) const CHAIN: &str = "(b) bearer, 3 CEL, 3 templates";

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -17,24 +16,20 @@ use tempfile::TempDir;
 use tokio::runtime;
 use tokio::task::JoinSet;
 use ztag_test_support::{
-    Authority, Failure, Process, Request, TlsClient, free_port, gateway_binary, send, workspace,
+    Authority, Failure, Process, Request, TlsClient, free_port, gateway_binary, send,
 };
 
 use super::issuer::Issuer;
 use super::line::{Lines, Transport};
 use super::memory::Subject;
 use super::target::Target;
-use crate::command::{cargo, execute};
+use crate::command::{cargo, execute, target_folder};
 
 const POLICY: &str = include_str!("policy.yaml");
 
 /// What clients ask for in a handshake; the certificate serves all names beside it.
 const NAME: &str = "api.example.com";
 const NAMES: &str = "*.example.com";
-
-/// How long a gateway may take to end, with nothing under way.
-const ENDING: u32 = 1_500;
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Everything under load and around it.
 pub(super) struct House {
@@ -174,14 +169,8 @@ impl House {
                 count(&metrics, "ztag_config_reloads_total{result=\"success\"}"),
                 count(&metrics, "ztag_config_reloads_total{result=\"failure\"}"),
             ));
-            gateway.signal("TERM")?;
-            let mut looks = 0;
-            while !gateway.has_ended() && looks < ENDING {
-                thread::park_timeout(LOOK_AGAIN);
-                looks += 1;
-            }
-            if looks == ENDING {
-                ended.staying.push(gateway.log());
+            if let Err(failure) = gateway.terminate() {
+                ended.staying.push(failure.to_string());
             }
         }
         Ok(ended)
@@ -310,9 +299,7 @@ fn binary(quick: bool) -> Result<PathBuf, Failure> {
         return gateway_binary();
     }
     execute(&mut cargo(&["build", "--release", "--package", "gateway"]))?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR");
-    let folder = folder.map_or_else(|| workspace().join("target"), PathBuf::from);
-    Ok(folder.join("release/gateway"))
+    Ok(target_folder().join("release/gateway"))
 }
 
 /// The value of a series in the text of metrics; 0 when it is not there.

@@ -1,0 +1,152 @@
+//! The doors as they are released: compiled with what loads of every kind were seen to do, which tells the
+//! compiler what to inline, what to lay side by side, and what to leave out of the way.
+
+use std::env;
+use std::fs;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ztag_test_support::Failure;
+
+use crate::bench;
+use crate::command::{cargo, execute, rustc, target_folder};
+use crate::setup;
+
+/// The programs that are built.
+const DOORS: [&str; 2] = ["forward-auth", "gateway"];
+/// Benchmarks of what only some configurations do often, and how many tuples one of them asks about.
+const BENCHES: [&str; 3] = ["fga", "guard", "guarded"];
+const TUPLES: &str = "20000";
+/// How often what a door was seen to do counts. A benchmark of a loop does in a second what a door does
+/// in minutes; without this, requests would be taken for something seldom.
+const WEIGHT: u32 = 100;
+
+/// Builds the doors and says where they are.
+pub(crate) fn run() -> Result<(), Failure> {
+    setup::install()?;
+    let folder = build()?;
+    println!("{} are in {}", DOORS.join(" and "), folder.display());
+    Ok(())
+}
+
+/// Builds the doors; the folder that they are in. What was seen of the same programs before is used
+/// again.
+pub(crate) fn build() -> Result<PathBuf, Failure> {
+    let tool = setup::install_profile_tool()?;
+    let (folder, host) = (target_folder().join("dist"), host()?);
+    let watched = Build {
+        folder: folder.join("watched"),
+        flag: format!("-Cprofile-generate={}", folder.join("seen").display()),
+        host: &host,
+    };
+    execute(&mut watched.doors())?;
+    let profile = folder.join(format!("{:016x}.profdata", watched.key()?));
+    if !profile.exists() {
+        watch(&watched, &tool, &folder, &profile)?;
+    }
+    let learned = Build {
+        folder: folder.join("learned"),
+        flag: format!("-Cprofile-use={}", profile.display()),
+        host: &host,
+    };
+    execute(&mut learned.doors())?;
+    for door in DOORS {
+        // Not overwritten: it may be running.
+        let (from, to) = (learned.programs().join(door), folder.join(door));
+        let fresh = to.with_extension("fresh");
+        fs::copy(from, &fresh)?;
+        fs::rename(fresh, to)?;
+    }
+    Ok(folder)
+}
+
+/// Loads the watched programs and writes down what they did.
+fn watch(watched: &Build<'_>, tool: &Path, folder: &Path, profile: &Path) -> Result<(), Failure> {
+    let seen = folder.join("seen");
+    forget(&seen)?;
+    let mut benches = watched.cargo("bench");
+    benches.args(["--package", "ztag-benches"]);
+    for bench in BENCHES {
+        benches.args(["--bench", bench]);
+    }
+    execute(benches.env("ZTAG_FGA_TUPLES", TUPLES))?;
+    let loops = folder.join("loops.profdata");
+    execute(merge(tool, &loops).arg(&seen))?;
+
+    forget(&seen)?;
+    bench::exercise(&watched.programs())?;
+    let mut soak = Command::new(env::current_exe()?);
+    soak.args(["soak", "--quick"]);
+    execute(soak.env("ZTAG_GATEWAY", watched.programs().join("gateway")))?;
+    let requests = folder.join("requests.profdata");
+    execute(merge(tool, &requests).arg(&seen))?;
+
+    let weighted = format!("--weighted-input={WEIGHT},{}", requests.display());
+    let unfinished = profile.with_extension("unfinished");
+    execute(merge(tool, &unfinished).arg(weighted).arg(&loops))?;
+    Ok(fs::rename(unfinished, profile)?)
+}
+
+fn merge(tool: &Path, into: &Path) -> Command {
+    let mut command = Command::new(tool);
+    command.args(["merge", "--sparse", "--output"]).arg(into);
+    command
+}
+
+fn forget(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
+
+/// One way to compile everything.
+struct Build<'a> {
+    folder: PathBuf,
+    flag: String,
+    /// The machine that is built on. Naming it keeps the flag from what runs while building.
+    host: &'a str,
+}
+
+impl Build<'_> {
+    fn cargo(&self, verb: &str) -> Command {
+        let mut command = cargo(&[verb, "--locked", "--target", self.host]);
+        command
+            .env("CARGO_TARGET_DIR", &self.folder)
+            .env("CARGO_ENCODED_RUSTFLAGS", &self.flag);
+        command
+    }
+
+    fn doors(&self) -> Command {
+        let mut command = self.cargo("build");
+        command.arg("--release");
+        for door in DOORS {
+            command.args(["--package", door]);
+        }
+        command
+    }
+
+    /// The folder of its programs.
+    fn programs(&self) -> PathBuf {
+        self.folder.join(self.host).join("release")
+    }
+
+    /// Tells these programs from others.
+    fn key(&self) -> Result<u64, Failure> {
+        let mut hasher = DefaultHasher::new();
+        for door in DOORS {
+            hasher.write(&fs::read(self.programs().join(door))?);
+        }
+        Ok(hasher.finish())
+    }
+}
+
+/// The machine that is built on, as the compiler names it.
+fn host() -> Result<String, Failure> {
+    let output = rustc(&["-vV"]).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| Failure::new("the compiler does not say which machine it builds for"))
+}
