@@ -17,7 +17,7 @@ endpoints:
 rules:
   identify: {auth: [{match: [{type: jwt}]}]}
 issuers:
-  idp: {issuer: 'https://idp.example/', audiences: [a], jwks: {keys: '{keys}'}}
+  idp: {issuer: 'https://idp.example/', audiences: [a], clockSkew: {skew}, jwks: {keys: '{keys}'}}
 routes:
   all: {endpoint: api, upstream: app}
 upstreams:
@@ -43,8 +43,9 @@ fn tell(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-#[test]
-fn attack_42_a_stream_ends_with_the_token() -> Result<(), Failure> {
+/// A gateway before an upstream that tells events, which forgives `skew` seconds, and a token that
+/// expires in so many seconds.
+fn open(skew: u64, left: i64) -> Result<(House, RawServer, String), Failure> {
     let upstream = RawServer::start(|_, mut stream| {
         let head = String::from_utf8_lossy(&read_head(&mut stream)).into_owned();
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -55,13 +56,19 @@ fn attack_42_a_stream_ends_with_the_token() -> Result<(), Failure> {
     let keys = json!({"keys": [mint.public()]}).to_string();
     let policy = POLICY
         .replace("{keys}", &keys)
+        .replace("{skew}", &format!("{skew}s"))
         .replace("{upstream}", &upstream.address().to_string());
     let house = House::open(tempfile::tempdir()?, "", &policy)?;
-    let now = unix_time();
+    let expires = unix_time().saturating_add_signed(left);
     let token = mint.token(&json!({
         "iss": "https://idp.example/", "aud": "a", "sub": "ada", "client_id": "c",
-        "jti": "1", "iat": now, "exp": now + 5,
+        "jti": "1", "iat": expires - 60, "exp": expires,
     }));
+    Ok((house, upstream, token))
+}
+
+/// Both streams begin and are cut off.
+fn check_streams(house: &House, token: &str) -> Result<(), Failure> {
     let mut streams = Vec::new();
     for path in ["/quiet", "/flood"] {
         let mut client = Connection::open(house.address())?;
@@ -82,4 +89,17 @@ fn attack_42_a_stream_ends_with_the_token() -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+#[test]
+fn attack_42_a_stream_ends_with_the_token() -> Result<(), Failure> {
+    let (house, _upstream, token) = open(0, 5)?;
+    check_streams(&house, &token)
+}
+
+/// Who is let in while clocks differ is served for as long as that is forgiven.
+#[test]
+fn attack_42_a_stream_ends_when_no_skew_is_forgiven_any_more() -> Result<(), Failure> {
+    let (house, _upstream, token) = open(7, -2)?;
+    check_streams(&house, &token)
 }

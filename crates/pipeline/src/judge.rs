@@ -255,10 +255,13 @@ fn judged<B: From<Bytes>>(
     Judged { outcome, record }
 }
 
-/// Until the first of the credentials expires.
+/// Until the first of the credentials would be refused.
 fn valid_for(admitted: &Admitted, now: Timestamp) -> Option<Duration> {
-    let expiries = admitted.credentials.iter().filter_map(Credential::expires);
-    expiries.min().map(|at| at.since(now))
+    let ends = admitted
+        .credentials
+        .iter()
+        .filter_map(Credential::valid_until);
+    ends.min().map(|at| at.since(now))
 }
 
 impl Request {

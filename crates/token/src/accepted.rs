@@ -20,13 +20,39 @@ const MAX_ACTORS: usize = 5;
 pub struct AcceptedToken {
     issuer: Arc<str>,
     claims: Claims,
-    /// Seconds since 1970.
-    expires: i64,
+    /// Until when it is accepted, in seconds since 1970.
+    until: i64,
+    /// How many seconds later it says it expires, or earlier; next to the flags it takes no room.
+    rest: i32,
     /// Whether it says to whose key it is bound. Most do not, and are asked with every request.
     is_bound: bool,
     /// Whether it names an actor; most do not either.
     has_actor: bool,
     form: Form,
+}
+
+/// How long a token is good for, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    /// When it expires.
+    pub(crate) expires: i64,
+    /// When whoever verifies it begins to refuse it: later by the clock skew, earlier by the greatest
+    /// age.
+    pub(crate) until: i64,
+}
+
+impl Lifetime {
+    /// One that ends when it expires.
+    pub(crate) const fn ending(expires: i64) -> Self {
+        let until = expires;
+        Self { expires, until }
+    }
+
+    /// How long after the end it says it expires. Decades may count for less: it is refused by then.
+    fn rest(self) -> i32 {
+        let rest = self.expires.saturating_sub(self.until);
+        i32::try_from(rest).unwrap_or(if rest < 0 { i32::MIN } else { i32::MAX })
+    }
 }
 
 /// What it takes to know the token again, letter by letter. The payload of a signed one stands in
@@ -49,7 +75,7 @@ impl AcceptedToken {
     pub(crate) fn new(
         issuer: Arc<str>,
         claims: Claims,
-        expires: i64,
+        lifetime: Lifetime,
         form: Form,
     ) -> Result<Self, Refusal> {
         let has_actor = binding::actor(&claims, MAX_ACTORS)?.is_some();
@@ -58,7 +84,8 @@ impl AcceptedToken {
             is_bound: claims.claim("cnf").is_some(),
             has_actor,
             claims,
-            expires,
+            until: lifetime.until,
+            rest: lifetime.rest(),
             form,
         })
     }
@@ -74,8 +101,15 @@ impl AcceptedToken {
     }
 
     /// When it expires.
-    pub const fn expires(&self) -> Timestamp {
-        Timestamp::from_seconds(self.expires)
+    pub fn expires(&self) -> Timestamp {
+        let expires = self.until.saturating_add(self.rest.into());
+        Timestamp::from_seconds(expires)
+    }
+
+    /// Until when it is accepted: a little longer than it says, where the clock of its issuer may be
+    /// behind, or less long, where it may not grow as old as it says.
+    pub const fn valid_until(&self) -> Timestamp {
+        Timestamp::from_seconds(self.until)
     }
 
     /// The key that it is bound to; `None` for a bearer token.
@@ -138,7 +172,11 @@ impl Principal for AcceptedToken {
     }
 
     fn expires(&self) -> Timestamp {
-        Timestamp::from_seconds(self.expires)
+        self.expires()
+    }
+
+    fn valid_until(&self) -> Timestamp {
+        self.valid_until()
     }
 }
 
@@ -157,7 +195,7 @@ mod tests {
 
     fn accepted(claims: &str, form: Form) -> AcceptedToken {
         let claims = Claims::parse(claims.as_bytes().to_vec()).unwrap();
-        AcceptedToken::new(Arc::from("issuer"), claims, 0, form).unwrap()
+        AcceptedToken::new(Arc::from("issuer"), claims, Lifetime::ending(0), form).unwrap()
     }
 
     /// Two tokens with one hash are two tokens: whoever finds a collision gains nothing.
@@ -204,7 +242,8 @@ mod tests {
         ] {
             let claims = Claims::parse(broken.as_bytes().to_vec()).unwrap();
             let form = Form::Opaque("opaque".into());
-            let accepted = AcceptedToken::new(Arc::from("issuer"), claims, 0, form);
+            let accepted =
+                AcceptedToken::new(Arc::from("issuer"), claims, Lifetime::ending(0), form);
             assert_eq!(accepted.map(drop), Err(Refusal::ClaimType), "{broken}");
         }
     }

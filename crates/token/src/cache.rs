@@ -131,7 +131,8 @@ impl TokenCache {
         now: Moment,
     ) {
         let max_age = max_age.map_or(self.max_age, |own| own.min(self.max_age));
-        let until = now.monotonic + accepted.expires().since(now.wall).min(max_age);
+        let lifetime = accepted.expires().min(accepted.valid_until());
+        let until = now.monotonic + lifetime.since(now.wall).min(max_age);
         if until > now.monotonic {
             let remembered = Remembered {
                 token: accepted,

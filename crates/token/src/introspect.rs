@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use ztag_backend::Client;
 use ztag_types::View;
 
-use crate::accepted::{AcceptedToken, Form};
+use crate::accepted::{AcceptedToken, Form, Lifetime};
 use crate::binding::Confirmation;
 use crate::cache::Moment;
 use crate::claims::Claims;
@@ -295,7 +295,7 @@ impl Introspector {
         }
         let form = Form::Opaque(token.into());
         let issuer = Arc::clone(&policy.issuer);
-        AcceptedToken::new(issuer, claims, expires, form).map(Arc::new)
+        AcceptedToken::new(issuer, claims, Lifetime::ending(expires), form).map(Arc::new)
     }
 }
 

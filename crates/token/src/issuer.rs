@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ztag_types::{Timestamp, View};
 
+use crate::accepted::Lifetime;
 use crate::algorithm::AlgorithmSet;
 use crate::binding::Confirmation;
 use crate::claims::Claims;
@@ -128,8 +129,12 @@ impl Issuer {
         }
     }
 
-    /// Judges the claims at `now`. Answers when the token expires, in seconds since 1970.
-    pub(crate) fn judge_claims(&self, claims: &Claims, now: Timestamp) -> Result<i64, Refusal> {
+    /// Judges the claims at `now`. Answers how long the token is good for.
+    pub(crate) fn judge_claims(
+        &self,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<Lifetime, Refusal> {
         let mut required = self.rules.required.iter();
         if required.any(|name| claims.claim(name).is_none()) {
             return Err(Refusal::ClaimMissing);
@@ -157,12 +162,12 @@ impl Issuer {
         if matches!(self.rules.profile, Profile::Rfc9068 | Profile::Fapi2) {
             claims.text("scope")?;
         }
-        let expires = self.judge_times(claims, now)?;
+        let lifetime = self.judge_times(claims, now)?;
         let confirmation = Confirmation::of(claims)?;
         if self.rules.bound && confirmation.is_none() {
             return Err(Refusal::BindingMissing);
         }
-        Ok(expires)
+        Ok(lifetime)
     }
 
     fn judge_subject(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -195,11 +200,12 @@ impl Issuer {
             })
     }
 
-    fn judge_times(&self, claims: &Claims, now: Timestamp) -> Result<i64, Refusal> {
+    fn judge_times(&self, claims: &Claims, now: Timestamp) -> Result<Lifetime, Refusal> {
         let skew = i64::try_from(self.rules.skew.as_secs()).unwrap_or(i64::MAX);
         let now = now.seconds();
         let expires = claims.date("exp")?.ok_or(Refusal::ClaimMissing)?;
-        if now >= expires.saturating_add(skew) {
+        let mut until = expires.saturating_add(skew);
+        if now >= until {
             return Err(Refusal::Expired);
         }
         let issued = claims.date("iat")?;
@@ -212,11 +218,13 @@ impl Issuer {
         if let Some(oldest) = self.rules.max_age {
             let oldest = i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX);
             let issued = issued.ok_or(Refusal::ClaimMissing)?;
-            if now.saturating_sub(issued) > oldest.saturating_add(skew) {
+            let oldest = oldest.saturating_add(skew);
+            if now.saturating_sub(issued) > oldest {
                 return Err(Refusal::TooOld);
             }
+            until = until.min(issued.saturating_add(oldest).saturating_add(1));
         }
-        Ok(expires)
+        Ok(Lifetime { expires, until })
     }
 }
 

@@ -134,7 +134,7 @@ impl Verifier {
         }
         let keys = issuer.keys()?;
         let signature = compact.check_signature(&header, &keys, issuer.algorithms())?;
-        let expires = issuer.judge_claims(&claims, now.wall)?;
+        let lifetime = issuer.judge_claims(&claims, now.wall)?;
         let cache = &self.places.cache;
         claims.share_lists(|list| cache.share_list(list));
         let form = Form::Signed {
@@ -142,7 +142,7 @@ impl Verifier {
             signature: signature.into(),
         };
         let issuer = Arc::clone(issuer.name());
-        let accepted = Arc::new(AcceptedToken::new(issuer, claims, expires, form)?);
+        let accepted = Arc::new(AcceptedToken::new(issuer, claims, lifetime, form)?);
         cache.remember(token, self.id, Arc::clone(&accepted), None, now);
         Ok(accepted)
     }

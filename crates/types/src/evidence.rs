@@ -97,6 +97,17 @@ impl Credential {
         }
     }
 
+    /// Until when it is accepted, clock skew included; `None` where nobody vouches for it. What was let
+    /// in by it and goes on, such as a stream, ends then.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Jwt { principal, .. } | Self::Introspected { principal, .. } => {
+                Some(principal.valid_until())
+            }
+            _ => self.expires(),
+        }
+    }
+
     /// The part that nobody else may see; a certificate has none.
     pub const fn secret(&self) -> Option<&Secret<Box<str>>> {
         match self {

@@ -27,6 +27,12 @@ pub trait Principal: fmt::Debug + Send + Sync {
 
     /// When the token expires; nothing derived from it may live longer.
     fn expires(&self) -> Timestamp;
+
+    /// Until when the token is accepted: whoever verifies it may grant its issuer some clock skew, or
+    /// set a greatest age. What it was let in for ends then.
+    fn valid_until(&self) -> Timestamp {
+        self.expires()
+    }
 }
 
 /// [`Principal`] as the value that expressions read: `auth.input.jwt`, `auth.input.introspection`.

@@ -1,5 +1,7 @@
 //! What each profile asks of header and claims.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 use ztag_token::{IssuerSpec, Profile, Refusal, certificate_thumbprint};
 
@@ -372,4 +374,36 @@ fn required_claims_and_age_are_settings() {
     claims["iat"] = (START - 71).into();
     assert_eq!(judge(&claims), Err(Refusal::TooOld));
     assert!(verifier.check(&mint.typed(None, &claims)).is_err());
+}
+
+/// Whatever goes on because of a token ends when the token would be refused: neither when it says it
+/// expires, which may have been a while ago, nor when it is older than it may be.
+#[test]
+fn attack_42_a_token_is_good_for_as_long_as_it_is_accepted() {
+    let mint = Mint::ed("a");
+    for (max_age, expires, issued, expected) in [
+        (None, START - 9, START - 60, START + 1),
+        (None, START + 50, START - 60, START + 60),
+        (Some("60s"), START + 50, START - 69, START + 2),
+        (Some("60s"), START + 50, START, START + 60),
+    ] {
+        let spec = IssuerSpec {
+            max_age: max_age.map(|age| age.parse().unwrap()),
+            types: vec!["JWT".into()],
+            ..spec(key_set(&[&mint]))
+        };
+        let gate = Gate::new();
+        let verifier = gate.verifier(&[spec]);
+        let mut claims = claims();
+        (claims["exp"], claims["iat"]) = (expires.into(), issued.into());
+        let token = mint.typed(Some("JWT"), &claims);
+        let accepted = verifier.check(&token).unwrap();
+        assert_eq!(accepted.expires().seconds(), expires);
+        assert_eq!(accepted.valid_until().seconds(), expected);
+        let last = u64::try_from(expected - START - 1).unwrap();
+        gate.clock.advance(Duration::from_secs(last));
+        assert_eq!(verifier.check(&token).map(drop), Ok(()));
+        gate.clock.advance(Duration::from_secs(1));
+        assert!(verifier.check(&token).is_err(), "remembered for too long");
+    }
 }
