@@ -97,7 +97,7 @@ fn rule_book(spec: &GuardSpec, at: &ConfigPath, findings: &mut Findings) -> Opti
     if findings.errors() != before {
         return None;
     }
-    let book = draft.finish().map_err(BookError::from).map_err(broken);
+    let book = draft.finish().map_err(broken);
     let book = findings.keep(book)?;
     for (index, rule) in spec.rules.iter().enumerate() {
         check_cases(rule, &book, &at.index(index), findings);

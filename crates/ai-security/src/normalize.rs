@@ -138,12 +138,20 @@ impl Normalized {
     }
 
     fn push_other(&mut self, c: char, at: usize) {
+        if self.mixed.is_none() && is_plain(c) {
+            self.hidden.pass();
+            self.offsets.mark(self.text.len(), at);
+            self.text.push(c);
+            return;
+        }
         if self.hidden.take(c, at, self.text.chars().next_back()) {
             return;
         }
-        if !c.is_alphanumeric() {
-            self.end_word();
-        } else if self.mixed.is_none() && lookalike::latin(c).is_some() {
+        if self.mixed.is_some() {
+            if !matches!(c, 'а'..='я') && !c.is_alphanumeric() {
+                self.end_word();
+            }
+        } else if lookalike::latin(c).is_some() {
             self.mixed = Some(self.word_start());
         }
         let from = self.text.len();
@@ -199,6 +207,11 @@ impl Normalized {
             self.text.push(lookalike::latin(c).unwrap_or(c));
         }
     }
+}
+
+/// Whether `c` is a letter of Chinese, Japanese or Korean that folds to itself whatever stands around it.
+const fn is_plain(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod cluster;
 mod codes;
 mod escapes;
+mod glance;
 mod letters;
 mod morse;
 mod pieces;
@@ -15,6 +16,8 @@ mod runs;
 mod spaced;
 
 use std::ops::Range;
+
+use glance::Glance;
 
 use crate::inspection::{HiddenKind, ViewKind};
 use crate::normalize::Normalized;
@@ -178,13 +181,18 @@ impl Views {
     }
 
     fn search_in(&mut self, source: Source<'_>, limits: ViewLimits) {
+        let glance = Glance::at(source.folded.text());
         runs::search(source, limits, self);
         codes::search(source, limits, self);
         escapes::search(source, limits, self);
-        letters::search(source, limits, self);
+        letters::search(&glance.looks, source, limits, self);
         morse::search(source, limits, self);
-        spaced::search(source, limits, self);
-        pieces::search(source, limits, self);
+        if glance.is_spaced {
+            spaced::search(source, limits, self);
+        }
+        if glance.is_cut {
+            pieces::search(source, limits, self);
+        }
     }
 
     /// Adds a view that `write` fills with the runs of one encoding. It is kept if it says something

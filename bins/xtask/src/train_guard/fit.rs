@@ -26,8 +26,12 @@ const MARKED: f64 = 0.03;
 const BLOCKED: f64 = 0.005;
 
 /// Harmless texts of others that are enough to choose thresholds by; where there are fewer, the
-/// project's own cases count, too, of which twice as many may be above: most of them resemble an attack.
+/// project's own cases count, too, of which more may be above: most of them resemble an attack.
 const ENOUGH: usize = 500;
+
+/// How many times as many of our own cases may be blocked, and marked.
+const OWN_BLOCKED: f64 = 2.0;
+const OWN_MARKED: f64 = 3.0;
 
 /// What may be marked where only others write: a mark costs little there, and a missed order much.
 const MARKED_THERE: f64 = 0.05;
@@ -158,11 +162,13 @@ fn bands(outcomes: &[Outcome], fitted: Calibration, marked: f64) -> Bands {
         .filter(|outcome| others < ENOUGH || !outcome.is_own)
         .map(|outcome| fitted.probability(outcome.margin, outcome.windows))
         .collect();
-    let leniency = if others < ENOUGH { 2.0 } else { 1.0 };
-    let block = threshold(&scores, leniency * BLOCKED).min(1.0);
-    let mark = threshold(&scores, leniency * marked)
-        .max(LEAST_MARK)
-        .min(block);
+    let (blocked, marked) = if others < ENOUGH {
+        (OWN_BLOCKED * BLOCKED, OWN_MARKED * marked)
+    } else {
+        (BLOCKED, marked)
+    };
+    let block = threshold(&scores, blocked).min(1.0);
+    let mark = threshold(&scores, marked).max(LEAST_MARK).min(block);
     Bands { mark, block }
 }
 

@@ -61,18 +61,27 @@ pub fn read(text: &str, touches: &[Touch], sink: &mut impl Sink) {
     let mut length = 0;
     let mut themes = Themes::of(touches);
     let mut before = u64::from(b' ');
-    for (at, c) in text.char_indices() {
+    let mut left = text.char_indices();
+    loop {
+        let (at, end, c) = match left.next() {
+            Some((at, c)) => (at, at + c.len_utf8(), c),
+            // A text ends as if a space stood behind it.
+            None if chars.after_space() => break,
+            None => (text.len(), text.len(), ' '),
+        };
         let (code, class) = classify(c);
         let is_space = class == Class::Space;
         if is_space && chars.after_space() {
             continue;
         }
-        let end = at + c.len_utf8();
         chars.push(code, at..end, sink);
         if class == Class::Word {
             words.extend(code, at);
         } else {
             words.end(at, sink);
+        }
+        if at == end {
+            break;
         }
         length += 1;
         let ends = match length {
@@ -88,14 +97,12 @@ pub fn read(text: &str, touches: &[Touch], sink: &mut impl Sink) {
         }
         before = code;
     }
-    if !chars.after_space() {
-        chars.push(u64::from(b' '), text.len()..text.len(), sink);
-    }
-    words.end(text.len(), sink);
     if length > 0 {
+        themes.show(text.len(), sink);
         sink.segment(text.len());
     }
 }
+
 /// Whether a sentence ends behind what is read as `code`.
 const fn is_stop(code: u64) -> bool {
     matches!(code, 0x2e | 0x21 | 0x3f)
@@ -112,11 +119,13 @@ enum Class {
 /// What `c` is read as, and what it is.
 #[inline]
 fn classify(c: char) -> (u64, Class) {
+    if let Some(known) = u8::try_from(c)
+        .ok()
+        .and_then(|byte| ASCII.get(usize::from(byte)))
+    {
+        return (u64::from(known.0), known.1);
+    }
     match c {
-        'a'..='z' | 'A'..='Z' | '\'' => (u64::from(c), Class::Word),
-        '0'..='9' => (u64::from(b'0'), Class::Word),
-        ' ' | '\t'..='\r' => (u64::from(b' '), Class::Space),
-        '\0'..='\x7f' => (u64::from(c), Class::Sign),
         // Common letters of other scripts, which need no look-up.
         'а'..='я' | '一'..='\u{9fff}' | '가'..='힣' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' => {
             (u64::from(c), Class::Word)
@@ -126,6 +135,29 @@ fn classify(c: char) -> (u64, Class) {
         _ => (u64::from(c), Class::Sign),
     }
 }
+
+/// The same for characters in ASCII.
+const ASCII: [(u8, Class); 128] = {
+    let mut table = [(b' ', Class::Sign); 128];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "evaluated when compiled, below 128"
+        )]
+        {
+            table[byte] = match byte as u8 {
+                digit if digit.is_ascii_digit() => (b'0', Class::Word),
+                b' ' | b'\t'..=b'\r' => (b' ', Class::Space),
+                own if own.is_ascii_alphabetic() || own == b'\'' => (own, Class::Word),
+                own => (own, Class::Sign),
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 fn place(sum: u64, bits: u32) -> usize {
     // At most 16 bits are left.
@@ -162,19 +194,22 @@ impl Chars {
         let four = self.last << 16 | (newest & 0xFFFF);
         let oldest = self.last >> 48;
         let [factor3, factor4, factor5] = CHAR_FACTORS;
-        if self.seen >= 2 {
-            sink.gram(hash(four << 16, factor3), from3..at.end);
-        }
-        if self.seen >= 3 {
-            sink.gram(hash(four, factor4), from4..at.end);
-        }
+        let three = hash(four << 16, factor3);
+        let in_four = hash(four, factor4);
+        let in_five = hash(four ^ oldest.wrapping_mul(SPREAD), factor5);
         if self.seen >= 4 {
-            sink.gram(
-                hash(four ^ oldest.wrapping_mul(SPREAD), factor5),
-                from5..at.end,
-            );
+            sink.gram(three, from3..at.end);
+            sink.gram(in_four, from4..at.end);
+            sink.gram(in_five, from5..at.end);
+        } else {
+            if self.seen >= 2 {
+                sink.gram(three, from3..at.end);
+            }
+            if self.seen >= 3 {
+                sink.gram(in_four, from4..at.end);
+            }
+            self.seen += 1;
         }
-        self.seen = self.seen.saturating_add(1);
         self.last = four;
         let [from2, from3, from4, _] = self.starts;
         self.starts = [at.start, from2, from3, from4];

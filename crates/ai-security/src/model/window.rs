@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::features::Sink;
+use super::features::{PLACES, Sink};
 use crate::Channel;
 
 /// Most segments of a window.
@@ -50,10 +50,13 @@ pub(super) struct Best {
     pub(super) windows: u32,
 }
 
+/// Weights that say nothing of any text.
+static NOTHING: [i8; PLACES] = [0; PLACES];
+
 /// Finds the best window while the text is read.
 #[derive(Debug)]
 pub(super) struct Windows<'w> {
-    weights: &'w [i8],
+    weights: &'w [i8; PLACES],
     current: Segment,
     /// The last segments, newest first.
     last: [Segment; LONGEST],
@@ -75,7 +78,8 @@ impl<'w> Windows<'w> {
     /// With one weight a place and windows of so many segments.
     pub(super) fn new(weights: &'w [i8], widths: &'static [usize]) -> Self {
         Self {
-            weights,
+            // Weights that were read from a file have the length.
+            weights: weights.first_chunk().unwrap_or(&NOTHING),
             current: Segment::default(),
             last: [Segment::default(); LONGEST],
             widths,
@@ -150,7 +154,7 @@ impl Sink for Windows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::features::{PLACES, read};
+    use super::super::features::read;
     use super::*;
 
     fn best(weights: &[i8], text: &str) -> Option<Best> {

@@ -71,6 +71,13 @@ impl Hidden {
         &self.selector_bytes
     }
 
+    /// A letter was read that is never dropped.
+    #[inline]
+    pub(super) fn pass(&mut self) {
+        self.end_run();
+        self.gap = None;
+    }
+
     /// Whether `c` at `at` is dropped; it is counted then. `before` is the last folded character.
     pub(super) fn take(&mut self, c: char, at: usize, before: Option<char>) -> bool {
         match c {

@@ -1,18 +1,16 @@
-//! Many rules, compiled to one automaton.
+//! Many rules, compiled to one tree of words.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::automaton::Automaton as _;
-use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{BuildError, MatchKind};
 use ztag_types::SmolStr;
 
 use super::notation::{Gap, NotationError, Sets, Step, Word, parse, parse_vetoes};
 use super::pack::{Pack, embedded, read};
 use super::scan::Scan;
 use super::theme::MOST_THEMES;
+use super::trie::{TooBig, Trie};
 use crate::channel::Channel;
 use crate::normalize::Normalized;
 use crate::spec::RuleSpec;
@@ -20,7 +18,7 @@ use crate::spec::RuleSpec;
 /// Rules that read a text together, in one pass.
 #[derive(Debug)]
 pub struct RuleBook {
-    pub(super) automaton: NFA,
+    pub(super) trie: Trie,
     pub(super) words: Vec<Spotted>,
     pub(super) listeners: Vec<Listener>,
     pub(super) rules: Vec<Rule>,
@@ -42,11 +40,10 @@ pub struct Rule {
     pub weights: [f32; Channel::ALL.len()],
 }
 
-/// What a word of the automaton asks for, and whom it moves.
+/// What a word of the tree asks for, and whom it moves.
 #[derive(Debug)]
 pub(super) struct Spotted {
     pub(super) word: Word,
-    pub(super) has_space: bool,
     /// Whether a letter before it makes it another word.
     pub(super) closed_start: bool,
     /// Whether a letter behind it makes it another word.
@@ -108,9 +105,9 @@ pub enum BookError {
         /// What is wrong with it.
         error: NotationError,
     },
-    /// The words of all rules together fit no automaton.
-    #[error("too many words: {0}")]
-    TooBig(#[from] BuildError),
+    /// The words of all rules together are more than fit.
+    #[error("too many words")]
+    TooBig,
 }
 
 impl RuleBook {
@@ -136,7 +133,7 @@ impl RuleBook {
         let mut draft = Draft::default();
         draft.add_themes(sets)?;
         draft.add_packs(sets, packs)?;
-        Ok(draft.finish()?)
+        draft.finish()
     }
 
     /// The rules, in the order of [`RuleHit::rule`](super::RuleHit::rule).
@@ -158,9 +155,9 @@ impl RuleBook {
         })
     }
 
-    /// Bytes of memory that the automaton takes.
+    /// Bytes of memory that the words of all rules take.
     pub fn memory(&self) -> usize {
-        self.automaton.memory_usage()
+        self.trie.memory()
     }
 }
 
@@ -272,8 +269,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Builds the automaton.
-    pub(crate) fn finish(mut self) -> Result<RuleBook, BuildError> {
+    /// Builds the tree.
+    pub(crate) fn finish(mut self) -> Result<RuleBook, BookError> {
         let mut listeners = Vec::new();
         let mut words = Vec::with_capacity(self.words.len());
         for (word, mut moved) in self.words {
@@ -284,11 +281,9 @@ impl Draft {
             let themes = self.themes.remove(&word).unwrap_or_default();
             words.push(spotted(word, from..listeners.len(), themes));
         }
-        let automaton = NFA::builder()
-            .match_kind(MatchKind::Standard)
-            .build(words.iter().map(|spotted| spotted.word.text.as_bytes()))?;
+        let trie = Trie::of(&words).map_err(|TooBig| BookError::TooBig)?;
         Ok(RuleBook {
-            automaton,
+            trie,
             words,
             listeners,
             rules: self.rules,
@@ -312,7 +307,6 @@ impl Draft {
 fn spotted(word: Word, listeners: Range<usize>, themes: Vec<u8>) -> Spotted {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
     Spotted {
-        has_space: word.text.contains(' '),
         closed_start: !word.open_start && edge(word.text.chars().next()),
         closed_end: !word.open_end && edge(word.text.chars().next_back()),
         listeners,

@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use aho_corasick::Anchored;
-use aho_corasick::automaton::Automaton as _;
-
 use super::book::{Part, RuleBook, Spotted, is_unspaced};
 use super::notation::Gap;
-use super::stream;
 use super::theme::{Touch, Touches};
+use super::trie::Pending;
 use crate::channel::Channel;
 
 /// Most bytes of signs between two steps that are next to each other.
@@ -36,6 +33,7 @@ pub struct Scan {
     done: Vec<u32>,
     hits: Vec<RuleHit>,
     touches: Touches,
+    pending: Pending,
     /// Steps of the last scan: bytes looked at and rules moved. Tests bound them.
     #[cfg(test)]
     pub(super) work: usize,
@@ -129,41 +127,28 @@ impl RuleBook {
     /// `channel`, each where it ends first, and the themes that it touches. Linear in the text.
     pub fn scan(&self, text: &str, channel: Channel, scan: &mut Scan) {
         scan.begin(self);
-        let Ok(start) = self.automaton.start_state(Anchored::No) else {
-            return;
-        };
-        let mut state = start;
-        let mut after_space = true;
-        for (at, byte) in text.bytes().enumerate() {
-            let byte = stream::read(byte);
-            let is_space = byte == b' ';
-            if is_space && after_space {
-                continue;
-            }
-            after_space = is_space;
-            state = self.automaton.next_state(Anchored::No, state, byte);
-            if self.automaton.is_special(state) && self.automaton.is_match(state) {
-                for index in 0..self.automaton.match_len(state) {
-                    let word = self.automaton.match_pattern(state, index).as_usize();
-                    if let Some(word) = self.words.get(word) {
-                        self.spot(word, text, at + 1, channel, scan);
+        let mut pending = std::mem::take(&mut scan.pending);
+        self.trie
+            .find(text.as_bytes(), &mut pending, |words, place| {
+                for word in self.words.get(words).unwrap_or_default() {
+                    if word.fits(text, place.clone()) {
+                        self.spot(word, text, place.clone(), channel, scan);
                     }
                 }
-            }
-        }
+            });
+        scan.pending = pending;
     }
 
-    /// `word` ends before `end`: moves the rules that wait for it.
-    fn spot(&self, word: &Spotted, text: &str, end: usize, channel: Channel, scan: &mut Scan) {
-        let length = word.word.text.len();
-        let start = if word.has_space {
-            stream::start(text.as_bytes(), end, length)
-        } else {
-            end - length
-        };
-        if !fits(word, text, start, end) {
-            return;
-        }
+    /// `word` stands at `place`: moves the rules that wait for it.
+    fn spot(
+        &self,
+        word: &Spotted,
+        text: &str,
+        place: Range<usize>,
+        channel: Channel,
+        scan: &mut Scan,
+    ) {
+        let Range { start, end } = place;
         for theme in word.themes.iter().copied() {
             scan.touches.add(Touch { theme, start, end });
         }
@@ -225,17 +210,20 @@ impl RuleBook {
     }
 }
 
-/// Whether the word at `start..end` is one: its edges are where it wants them.
-fn fits(word: &Spotted, text: &str, start: usize, end: usize) -> bool {
-    let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
-    let before = text.get(..start).unwrap_or_default();
-    if word.closed_start && is_letter(before.chars().next_back()) {
-        return false;
+impl Spotted {
+    /// Whether it is a word where it stands: its edges are where it wants them.
+    pub(super) fn fits(&self, text: &str, place: Range<usize>) -> bool {
+        let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+        let before = text.get(..place.start).unwrap_or_default();
+        if self.closed_start && is_letter(before.chars().next_back()) {
+            return false;
+        }
+        let behind = text.get(place.end..).and_then(|rest| rest.chars().next());
+        if self.closed_end && is_letter(behind) {
+            return false;
+        }
+        !self.word.begins_line || begins_line(before)
     }
-    if word.closed_end && is_letter(text.get(end..).and_then(|rest| rest.chars().next())) {
-        return false;
-    }
-    !word.word.begins_line || begins_line(before)
 }
 
 /// Where the word ends that `end` may stand in.

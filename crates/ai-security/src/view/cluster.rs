@@ -33,6 +33,18 @@ pub(super) fn each_cluster(
     finish(cluster);
 }
 
+/// Whether as many bytes in a row as `shortest` are such, at a glance: every such row covers one of the
+/// places that are looked at.
+pub(super) fn has_stretch(text: &[u8], shortest: usize, is_such: impl Fn(u8) -> bool) -> bool {
+    let such = |at: &usize| text.get(*at).is_some_and(|byte| is_such(*byte));
+    let mut places = (shortest - 1..text.len()).step_by(shortest);
+    places.any(|at| {
+        let before = || (0..at).rev().take(shortest).take_while(such).count();
+        let after = || (at..text.len()).take(shortest).take_while(such).count();
+        such(&at) && before() + after() >= shortest
+    })
+}
+
 /// The words of `text` between blanks, with their places.
 pub(super) fn words(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
     let mut next = 0;

@@ -2,17 +2,23 @@
 
 use std::ops::Range;
 
+use super::cluster::has_stretch;
 use super::{Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
 /// Fewest numbers in a row that are read as text.
 const FEWEST: usize = 6;
 
+/// Bytes of the shortest row: numbers of two digits and a sign between two.
+const SHORTEST_ROW: usize = 3 * FEWEST - 1;
+
 /// What stands between numbers; each is one byte.
 const SIGNS: [char; 11] = [' ', ',', ';', ':', '\n', '\r', '\t', '[', ']', '"', '\''];
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    if !has_row(source.text.as_bytes()) {
+    let text = source.text.as_bytes();
+    let is_part = |byte| !matches!(kind(byte), Kind::Other);
+    if !has_stretch(text, SHORTEST_ROW, is_part) || !has_row(text) {
         return;
     }
     views.add(ViewKind::Binary, source, limits, |sink| {
@@ -32,9 +38,9 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
 fn has_row(text: &[u8]) -> bool {
     let (mut row, mut digits, mut is_number) = (0, 0, true);
     for byte in text {
-        match KINDS.get(usize::from(*byte)) {
-            Some(Kind::Digit) => digits += 1,
-            Some(Kind::Sign) if digits > 0 || !is_number => {
+        match kind(*byte) {
+            Kind::Digit => digits += 1,
+            Kind::Sign if digits > 0 || !is_number => {
                 row = if is_number && (2..=8).contains(&digits) {
                     row + 1
                 } else {
@@ -45,11 +51,15 @@ fn has_row(text: &[u8]) -> bool {
                 }
                 (digits, is_number) = (0, true);
             }
-            Some(Kind::Sign) => {}
-            _ => is_number = false,
+            Kind::Sign => {}
+            Kind::Other => is_number = false,
         }
     }
     is_number && (2..=8).contains(&digits) && row + 1 >= FEWEST
+}
+
+fn kind(byte: u8) -> Kind {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(Kind::Other)
 }
 
 /// What a byte may be in a row of numbers.

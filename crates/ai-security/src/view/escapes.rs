@@ -1,5 +1,7 @@
 //! Percent escapes, HTML character references, and escapes behind a backslash.
 
+use memchr::memchr_iter;
+
 use super::cluster::each_cluster;
 use super::runs::nibble;
 use super::{Sink, Source, ViewLimits, Views};
@@ -25,14 +27,8 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
         (ViewKind::Escapes, b'\\', backslash),
     ];
     for (kind, sign, escape) in kinds {
-        let bytes = source.text.as_bytes();
-        if bytes
-            .iter()
-            .filter(|byte| **byte == sign)
-            .take(FEWEST)
-            .count()
-            >= FEWEST
-        {
+        let mut signs = memchr_iter(sign, source.text.as_bytes());
+        if signs.nth(FEWEST - 1).is_some() {
             views.add(kind, source, limits, |sink| decode(sink, sign, escape));
         }
     }
@@ -42,7 +38,7 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
 fn decode(sink: &mut Sink<'_>, sign: u8, escape: Escape) {
     let text = sink.source.text;
     let bytes = text.as_bytes();
-    let signs = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&sign));
+    let signs = memchr_iter(sign, bytes);
     let marks = signs.filter_map(|at| Some(at..at + escape(bytes.get(at..)?)?.1));
     each_cluster(text, marks, (REACH, FEWEST), |span| {
         let part = bytes.get(span.clone()).unwrap_or_default();

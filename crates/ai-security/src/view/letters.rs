@@ -9,16 +9,27 @@ use crate::inspection::ViewKind;
 const FEWEST: usize = 2;
 const REACH: usize = 64;
 
-/// What a text looks like at a glance: words of each encoding.
+/// How many words of each encoding a text has.
 #[derive(Debug, Default)]
-struct Looks {
+pub(super) struct Looks {
     rot13: usize,
     reversed: usize,
     leet: usize,
 }
 
-pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    let looks = look(source.folded.text());
+impl Looks {
+    /// Counts `word`, which stands between blanks.
+    pub(super) fn add(&mut self, word: &str) {
+        match turned_or_moved(word) {
+            Some(ViewKind::Rot13) => self.rot13 += 1,
+            Some(_) => self.reversed += 1,
+            None => {}
+        }
+        self.leet += usize::from(is_leet(word));
+    }
+}
+
+pub(super) fn search(looks: &Looks, source: Source<'_>, limits: ViewLimits, views: &mut Views) {
     if looks.rot13 >= FEWEST {
         read(ViewKind::Rot13, is_rot13, rot13, source, limits, views);
     }
@@ -57,19 +68,6 @@ fn read(
     });
 }
 
-fn look(text: &str) -> Looks {
-    let mut looks = Looks::default();
-    for word in text.split_ascii_whitespace() {
-        match turned_or_moved(word) {
-            Some(ViewKind::Rot13) => looks.rot13 += 1,
-            Some(_) => looks.reversed += 1,
-            None => {}
-        }
-        looks.leet += usize::from(is_leet(word));
-    }
-    looks
-}
-
 fn is_rot13(word: &str) -> bool {
     turned_or_moved(word) == Some(ViewKind::Rot13)
 }
@@ -78,28 +76,153 @@ fn is_reversed(word: &str) -> bool {
     turned_or_moved(word) == Some(ViewKind::Reversed)
 }
 
-/// Common words, and words of orders to models, in ROT13 or from their end; none is an English word.
+/// Common words, and words of orders to models, in ROT13; none is an English word.
+const ROT13: [&str; 39] = [
+    "gur",
+    "naq",
+    "lbh",
+    "lbhe",
+    "nyy",
+    "guvf",
+    "gung",
+    "jvgu",
+    "sbe",
+    "jung",
+    "ubj",
+    "cyrnfr",
+    "vtaber",
+    "qvfertneq",
+    "sbetrg",
+    "cerivbhf",
+    "vafgehpgvbaf",
+    "vafgehpgvba",
+    "flfgrz",
+    "cebzcg",
+    "erirny",
+    "frperg",
+    "cnffjbeq",
+    "ehyrf",
+    "fnsrgl",
+    "thvqryvarf",
+    "fubj",
+    "cevag",
+    "bhgchg",
+    "rkrphgr",
+    "vtaben",
+    "vafgehppvbarf",
+    "pna",
+    "jvyy",
+    "sebz",
+    "unir",
+    "jevgr",
+    "rkcynva",
+    "funer",
+];
+
+/// The same from their end.
+const REVERSED: [&str; 30] = [
+    "eht",
+    "dna",
+    "uoy",
+    "ruoy",
+    "siht",
+    "taht",
+    "htiw",
+    "tahw",
+    "esaelp",
+    "erongi",
+    "dragersid",
+    "tegrof",
+    "suoiverp",
+    "snoitcurtsni",
+    "noitcurtsni",
+    "metsys",
+    "tpmorp",
+    "laever",
+    "terces",
+    "drowssap",
+    "selur",
+    "ytefas",
+    "senilediug",
+    "wohs",
+    "tnirp",
+    "tuptuo",
+    "etucexe",
+    "eveileb",
+    "rewsna",
+    "esnopser",
+];
+
+/// The encoding of a word, signs around it aside, that is in one of these lists.
 fn turned_or_moved(word: &str) -> Option<ViewKind> {
-    let is_sign = |byte: &u8| byte.is_ascii_punctuation();
-    let bytes = word.as_bytes();
-    let start = bytes.iter().take_while(|byte| is_sign(byte)).count();
-    let signs = bytes.iter().rev().take_while(|byte| is_sign(byte)).count();
-    let plain = bytes.get(start..bytes.len().saturating_sub(signs))?;
-    match plain {
-        b"gur" | b"naq" | b"lbh" | b"lbhe" | b"nyy" | b"guvf" | b"gung" | b"jvgu" | b"sbe"
-        | b"jung" | b"ubj" | b"cyrnfr" | b"vtaber" | b"qvfertneq" | b"sbetrg" | b"cerivbhf"
-        | b"vafgehpgvbaf" | b"vafgehpgvba" | b"flfgrz" | b"cebzcg" | b"erirny" | b"frperg"
-        | b"cnffjbeq" | b"ehyrf" | b"fnsrgl" | b"thvqryvarf" | b"fubj" | b"cevag" | b"bhgchg"
-        | b"rkrphgr" | b"vtaben" | b"vafgehppvbarf" | b"pna" | b"jvyy" | b"sebz" | b"unir"
-        | b"jevgr" | b"rkcynva" | b"funer" => Some(ViewKind::Rot13),
-        b"eht" | b"dna" | b"uoy" | b"ruoy" | b"siht" | b"taht" | b"htiw" | b"tahw" | b"esaelp"
-        | b"erongi" | b"dragersid" | b"tegrof" | b"suoiverp" | b"snoitcurtsni" | b"noitcurtsni"
-        | b"metsys" | b"tpmorp" | b"laever" | b"terces" | b"drowssap" | b"selur" | b"ytefas"
-        | b"senilediug" | b"wohs" | b"tnirp" | b"tuptuo" | b"etucexe" | b"eveileb" | b"rewsna"
-        | b"esnopser" => Some(ViewKind::Reversed),
-        _ => None,
+    let plain = word.trim_matches(|c: char| c.is_ascii_punctuation());
+    if !may_be_listed(plain.as_bytes()) {
+        None
+    } else if ROT13.contains(&plain) {
+        Some(ViewKind::Rot13)
+    } else {
+        REVERSED.contains(&plain).then_some(ViewKind::Reversed)
     }
 }
+
+/// Whether letters may be a word of the lists, by the first three.
+#[inline]
+pub(super) fn may_be_listed(letters: &[u8]) -> bool {
+    let first = first_three(letters);
+    let bits = LISTED.get(first / 64).copied().unwrap_or_default();
+    bits >> (first % 64) & 1 == 1
+}
+
+/// The first letters of the words of the lists, one bit each.
+const LISTED: [u64; 1 << 9] = {
+    let mut listed = [0; 1 << 9];
+    mark(&mut listed, &ROT13);
+    mark(&mut listed, &REVERSED);
+    listed
+};
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
+const fn mark(listed: &mut [u64; 1 << 9], words: &[&str]) {
+    let mut at = 0;
+    while at < words.len() {
+        let first = first_three(words[at].as_bytes());
+        listed[first / 64] |= 1 << (first % 64);
+        at += 1;
+    }
+}
+
+/// The first three letters as a number of fifteen bits; 0 if there are less.
+const fn first_three(letters: &[u8]) -> usize {
+    match letters {
+        [one, two, three, ..] => {
+            (*one as usize & 31) << 10 | (*two as usize & 31) << 5 | *three as usize & 31
+        }
+        _ => 0,
+    }
+}
+
+/// Whether `byte` is a digit or sign that resembles a letter.
+#[inline]
+pub(super) fn resembles(byte: u8) -> bool {
+    RESEMBLING.get(usize::from(byte)).is_some_and(|yes| *yes)
+}
+
+const RESEMBLING: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "evaluated when compiled, below 128"
+        )]
+        {
+            table[byte] = resembled(byte as u8 as char).is_some();
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a word has letters and, beside them, digits or signs that resemble letters.
 fn is_leet(word: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Morse code (ITU-R M.1677-1): dots and dashes, letters apart by a space, words by a stroke.
 
+use memchr::memchr2_iter;
+
 use super::{Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
@@ -10,12 +12,9 @@ const FEWEST: usize = 8;
 const TREE: &[u8] = b"**etianmsurwdkgohvf*l*pjbxcyzq**";
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    // Between dots or dashes of one letter stands nothing: three in a row are rare in prose.
-    let signs = source
-        .text
-        .bytes()
-        .filter(|byte| matches!(byte, b'.' | b'-'));
-    if signs.take(2 * FEWEST).count() < 2 * FEWEST {
+    let text = source.text.as_bytes();
+    // Lists have marks that look like letters of one dash, but few other marks.
+    if starts(text).nth(FEWEST - 1).is_none() || marks(text).nth(2 * FEWEST - 1).is_none() {
         return;
     }
     views.add(ViewKind::Morse, source, limits, |sink| {
@@ -33,6 +32,19 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
             sink.push(&read, 0..source.text.len());
         }
     });
+}
+
+/// Places at which a word begins with a dot or a dash.
+fn starts(text: &[u8]) -> impl Iterator<Item = usize> {
+    marks(text).filter(|at| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        before.is_none_or(u8::is_ascii_whitespace)
+    })
+}
+
+/// Places of dots and dashes.
+fn marks(text: &[u8]) -> impl Iterator<Item = usize> {
+    memchr2_iter(b'.', b'-', text)
 }
 
 fn letter(signs: &str) -> Option<char> {

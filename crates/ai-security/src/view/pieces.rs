@@ -18,9 +18,6 @@ const GAIN: usize = 10;
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
     let text = source.folded.text();
-    if rows(text).next().is_none() {
-        return;
-    }
     views.add(ViewKind::Spaced, source, limits, |sink| {
         each_cluster(text, rows(text), (REACH, 1), |span| {
             let part = text.get(span.clone()).unwrap_or_default();
@@ -35,14 +32,15 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
 /// Places of rows of pieces. Linear in the text.
 fn rows(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut row = Row::default();
+    let bytes = text.as_bytes();
     // The last word ends, too.
-    let bytes = text.bytes().chain([b'\n']).enumerate();
-    bytes.filter_map(move |(at, byte)| row.read(at, byte))
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(b'\n');
+    (0..=bytes.len()).filter_map(move |at| row.read(at, byte(at)))
 }
 
-/// The last pieces of a text, read byte by byte.
+/// The last pieces of a text, read byte by byte or word by word.
 #[derive(Default)]
-struct Row {
+pub(super) struct Row {
     /// Letters of the piece that is being read.
     letters: usize,
     /// The last pieces, one after the other in turn: where each begins and how long it is.
@@ -61,17 +59,23 @@ impl Row {
         if self.letters == 0 {
             return None;
         }
-        let piece = (at - self.letters, self.letters);
+        let piece = at - self.letters..at;
         self.letters = 0;
+        self.end(&piece)
+    }
+
+    /// A piece ends; a row, if enough short ones end here.
+    #[inline]
+    pub(super) fn end(&mut self, piece: &Range<usize>) -> Option<Range<usize>> {
         let oldest = self.last.get_mut(self.seen % ROW)?;
-        self.sum = self.sum + piece.1 - oldest.1;
-        *oldest = piece;
+        self.sum = self.sum + piece.len() - oldest.1;
+        *oldest = (piece.start, piece.len());
         self.seen += 1;
         if self.seen < ROW || self.sum > MOST_LETTERS {
             return None;
         }
         let (start, _) = *self.last.get(self.seen % ROW)?;
-        Some(start..at)
+        Some(start..piece.end)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::cluster::has_stretch;
 use super::{Sink, Source, ViewLimits, Views};
 use crate::inspection::ViewKind;
 
@@ -33,7 +34,9 @@ const VALUES: [u8; 256] = {
 const OTHER: u8 = 0xff;
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
-    if !has_run(source.text.as_bytes()) {
+    if !has_stretch(source.text.as_bytes(), SHORTEST, |byte| {
+        value(byte) != OTHER
+    }) {
         return;
     }
     views.add(ViewKind::Base64, source, limits, |sink| {
@@ -68,30 +71,6 @@ fn read_runs(sink: &mut Sink<'_>, decode: Decode) {
             sink.left_out += digits.len() - readable.len();
         }
     }
-}
-
-/// Whether some run is long enough, at a glance.
-fn has_run(text: &[u8]) -> bool {
-    // Every run of 16 covers one of these places.
-    let mut places = (SHORTEST - 1..text.len()).step_by(SHORTEST);
-    places.any(|at| is_digit(text, at) && next_run_around(text, at))
-}
-
-fn next_run_around(text: &[u8], at: usize) -> bool {
-    let before = (0..at)
-        .rev()
-        .take(SHORTEST)
-        .take_while(|at| is_digit(text, *at))
-        .count();
-    let after = (at..text.len())
-        .take(SHORTEST)
-        .take_while(|at| is_digit(text, *at))
-        .count();
-    before + after >= SHORTEST
-}
-
-fn is_digit(text: &[u8], at: usize) -> bool {
-    text.get(at).is_some_and(|byte| value(*byte) != OTHER)
 }
 
 fn value(byte: u8) -> u8 {

@@ -43,9 +43,6 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
     let text = source.folded.text();
-    if stretches(text).next().is_none() {
-        return;
-    }
     views.add(ViewKind::Spaced, source, limits, |sink| {
         each_cluster(text, stretches(text), (REACH, 1), |span| {
             let part = text.get(span.clone()).unwrap_or_default();
@@ -61,14 +58,15 @@ pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) 
 /// Places where letters stand alone in a row, or words hang together.
 fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut row = Row::default();
+    let bytes = text.as_bytes();
     // The last word ends, too.
-    let bytes = text.bytes().chain([b'\n']).enumerate();
-    bytes.filter_map(move |(at, byte)| row.read(at, byte))
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(b'\n');
+    (0..=bytes.len()).filter_map(move |at| row.read(at, byte(at)))
 }
 
-/// What was read of a text, byte by byte.
+/// What was read of a text, byte by byte or word by word.
 #[derive(Default)]
-struct Row {
+pub(super) struct Row {
     /// Letters of the word that is being read.
     letters: usize,
     /// Words of one letter in a row.
@@ -88,9 +86,18 @@ impl Row {
         }
         let word = at - self.letters..at;
         self.letters = 0;
-        let alone = self.read_alone(&word, byte);
-        let joined = self.read_joined(&word, byte);
-        let long = (word.len() >= LONG_WORD).then_some(word);
+        self.end(&word, byte)
+    }
+
+    /// A word, maybe of no letters, ends with the byte `sign`; a place if one ends here.
+    #[inline]
+    pub(super) fn end(&mut self, word: &Range<usize>, sign: u8) -> Option<Range<usize>> {
+        if word.is_empty() && self.alone == 0 && self.joined == 0 {
+            return None;
+        }
+        let alone = self.read_alone(word, sign);
+        let joined = self.read_joined(word, sign);
+        let long = (word.len() >= LONG_WORD).then(|| word.clone());
         alone.or(joined).or(long)
     }
 
