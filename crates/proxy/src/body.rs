@@ -15,11 +15,14 @@ use tokio::time::Instant;
 use ztag_server::{BodyEnd, Incoming};
 
 use crate::patience::Patience;
+use crate::upstream::Progress;
 use crate::whole::Pieces;
 
 /// A request body: none, whole in memory, or streamed as the client sends it.
 ///
 /// Trailers are not forwarded: they come when everything is judged already.
+///
+/// A stream has memory of its own: a body goes through many hands, and most requests have none.
 #[derive(Debug)]
 pub enum Outgoing {
     /// No body: the request has no `content-length` and no `transfer-encoding`.
@@ -27,9 +30,9 @@ pub enum Outgoing {
     /// Whole in memory, because a rule read it.
     Full(Bytes),
     /// As the client sends it, with its back-pressure.
-    Stream(Streamed),
+    Stream(Box<Streamed>),
     /// The same, up to a limit.
-    Limited(Limited),
+    Limited(Box<Limited>),
 }
 
 /// A body as its client sends it, as long as that does not take too long.
@@ -43,6 +46,8 @@ pub struct Streamed {
     until: Option<Instant>,
     /// Who wants to know when all of it was read.
     end: Option<BodyEnd>,
+    /// Who wants to know how it gets on.
+    progress: Option<Arc<Progress>>,
 }
 
 /// A streamed body of which no more than so many bytes are let through.
@@ -91,22 +96,49 @@ impl Outgoing {
         if body.is_end_stream() {
             return Self::Empty;
         }
-        Self::Stream(Streamed {
+        Self::Stream(Box::new(Streamed {
             first: None,
             body,
             patience: Patience::new(patience),
             until: None,
             end,
-        })
+            progress: None,
+        }))
     }
 
     /// The same body, no piece of which is taken behind `end`, where it is streamed.
     pub(crate) fn until(mut self, end: Option<Instant>) -> Self {
-        match &mut self {
-            Self::Stream(body) | Self::Limited(Limited { body, .. }) => body.until = end,
-            Self::Empty | Self::Full(_) => {}
+        if let Some(stream) = self.stream_mut() {
+            stream.until = end;
         }
         self
+    }
+
+    /// How it gets on from now on, where it is streamed.
+    pub(crate) fn watch(&mut self) -> Option<Arc<Progress>> {
+        let is_over = self.is_end_stream();
+        let stream = self.stream_mut()?;
+        let progress = Arc::new(Progress::new(is_over));
+        stream.progress = Some(Arc::clone(&progress));
+        Some(progress)
+    }
+
+    /// How it gets on, where that is watched.
+    pub(crate) fn progress(&self) -> Option<&Arc<Progress>> {
+        let stream = match self {
+            Self::Empty | Self::Full(_) => return None,
+            Self::Stream(stream) => stream,
+            Self::Limited(limited) => &limited.body,
+        };
+        stream.progress.as_ref()
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut Streamed> {
+        match self {
+            Self::Empty | Self::Full(_) => None,
+            Self::Stream(stream) => Some(stream),
+            Self::Limited(limited) => Some(&mut limited.body),
+        }
     }
 
     /// Reads the body to its end. One of more than `most` bytes stays what it is, from its beginning
@@ -152,11 +184,11 @@ impl Outgoing {
                 let exceeded = Arc::new(AtomicBool::new(false));
                 let mark = Exceeded(Arc::clone(&exceeded));
                 let limited = Limited {
-                    body,
+                    body: *body,
                     left: most,
                     exceeded,
                 };
-                (Self::Limited(limited), Some(mark))
+                (Self::Limited(Box::new(limited)), Some(mark))
             }
             other => (other, None),
         }
@@ -260,13 +292,17 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut *self {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        let polled = match &mut *self {
+            Self::Empty => return Poll::Ready(None),
+            Self::Full(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Self::Full(bytes) => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(streamed) => streamed.poll_data(cx),
             Self::Limited(limited) => limited.poll_data(cx),
+        };
+        if let Some(progress) = self.progress() {
+            progress.note(&polled, self.is_end_stream());
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -67,37 +67,37 @@ const LEAST: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When there is no response: see [`Failed`].
-pub async fn forward(
-    route: &Route,
+// Prepared before there is a future: one that is handed the whole request carries it twice.
+pub fn forward<'f>(
+    route: &'f Route,
     permitted: Permitted<Outgoing>,
     arrival: Arrival,
-    report: &mut ForwardReport,
-) -> Result<Response<ReplyBody>, Failed> {
+    report: &'f mut ForwardReport,
+) -> impl Future<Output = Result<Response<ReplyBody>, Failed>> + Send + use<'f> {
     let begun = Instant::now();
     report.route = route.name.clone();
     let id = permitted.request().correlation.clone();
     let correlation = correlation(route, &id);
     let signed = correlation.as_ref().map(|(name, id)| (*name, id));
-    let sent = match Dispatch::prepare(route, permitted, arrival, signed) {
-        // Boxed: what nobody reads shall not pay for the size of who does.
-        Ok(dispatch) => match &route.guard {
-            Some(guard) => Box::pin(dispatch.send_guarded(route, guard, id, report)).await,
-            None => dispatch.send(route, report).await,
-        },
-        Err(why) => Err(why),
-    };
-    report.latency = begun.elapsed();
-    match sent {
-        Ok(mut response) => {
-            route.response.apply(response.headers_mut());
-            if let Some((name, id)) = correlation {
-                response.headers_mut().insert(name, id);
+    let prepared = Dispatch::prepare(route, permitted, arrival, signed);
+    async move {
+        let sent = match prepared {
+            Ok(dispatch) => dispatch.send(route, id, report).await,
+            Err(why) => Err(why),
+        };
+        report.latency = begun.elapsed();
+        match sent {
+            Ok(mut response) => {
+                route.response.apply(response.headers_mut());
+                if let Some((name, id)) = correlation {
+                    response.headers_mut().insert(name, id);
+                }
+                Ok(response)
             }
-            Ok(response)
-        }
-        Err(why) => {
-            let own = correlation.map(|(name, id)| (name.clone(), id));
-            Err(Failed::new(why, own))
+            Err(why) => {
+                let own = correlation.map(|(name, id)| (name.clone(), id));
+                Err(Failed::new(why, own))
+            }
         }
     }
 }
@@ -120,9 +120,9 @@ fn correlation<'r>(route: &'r Route, id: &str) -> Option<(&'r HeaderName, Header
 
 /// A request in the form in which the upstream gets it.
 struct Dispatch {
-    request: Request<Outgoing>,
+    request: Box<Request<Outgoing>>,
     /// What both connections are switched by, where they are to be.
-    switching: Option<Switching>,
+    switching: Option<Box<Switching>>,
     exceeded: Option<Exceeded>,
     /// The token that the client showed.
     verified: Option<VerifiedToken>,
@@ -157,7 +157,11 @@ impl Dispatch {
         let (body, exceeded) = within(route.max_body, body.until(until))?;
         let asked = (&judged.method, &judged.headers, &body);
         let switching = Switching::asked(route, asked, arrival.upgrade)?;
-        let mut fields = judged.headers;
+        let mut request = Box::new(Request::new(body));
+        *request.method_mut() = judged.method;
+        *request.uri_mut() = origin_form(judged.target);
+        *request.headers_mut() = judged.headers;
+        let fields = request.headers_mut();
         let departure = Departure {
             withheld: &route.withheld,
             policy: &route.request,
@@ -167,24 +171,20 @@ impl Dispatch {
             port: judged.port,
             correlation,
         };
-        departing(&mut fields, judged.identity, &departure);
-        finish(&mut fields, arrival.version);
+        departing(fields, judged.identity, &departure);
+        finish(fields, arrival.version);
         if let Some(switching) = &switching {
-            switching.ask(&mut fields);
+            switching.ask(fields);
         }
         if viewer.is_some() || route.reads_responses() {
-            whole::asking(&mut fields);
+            whole::asking(fields);
         }
-        let mut request = Request::new(body);
         if route.host == HostHeader::Upstream {
             request.extensions_mut().insert(HostOfTarget);
         }
-        *request.method_mut() = judged.method;
-        *request.uri_mut() = origin_form(judged.target);
-        *request.headers_mut() = fields;
         Ok(Self {
             request,
-            switching,
+            switching: switching.map(Box::new),
             exceeded,
             verified: judged.verified,
             until,
@@ -192,6 +192,20 @@ impl Dispatch {
             viewer: viewer.map(Box::new),
             telemetry: arrival.telemetry,
         })
+    }
+
+    /// Sends it, and returns what the client may see of the response.
+    async fn send(
+        self,
+        route: &Route,
+        correlation: SmolStr,
+        report: &mut ForwardReport,
+    ) -> Result<Response<ReplyBody>, Why> {
+        match &route.guard {
+            // Boxed: what nobody reads shall not pay for the size of who does.
+            Some(guard) => Box::pin(self.send_guarded(route, guard, correlation, report)).await,
+            None => self.send_as_it_is(route, report).await,
+        }
     }
 
     /// Sends what the guardrail of the route lets pass, and returns what it lets pass of the response.
@@ -212,7 +226,7 @@ impl Dispatch {
                 correlation,
             },
         };
-        let response = self.send(route, report).await?;
+        let response = self.send_as_it_is(route, report).await?;
         let response = guard.read_response(answered, response, report).await;
         response.map_err(Why::Withheld)
     }
@@ -230,7 +244,7 @@ impl Dispatch {
         self.exceeded.as_ref().is_some_and(Exceeded::is_set)
     }
 
-    async fn send(
+    async fn send_as_it_is(
         mut self,
         route: &Route,
         report: &mut ForwardReport,
@@ -240,13 +254,17 @@ impl Dispatch {
             report.error = Some("credential");
             return Err(Why::Credential(error));
         }
-        let (until, valid_for) = (self.until, self.valid_for);
-        let switching = self.switching;
-        let reduce = self
-            .viewer
-            .map(|viewer| (viewer, self.request.method().clone()));
-        let sent = route.upstream.send(self.request, route.timeout, report);
-        match sent.await {
+        let reduce = self.viewer.take();
+        let reduce = reduce.map(|viewer| (viewer, self.request.method().clone()));
+        let Self {
+            request,
+            switching,
+            exceeded,
+            until,
+            valid_for,
+            ..
+        } = self;
+        match route.upstream.send(request, route.timeout, report).await {
             Ok(response) => match switching {
                 Some(switching) => match switching.agree(response, route.tunnel_idle, valid_for)? {
                     Agreed::Switched(response) => Ok(response),
@@ -255,7 +273,7 @@ impl Dispatch {
                 None => reduced(route, reduce, answer(response, until)).await,
             },
             // The body broke off because it was too large: the upstream is not to blame.
-            Err(_) if self.exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
+            Err(_) if exceeded.is_some_and(|mark| mark.is_set()) => Err(Why::TooLarge),
             Err(failure) => Err(Why::Upstream(failure)),
         }
     }

@@ -121,30 +121,6 @@ impl GatewayService {
         reply
     }
 
-    /// Has the request judged by whom its route names.
-    async fn judge(
-        &self,
-        ask: Ask<'_>,
-        generation: u64,
-        hop: Hop,
-        (body, end): (Incoming, Option<BodyEnd>),
-    ) -> Judged<Outgoing> {
-        match ask {
-            Ask::Nobody(access) => {
-                let body = self.streamed(body, end);
-                self.pipeline.judge_public(access, generation, hop, body)
-            }
-            // Boxed: what is judged by its head alone shall not pay for the size of a read.
-            Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
-                Box::pin(self.judge_with_body(endpoint, generation, hop, (body, end))).await
-            }
-            Ask::Endpoint(endpoint) => {
-                let body = self.streamed(body, end);
-                self.pipeline.judge(endpoint, generation, hop, body).await
-            }
-        }
-    }
-
     /// Reads the body first; the upstream gets the very bytes that were judged.
     async fn judge_with_body(
         &self,
@@ -169,6 +145,21 @@ impl GatewayService {
     /// The body of a request as its client sends it.
     fn streamed(&self, body: Incoming, end: Option<BodyEnd>) -> Outgoing {
         Outgoing::streamed(body, self.intake.patience(), end)
+    }
+
+    /// How the request of `parts` came.
+    fn arrival(&self, parts: &mut Parts, route: &Route) -> Arrival {
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
+        let telemetry = || self.pipeline.telemetry().clone();
+        Arrival {
+            version: parts.version,
+            upgrade: match parts.extensions.remove::<OpenStream>() {
+                Some(stream) => upgrade.map(|client| client.of_stream(stream)),
+                None => upgrade,
+            },
+            telemetry: route.reads_responses().then(telemetry),
+        }
     }
 
     fn hop(&self, parts: Parts, peer: &Peer, located: Located) -> Hop {
@@ -237,37 +228,41 @@ impl Answer for GatewayService {
             Err(reply) => return respond(reply),
         };
         let (mut parts, body) = request.into_parts();
-        let upgrade = parts.extensions.remove::<OnUpgrade>();
         let end = parts.extensions.remove::<BodyEnd>();
-        let upgrade = upgrade.map(|client| ClientUpgrade::new(client, self.shutdown.clone()));
-        let arrival = Arrival {
-            version: parts.version,
-            upgrade: match parts.extensions.remove::<OpenStream>() {
-                Some(stream) => upgrade.map(|client| client.of_stream(stream)),
-                None => upgrade,
-            },
-            telemetry: route
-                .reads_responses()
-                .then(|| self.pipeline.telemetry().clone()),
-        };
+        let arrival = self.arrival(&mut parts, route);
         let (generation, hop) = (edge.plan().generation(), self.hop(parts, &peer, located));
-        let judged = self.judge(ask, generation, hop, (body, end)).await;
-        let mut record = judged.record;
-        let response = match judged.outcome {
+        let Judged {
+            outcome,
+            mut record,
+        } = match ask {
+            Ask::Nobody(access) => {
+                let body = self.streamed(body, end);
+                self.pipeline.judge_public(access, generation, hop, body)
+            }
+            // Boxed: what is judged by its head alone shall not pay for the size of a read.
+            Ask::Endpoint(endpoint) if endpoint.capture.reads_body() => {
+                Box::pin(self.judge_with_body(endpoint, generation, hop, (body, end))).await
+            }
+            Ask::Endpoint(endpoint) => {
+                let body = self.streamed(body, end);
+                self.pipeline.judge(endpoint, generation, hop, body).await
+            }
+        };
+        let response = match outcome {
             Err(reply) => {
                 let report = ForwardReport::turned_away(route.name.clone());
                 record.forwarded = Some(Box::new(report));
                 respond(reply)
             }
             Ok(permitted) => {
-                let mut report = ForwardReport::default();
+                let mut report = Box::<ForwardReport>::default();
                 let sent = forward(route, permitted, arrival, &mut report).await;
                 let response = sent.unwrap_or_else(|failed| {
                     // The decision stands; why it came to nothing is more than why it was made.
                     record.reason = failed.reason();
                     failed.into_response()
                 });
-                record.forwarded = Some(Box::new(report));
+                record.forwarded = Some(report);
                 record.status = response.status().as_u16();
                 response
             }

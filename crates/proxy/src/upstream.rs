@@ -47,6 +47,7 @@ pub use spec::{
 pub use status::{TargetState, TargetStatus};
 
 pub(crate) use message::HostOfTarget;
+pub(crate) use upload::Progress;
 
 use choose::{Chooser, Target};
 use health::HealthPolicy;

@@ -19,7 +19,7 @@ use super::place::{Seat, TargetPlace};
 use super::reach::Reached;
 use super::relayed::{After, Passage, Relayed};
 use super::spec::RetryOn;
-use super::upload::Upload;
+use crate::body::Outgoing;
 use crate::patience::Alarm;
 
 /// What an attempt works by.
@@ -59,7 +59,7 @@ impl Attempt<'_> {
     /// Sends `request`, and counts how often into `sent`.
     pub(super) async fn run(
         &self,
-        mut request: Box<Request<Upload>>,
+        mut request: Box<Request<Outgoing>>,
         sent: &mut u32,
     ) -> Result<(Answer, Option<Again>), Miss> {
         let mut seat = self.seat().await?;
@@ -88,7 +88,7 @@ impl Attempt<'_> {
 
     async fn exchange(
         &self,
-        mut request: Box<Request<Upload>>,
+        mut request: Box<Request<Outgoing>>,
         seat: Seat,
         fresh: bool,
         sent: &mut u32,
@@ -162,12 +162,12 @@ impl Answer {
 
 impl Miss {
     /// The request, where it failed by nothing but the age of its connection.
-    fn repeatable(&mut self) -> Option<Box<Request<Upload>>> {
+    fn repeatable(&mut self) -> Option<Box<Request<Outgoing>>> {
         self.again.take_if(|_| self.stale)?.into_request()
     }
 
     /// Nothing was sent.
-    fn unsent(failure: UpstreamFailure, request: Box<Request<Upload>>) -> Self {
+    fn unsent(failure: UpstreamFailure, request: Box<Request<Outgoing>>) -> Self {
         Self {
             failure,
             after: Some(RetryOn::Connect),

@@ -25,12 +25,12 @@ use ztag_backend::{Life, Wire};
 use super::bell::Bell;
 use super::line::{MAX_BUFFER, MAX_HEAD};
 use super::pool::Opened;
-use super::upload::Upload;
+use crate::body::Outgoing;
 use crate::patience::Alarm;
 
-/// An HTTP/1 connection.
+/// An HTTP/1 connection. It keeps its place in memory while it is lent out and given back.
 pub(super) struct Http1 {
-    sender: http1::SendRequest<Upload>,
+    sender: http1::SendRequest<Outgoing>,
     mover: Mover,
     bell: Arc<Bell>,
     /// The bell as a waker.
@@ -76,13 +76,13 @@ impl Http1 {
     /// none when it did not come by then.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<Upload>,
+        request: Box<Request<Outgoing>>,
         deadline: Option<Instant>,
-    ) -> Option<Result<Response<Incoming>, TrySendError<Request<Upload>>>> {
-        let upload = request.body().progress();
+    ) -> Option<Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> {
+        let upload = request.body().progress().cloned();
         // What it does is done while the connection is polled: it waits for nothing by itself, and
         // must not be put off either.
-        let mut answer = pin!(coop::unconstrained(self.sender.try_send_request(request)));
+        let mut answer = pin!(coop::unconstrained(self.sender.try_send_request(*request)));
         let answered = poll_fn(|cx| {
             let polled = self.poll_with(cx, |cx| answer.as_mut().poll(cx));
             if polled.is_pending() && self.is_late(deadline) {
@@ -174,7 +174,7 @@ impl Http1 {
 
     /// Ends the exchange, whose response was read to its end. The connection comes back when it
     /// can serve another one. Where it cannot, what is still on its way is sent.
-    pub(super) fn rest(mut self) -> Option<Self> {
+    pub(super) fn rest(mut self: Box<Self>) -> Option<Box<Self>> {
         if !self.sender.is_ready() {
             self.bell.hush();
             self.advance();
@@ -192,7 +192,7 @@ impl Http1 {
     }
 
     /// Begins another exchange, unless the connection was closed in the meantime.
-    pub(super) fn resume(mut self) -> Option<Self> {
+    pub(super) fn resume(mut self: Box<Self>) -> Option<Box<Self>> {
         if self.bell.hush() {
             self.advance();
         }

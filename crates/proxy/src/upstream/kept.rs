@@ -4,13 +4,13 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version};
 
 use super::message::HostOfTarget;
-use super::upload::Upload;
+use crate::body::Outgoing;
 
 /// A request that can be sent again.
 #[derive(Debug)]
 pub(super) enum Again {
     /// The very one: nothing of it was sent.
-    Itself(Box<Request<Upload>>),
+    Itself(Box<Request<Outgoing>>),
     /// What was kept of one that was sent.
     Kept(Box<Kept>),
 }
@@ -25,15 +25,15 @@ pub(super) struct Kept {
     /// counts.
     fields: Vec<u8>,
     host_of_target: bool,
-    body: Upload,
+    body: Outgoing,
 }
 
 impl Again {
     /// The request.
-    pub(super) fn into_request(self) -> Option<Box<Request<Upload>>> {
+    pub(super) fn into_request(self) -> Option<Box<Request<Outgoing>>> {
         match self {
             Self::Itself(request) => Some(request),
-            Self::Kept(kept) => kept.restore().map(Box::new),
+            Self::Kept(kept) => kept.restore(),
         }
     }
 }
@@ -41,7 +41,7 @@ impl Again {
 impl Kept {
     /// What to keep of `request`, where sending it twice has the effect of sending it once (RFC
     /// 9110 section 9.2.2) and its body is not streamed.
-    pub(super) fn of(request: &Request<Upload>) -> Option<Box<Self>> {
+    pub(super) fn of(request: &Request<Outgoing>) -> Option<Box<Self>> {
         if !request.method().is_idempotent() {
             return None;
         }
@@ -56,8 +56,8 @@ impl Kept {
     }
 
     /// The request as it was.
-    fn restore(self) -> Option<Request<Upload>> {
-        let mut request = Request::new(self.body);
+    fn restore(self) -> Option<Box<Request<Outgoing>>> {
+        let mut request = Box::new(Request::new(self.body));
         *request.headers_mut() = read(&self.fields)?;
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
@@ -104,10 +104,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Outgoing;
 
-    fn request(body: Outgoing) -> Request<Upload> {
-        Upload::of(Request::new(body)).0
+    fn request(body: Outgoing) -> Request<Outgoing> {
+        Request::new(body)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use ztag_backend::{Life, Wire, drive};
 use super::attempt::in_time;
 use super::http1::Http1;
 use super::pool::Opened;
-use super::upload::Upload;
+use crate::body::Outgoing;
 
 /// Most bytes of the head of a response, and of its trailers.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -34,7 +34,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// An HTTP/2 connection, shared by those who use it.
 #[derive(Clone, Debug)]
 pub(super) struct Http2 {
-    pub(super) sender: http2::SendRequest<Upload>,
+    pub(super) sender: http2::SendRequest<Outgoing>,
     pub(super) life: Arc<Life>,
 }
 
@@ -68,7 +68,7 @@ impl Http2 {
 #[derive(Debug)]
 pub(super) enum Channel {
     /// The whole connection; none when it was let go.
-    Http1(Option<Http1>),
+    Http1(Option<Box<Http1>>),
     /// A stream of the connection.
     Http2(Stream),
 }
@@ -82,12 +82,12 @@ pub(super) struct Stream(Http2);
 pub(super) struct Unanswered {
     pub(super) error: hyper::Error,
     /// The request, when nothing of it was sent.
-    pub(super) request: Option<Box<Request<Upload>>>,
+    pub(super) request: Option<Box<Request<Outgoing>>>,
 }
 
 impl Channel {
     /// A connection that counts as in use already.
-    pub(super) const fn http1(line: Http1) -> Self {
+    pub(super) const fn http1(line: Box<Http1>) -> Self {
         Self::Http1(Some(line))
     }
 
@@ -100,11 +100,11 @@ impl Channel {
     /// none when it did not come by then.
     pub(super) async fn exchange(
         &mut self,
-        request: Box<Request<Upload>>,
+        request: Box<Request<Outgoing>>,
         deadline: Option<Instant>,
     ) -> Option<Result<Response<Incoming>, Unanswered>> {
         let outcome = match self {
-            Self::Http1(Some(line)) => line.exchange(*request, deadline).await?,
+            Self::Http1(Some(line)) => line.exchange(request, deadline).await?,
             // Let go already: nobody does that before the exchange.
             Self::Http1(None) => std::future::pending().await,
             Self::Http2(stream) => {
@@ -134,7 +134,7 @@ impl Channel {
     /// its streams apart, an error without a head is that.
     pub(super) fn answered(&self) -> bool {
         match self {
-            Self::Http1(line) => line.as_ref().is_none_or(Http1::answered),
+            Self::Http1(line) => line.as_ref().is_none_or(|line| line.answered()),
             Self::Http2(_) => false,
         }
     }
@@ -150,7 +150,7 @@ impl Channel {
 
     /// The connection after an exchange, at rest; none when it serves no other, and when it is
     /// shared and so was never gone.
-    pub(super) fn into_idle(self) -> Option<Http1> {
+    pub(super) fn into_idle(self) -> Option<Box<Http1>> {
         match self {
             Self::Http1(line) => line?.rest(),
             Self::Http2(_) => None,

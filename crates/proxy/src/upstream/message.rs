@@ -8,7 +8,7 @@ use url::{Position, Url};
 use super::failure::Breach;
 use super::relayed::After;
 use super::spec::UpstreamProtocol;
-use super::upload::Upload;
+use crate::body::Outgoing;
 
 /// Marks a request, among its extensions, whose `Host` is that of whatever target gets it.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct HostOfTarget;
 /// Writes `request` in the form of `protocol`, for the target at `url`. What is in that form
 /// already stays.
 pub(super) fn fit(
-    request: &mut Request<Upload>,
+    request: &mut Request<Outgoing>,
     protocol: UpstreamProtocol,
     url: &Url,
 ) -> Result<(), Breach> {
@@ -54,7 +54,7 @@ fn say_te_is_ours(headers: &mut HeaderMap) {
 }
 
 /// `:scheme` and `:authority` in the place of `Host` (RFC 9113 section 8.3.1).
-fn name_authority(request: &mut Request<Upload>, scheme: &str) -> Option<()> {
+fn name_authority(request: &mut Request<Outgoing>, scheme: &str) -> Option<()> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     if let Some(host) = request.headers_mut().remove(HOST) {
         parts.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
@@ -65,7 +65,7 @@ fn name_authority(request: &mut Request<Upload>, scheme: &str) -> Option<()> {
 }
 
 /// Whether a request asks for another protocol.
-pub(super) fn asks_upgrade(request: &Request<Upload>) -> bool {
+pub(super) fn asks_upgrade(request: &Request<Outgoing>) -> bool {
     request.headers().contains_key(UPGRADE)
 }
 
@@ -128,7 +128,6 @@ fn is_only_chunked(headers: &HeaderMap) -> bool {
 mod tests {
     use super::super::kept::{Again, Kept};
     use super::*;
-    use crate::Outgoing;
 
     fn response(status: u16, headers: &[(&str, &str)]) -> Response<()> {
         let mut builder = Response::builder().status(status);
@@ -192,7 +191,7 @@ mod tests {
 
     #[test]
     fn http2_names_the_authority_and_keeps_the_target() {
-        let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
+        let mut request = Request::new(Outgoing::Empty);
         *request.uri_mut() = Uri::from_static("/a%2Fb/../c?d=%41");
         request
             .headers_mut()
@@ -217,7 +216,7 @@ mod tests {
             (UpstreamProtocol::Http1, true, &["upgrade: websocket"]),
             (UpstreamProtocol::Http2, false, &["te: trailers"]),
         ] {
-            let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
+            let mut request = Request::new(Outgoing::Empty);
             let headers = request.headers_mut();
             headers.insert(HOST, HeaderValue::from_static("app.example"));
             headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -241,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_target_is_asked_for_its_own_host_where_the_request_says_so() {
-        let (mut request, _) = Upload::of(Request::new(Outgoing::Empty));
+        let mut request = Request::new(Outgoing::Empty);
         let asked = HeaderValue::from_static("app.example");
         request.headers_mut().insert(HOST, asked);
         request.extensions_mut().insert(HostOfTarget);

@@ -46,7 +46,11 @@ struct Shelves {
 /// The connections of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    http1: Mutex<Vec<Http1>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection is lent out and given back with every request"
+    )]
+    http1: Mutex<Vec<Box<Http1>>>,
     http2: Mutex<Vec<Http2>>,
     /// Held while an HTTP/2 connection is made, so that those who need it wait for one.
     pub(super) dialing: tokio::sync::Mutex<()>,
@@ -189,7 +193,7 @@ async fn keep(shelves: Weak<Shelves>, rung: Arc<Notify>, idle_timeout: Duration)
 
 impl Shelf {
     /// A connection that is ready to take a request.
-    fn take_http1(&self) -> Option<Http1> {
+    fn take_http1(&self) -> Option<Box<Http1>> {
         let mut lines = self.http1.lock();
         loop {
             if let Some(line) = lines.pop()?.resume() {

@@ -60,7 +60,7 @@ impl TargetPlace {
         // TLS handshake otherwise.
         let line = Box::pin(self.begin_http1()).await?;
         Ok(Reached {
-            channel: Channel::http1(line),
+            channel: Channel::http1(Box::new(line)),
             used: false,
         })
     }

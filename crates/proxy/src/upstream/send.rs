@@ -17,8 +17,8 @@ use super::kept::Again;
 use super::place::TargetPlace;
 use super::relayed::Relayed;
 use super::spec::RetryOn;
-use super::upload::{Progress, Upload};
-use crate::Outgoing;
+use super::upload::Progress;
+use crate::body::Outgoing;
 
 /// The wait before a target is asked again is random between 0 and this; it doubles each time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
@@ -26,7 +26,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 impl Upstream {
     /// Sends `request` to a target and returns the head of the response; the body follows.
     ///
-    /// `request` has its target in origin form, a `Host`, and no hop-by-hop fields but those of an
+    /// `request` is in memory of its own: it goes through many hands, and comes back where it is sent
+    /// again. It has its target in origin form, a `Host`, and no hop-by-hop fields but those of an
     /// upgrade. `longest` shortens the wait for the head of the response. Informational responses
     /// other than 101, such as 103 (Early Hints), are not passed on. Of `report`, everything but
     /// route and latency is filled in. Dropping the future closes the connection in use. Needs a
@@ -36,7 +37,7 @@ impl Upstream {
     /// When there is no response: nobody can be reached, none came in time, or what came is none.
     pub async fn send(
         &self,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         longest: Option<Duration>,
         report: &mut ForwardReport,
     ) -> Result<Response<Relayed>, UpstreamFailure> {
@@ -53,7 +54,7 @@ impl Upstream {
 
     async fn respond(
         &self,
-        request: Request<Outgoing>,
+        mut request: Box<Request<Outgoing>>,
         longest: Duration,
         report: &mut ForwardReport,
     ) -> Result<Response<Relayed>, UpstreamFailure> {
@@ -61,9 +62,7 @@ impl Upstream {
         let begun = Instant::now();
         let now = self.group.at(begun);
         let mut turn = Turn::begin(&self.group, breaker, now)?;
-        let (request, upload) = Upload::of(request);
-        // In memory of its own: it goes through many hands, and comes back where it is sent again.
-        let request = Box::new(request);
+        let upload = request.body_mut().watch();
         let mut asking = Asking {
             upload: upload.clone(),
             tried: Tried::new(),
@@ -92,7 +91,7 @@ impl Upstream {
     /// Asks one target after the other.
     async fn attempts(
         &self,
-        mut request: Box<Request<Upload>>,
+        mut request: Box<Request<Outgoing>>,
         asking: &mut Asking,
         report: &mut ForwardReport,
     ) -> Result<Answer, UpstreamFailure> {
@@ -108,19 +107,20 @@ impl Upstream {
                 deadline: asking.deadline(retries.timeout),
                 end: asking.end,
             };
-            let attempted = attempt.run(request, &mut report.attempts).await;
+            let attempted = match attempt.run(request, &mut report.attempts).await {
+                Ok((answer, _)) if !is_gateway_error(answer.status()) => {
+                    target.ejection.succeed();
+                    return Ok(answer);
+                }
+                attempted => attempted,
+            };
             let Attempted {
                 outcome,
                 after,
                 again,
             } = asking.weigh(attempted);
-            match &outcome {
-                Ok(_) if after.is_none() => {
-                    target.ejection.succeed();
-                    return outcome;
-                }
-                Err(UpstreamFailure::Overloaded) => {}
-                _ => self.blame(asking),
+            if !matches!(outcome, Err(UpstreamFailure::Overloaded)) {
+                self.blame(asking);
             }
             let now = Instant::now();
             asking.now = self.group.at(now);
@@ -186,10 +186,11 @@ struct Attempted {
 }
 
 impl Asking {
+    /// Of an attempt that did not succeed.
     fn weigh(&self, attempted: Result<(Answer, Option<Again>), Miss>) -> Attempted {
         match attempted {
             Ok((answer, again)) => Attempted {
-                after: is_gateway_error(answer.status()).then_some(RetryOn::Gateway),
+                after: Some(RetryOn::Gateway),
                 outcome: Ok(answer),
                 again,
             },

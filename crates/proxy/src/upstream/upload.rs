@@ -2,86 +2,19 @@
 //! never ends, must not be held against a target.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Breach;
-use crate::Outgoing;
 use crate::body::BodyError;
-
-/// A request body as connections take it.
-#[derive(Debug)]
-pub(super) struct Upload {
-    body: Outgoing,
-    /// None unless it is streamed.
-    progress: Option<Arc<Progress>>,
-}
-
-impl Upload {
-    /// The request as connections take it, and how its body gets on where it is streamed.
-    pub(super) fn of(request: Request<Outgoing>) -> (Request<Self>, Option<Arc<Progress>>) {
-        let streamed = request.body().again().is_none();
-        let progress = streamed.then(|| Arc::new(Progress::new(request.body())));
-        let request = request.map(|body| Self {
-            body,
-            progress: progress.clone(),
-        });
-        (request, progress)
-    }
-
-    /// How it gets on, where it is streamed.
-    pub(super) fn progress(&self) -> Option<Arc<Progress>> {
-        self.progress.clone()
-    }
-
-    /// The same body once more, where it can be sent again.
-    pub(super) fn again(&self) -> Option<Self> {
-        let body = self.body.again()?;
-        Some(Self {
-            body,
-            progress: None,
-        })
-    }
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Some(progress) = &self.progress {
-            progress.note(&polled);
-            if self.body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-                progress.over.store(true, Ordering::Relaxed);
-            }
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
 
 /// How a streamed body gets on.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     born: Instant,
     /// Milliseconds from `born` until its last piece.
     last: AtomicU64,
@@ -108,16 +41,21 @@ enum State {
 }
 
 impl Progress {
-    fn new(body: &Outgoing) -> Self {
+    /// That of a body of which nothing was sent yet.
+    pub(crate) fn new(is_over: bool) -> Self {
         Self {
             born: Instant::now(),
             last: AtomicU64::new(0),
             state: AtomicU8::new(State::Target as u8),
-            over: AtomicBool::new(body.is_end_stream()),
+            over: AtomicBool::new(is_over),
         }
     }
 
-    fn note<T>(&self, polled: &Poll<Option<Result<T, BodyError>>>) {
+    /// A connection asked for more of the body, which `is_over` now or not.
+    pub(crate) fn note<T>(&self, polled: &Poll<Option<Result<T, BodyError>>>, is_over: bool) {
+        if is_over || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.over.store(true, Ordering::Relaxed);
+        }
         let state = match polled {
             Poll::Pending => State::Client,
             Poll::Ready(Some(Err(BodyError::Slow))) => State::TooSlow,

@@ -81,7 +81,7 @@ async fn ask_for_a_while(upstream: &Upstream, method: Method, deed: &'static str
     let asked: http::Request<Outgoing> = request(method, deed, body);
     let mut report = ForwardReport::default();
     let asking = async {
-        let sending = Box::pin(upstream.send(asked, None, &mut report));
+        let sending = Box::pin(upstream.send(Box::new(asked), None, &mut report));
         if let Ok(response) = sending.await {
             let _ = response.into_body().collect().await;
         }

@@ -100,7 +100,7 @@ async fn send_within(
     longest: Option<Duration>,
 ) -> Sent {
     let mut report = ForwardReport::default();
-    let sending = Box::pin(upstream.send(request, longest, &mut report));
+    let sending = Box::pin(upstream.send(Box::new(request), longest, &mut report));
     let outcome = patient(sending).await;
     Sent { outcome, report }
 }
