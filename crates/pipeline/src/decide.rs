@@ -139,8 +139,10 @@ impl Pipeline {
         finish(endpoint, generation, &request, end, stages).of(request)
     }
 
-    // Not an `async fn`: that would keep its arguments twice, and the server moves the future of
-    // every request.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would keep its arguments twice, and the server moves the future of every request"
+    )]
     fn run(
         &self,
         endpoint: &Endpoint,
