@@ -315,6 +315,7 @@ fn what_classifiers_say_is_counted_by_result() {
         has(&text, &format!("{name}{{result=\"{result}\"}} {count}"));
     }
     has(&text, "ztag_guard_transformer_duration_seconds_count 1");
+    telemetry.flush();
     let line = "\"guard_asked\":10,\"guard_unanswered\":1";
     assert_eq!(log.text().matches(line).count(), 1, "{}", log.text());
 }
