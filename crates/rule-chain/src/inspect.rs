@@ -18,6 +18,7 @@ use ztag_types::{
     Clock, InspectReport, Outcome, ReadPath, Reads, Reason, ReasonCode, Scope, SmolStr, Snapshot,
 };
 
+use crate::chain::RuleChain;
 use crate::conditions::Ruling;
 use crate::error::Fault;
 use crate::locals::Needs;
@@ -69,6 +70,18 @@ type Read = (
 
 /// Texts beside the body, rendered.
 pub(crate) type Rendered = Vec<String>;
+
+impl RuleChain {
+    /// Whether a rule may have the body go on otherwise than it came. What it masks is not given back:
+    /// nobody keeps it for the answer.
+    pub fn masks_bodies(&self) -> bool {
+        let mut plans = self
+            .rules()
+            .iter()
+            .filter_map(|rule| rule.inspect.as_deref());
+        plans.any(InspectPlan::masks)
+    }
+}
 
 impl InspectPlan {
     /// The texts beside the body over `scope`.

@@ -6,6 +6,10 @@ use ztag_ai_security::Channel;
 use ztag_ai_security::guardrail::{BodySpec, OnUnreadable};
 
 /// What a guardrail reads of the request, before anybody else is asked.
+///
+/// What is masked stays masked: an answer brings placeholders, no values. Only the `guard` of a route
+/// gives values back (`restore`), those that it masked itself. Whoever decides for another proxy cannot
+/// change a body: what must be masked does not pass.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct InspectSpec {

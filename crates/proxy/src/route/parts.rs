@@ -67,7 +67,7 @@ impl Parts {
             findings,
         );
         let filter = filter(spec, at, deps, findings);
-        let guard = guard(spec, at, deps, findings);
+        let guard = guard(spec, at, (&access, deps), findings);
         let timeout = duration(spec.timeout, &at.key("timeout"), findings);
         let idle_at = at.key("upgradeIdleTimeout");
         let tunnel_idle = duration(spec.upgrade_idle_timeout, &idle_at, findings);
@@ -154,11 +154,17 @@ fn filter(
 fn guard(
     spec: &RouteSpec,
     at: &ConfigPath,
-    deps: &RouteDeps<'_>,
+    (access, deps): (&Decider<'_>, &RouteDeps<'_>),
     findings: &mut Findings,
 ) -> Option<RouteGuard> {
     let own = spec.guard.as_ref()?;
     let at = at.key("guard");
+    // The numbers of its placeholders would be those of other values.
+    if own.restore && access.endpoint.is_some_and(|endpoint| endpoint.masks) {
+        let message = "what a rule of the endpoint masks first cannot be given back";
+        let found = Diagnostic::error(Code::Conflict, &at.key("restore"), message);
+        findings.push(found.hint("mask along the route, and have the rule only report: `shadow`"));
+    }
     check_upgrade(spec, "read", &at, findings);
     RouteGuard::compile(own, &at, deps.guardrails, findings)
 }

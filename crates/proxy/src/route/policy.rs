@@ -106,6 +106,8 @@ pub struct RouteEndpoint {
     pub(super) identity: Vec<HeaderName>,
     /// The fields in which it accepts credentials.
     pub(super) credentials: Vec<HeaderName>,
+    /// Whether one of its rules may mask the body.
+    pub(super) masks: bool,
 }
 
 impl RouteEndpoint {
@@ -122,6 +124,7 @@ impl RouteEndpoint {
                     verifies: endpoint.admission.verifies_tokens(),
                     identity: endpoint.response.pass_headers().cloned().collect(),
                     credentials: credentials.filter_map(|name| name.parse().ok()).collect(),
+                    masks: endpoint.rules.masks_bodies(),
                 }
             }
             EndpointState::Quarantined(quarantine) => Self {
@@ -131,6 +134,7 @@ impl RouteEndpoint {
                 verifies: true,
                 identity: Vec::new(),
                 credentials: Vec::new(),
+                masks: false,
             },
         }
     }

@@ -42,6 +42,7 @@ fn endpoint(name: &str, ready: bool, direct: bool) -> (String, RouteEndpoint) {
             HeaderName::from_static("content-type"),
         ],
         credentials: vec![HeaderName::from_static("x-api-key")],
+        masks: name == "masking",
     };
     (name.to_owned(), endpoint)
 }
@@ -86,6 +87,7 @@ fn compile_written<'a>(
         endpoint("broken", false, true),
         endpoint("nginx", true, false),
         endpoint("other", true, true),
+        endpoint("masking", true, true),
     ];
     let upstreams = [
         ("app".to_owned(), Some(upstream())),
@@ -539,6 +541,45 @@ fn a_guard_that_cannot_work_closes_its_route() {
         r#"{{"a": {{"public": true, "upstream": "app", "upgrade": ["websocket"], "guard": {{{chat}}}}}}}"#
     );
     check(&switched, &["C007 routes.a.guard"]);
+}
+
+/// What a rule masked before has the same placeholders as what is masked along the route.
+#[test]
+fn attack_52_no_value_is_given_back_in_the_place_of_another() {
+    let both = r#""request": {"text": "user"}, "response": {"text": "output"}"#;
+    for (endpoint, restore, expected) in [
+        ("api", true, None),
+        ("masking", false, None),
+        ("masking", true, Some("C007 routes.a.guard.restore")),
+    ] {
+        let guard = format!(r#""guardrail": "links", "restore": {restore}, {both}"#);
+        let text = format!(
+            r#"{{"a": {{"endpoint": "{endpoint}", "upstream": "app", "guard": {{{guard}}}}}}}"#
+        );
+        check(&text, expected.as_slice());
+    }
+}
+
+#[test]
+fn fields_that_are_no_texts_are_not_read() {
+    let many: Vec<String> = (0..17).map(|index| format!("x-{index}")).collect();
+    let many = serde_json::to_string(&many).unwrap();
+    for (headers, expected) in [
+        (r#"["X-Question", "x-other"]"#, None),
+        (r#"["x-a", "Authorization"]"#, Some("[1]")),
+        (r#"["host"]"#, Some("[0]")),
+        (r#"["x-a", "X-A"]"#, Some("[1]")),
+        (r#"["x a"]"#, Some("[0]")),
+        (&*many, Some("")),
+    ] {
+        let guard = format!(r#"{{"request": {{"headers": {headers}}}}}"#);
+        let text = format!(r#"{{"a": {{"public": true, "upstream": "app", "guard": {guard}}}}}"#);
+        let expected = expected.map(|at| format!("C006 routes.a.guard.request.headers{at}"));
+        check(
+            &text,
+            &expected.iter().map(|own| &**own).collect::<Vec<_>>(),
+        );
+    }
 }
 
 /// The paths of all findings about the route `a`.
