@@ -4,7 +4,8 @@
 use serde_json::{Value as Json, json};
 use ztag_test_support::door::{Asked, Door};
 use ztag_test_support::{
-    Failure, MockServer, Request, Response, Said, free_port, run_openai_sdk, send, start_model,
+    Authority, Failure, MockServer, Request, Response, Said, free_port, run_anthropic_sdk,
+    run_openai_sdk, send, start_model,
 };
 
 use crate::house::House;
@@ -136,11 +137,18 @@ routes:
     guard:
       guardrail: chat
       restore: true
-      request: {json: {presets: [openai-chat, openai-responses]}}
-      response: {json: {presets: [openai-chat, openai-responses]}}
+      request: {json: {presets: [{presets}]}}
+      response: {json: {presets: [{presets}]}}
 upstreams:
-  model: {targets: [{url: 'http://{upstream}'}]}
+  model: {protocol: {protocol}, targets: [{url: '{upstream}'}]}
 ";
+
+/// A route of models that speak like `presets`, to `upstream` over `protocol`.
+fn exchange(presets: &str, protocol: &str, upstream: &str) -> String {
+    let policy = EXCHANGE.replace("{presets}", presets);
+    let policy = policy.replace("{protocol}", protocol);
+    policy.replace("{upstream}", upstream)
+}
 
 /// A model that knows who asks, somebody else and an account.
 fn model() -> Result<MockServer, Failure> {
@@ -153,24 +161,84 @@ fn model() -> Result<MockServer, Failure> {
     })
 }
 
-/// What a real client makes of what is masked, given back, streamed and blocked.
-#[test]
-fn attack_52_the_sdk_of_openai_gets_its_own_values_and_nothing_that_is_blocked()
--> Result<(), Failure> {
-    let model = model()?;
-    let policy = EXCHANGE.replace("{upstream}", &model.address().to_string());
-    let house = House::open(tempfile::tempdir()?, "", &policy)?;
-    run_openai_sdk(&format!("http://{}", house.address()), "t-alice")?;
-    let seen = model.recorded();
+/// Nothing of what must not reach the model is among what it was sent; there was something.
+fn check_sent(model: &MockServer) {
+    let seen = model.take_recorded();
     assert!(!seen.is_empty());
     for request in seen {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         assert!(!body.contains("jane.doe"), "{body}");
         assert!(!body.contains("Ignore all"), "{body}");
     }
+}
+
+/// What a real client makes of what is masked, given back, streamed and blocked.
+#[test]
+fn attack_52_the_sdk_of_openai_gets_its_own_values_and_nothing_that_is_blocked()
+-> Result<(), Failure> {
+    let model = model()?;
+    let upstream = format!("http://{}", model.address());
+    let policy = exchange("openai-chat, openai-responses", "http1", &upstream);
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    run_openai_sdk(&format!("http://{}", house.address()), "t-alice")?;
+    check_sent(&model);
     let found = |series: &str| house.metric(&format!("ztag_threat_detections_total{series}"));
     assert!(found(r#"{channel="user",kind="content"}"#)? >= 4.0);
     assert!(found(r#"{channel="output",kind="content"}"#)? >= 4.0);
     assert!(house.metric(r#"ztag_prompt_injections_blocked_total{channel="user"}"#)? >= 1.0);
+    Ok(())
+}
+
+#[test]
+fn attack_52_the_sdk_of_anthropic_gets_its_own_values_and_nothing_that_is_blocked()
+-> Result<(), Failure> {
+    let model = model()?;
+    let upstream = format!("http://{}", model.address());
+    let policy = exchange("anthropic-messages", "http1", &upstream);
+    let house = House::open(tempfile::tempdir()?, "", &policy)?;
+    run_anthropic_sdk(&format!("http://{}", house.address()), "t-alice")?;
+    check_sent(&model);
+    Ok(())
+}
+
+const BEHIND: &str = r"
+endpoints:
+  all:
+    authentication: {allow: {none: true}}
+    forwardProxyPolicy: {trustedProxyIPs: [127.0.0.1]}
+routes:
+  all: {endpoint: all, upstream: model}
+upstreams:
+  model: {targets: [{url: 'http://{upstream}'}]}
+";
+
+/// An upstream of HTTP/2, with and without TLS, is read and spared as any other: here a second gateway
+/// stands in for it.
+#[test]
+fn attack_52_over_http2_to_the_upstream_nothing_is_let_through_that_is_not_over_http1()
+-> Result<(), Failure> {
+    let model = model()?;
+    let behind = BEHIND.replace("{upstream}", &model.address().to_string());
+    let plain = House::open(tempfile::tempdir()?, "", &behind)?;
+    let authority = Authority::new()?;
+    let folder = tempfile::tempdir()?;
+    authority.issue(folder.path(), "app", &["localhost"])?;
+    let listen = "    tls: {certificates: [{certFile: app.pem, keyFile: app.key}]}\n%%\n";
+    let secure = House::open(folder, "", &format!("{listen}{behind}"))?;
+    let upstreams = [
+        format!("http://{}", plain.address()),
+        format!("https://localhost:{}", secure.address().port()),
+    ];
+    for upstream in upstreams {
+        let folder = tempfile::tempdir()?;
+        let root = authority.write(folder.path())?;
+        let protocol = format!("http2, tls: {{caFile: {}}}", root.display());
+        let policy = exchange("openai-chat, openai-responses", &protocol, &upstream);
+        let house = House::open(folder, "", &policy)?;
+        // The second gateway serves the names of its certificate.
+        let origin = format!("http://localhost:{}", house.address().port());
+        run_openai_sdk(&origin, "t-alice")?;
+        check_sent(&model);
+    }
     Ok(())
 }

@@ -48,8 +48,9 @@ pub use redis::Redis;
 pub use render::{Ports, copy_rendered, from_yaml, workspace};
 pub use script::{ExpectedHeaders, Route, mismatches, scripted};
 pub use sdk::{
-    OPENAI_LOCK, OPENAI_MANIFEST, PYTHON_SDK, SDK_LOCK, SDK_MANIFEST, openai_folder, run_node_sdk,
-    run_openai_sdk, run_python_sdk, sdk_folder,
+    ANTHROPIC_LOCK, ANTHROPIC_MANIFEST, OPENAI_LOCK, OPENAI_MANIFEST, PYTHON_SDK, SDK_LOCK,
+    SDK_MANIFEST, anthropic_folder, openai_folder, run_anthropic_sdk, run_node_sdk, run_openai_sdk,
+    run_python_sdk, sdk_folder,
 };
 pub use tls::{Authority, Certificate, TlsClient};
 pub use tool::{TOOLS_FOLDER_VARIABLE, locate, tools_folder};

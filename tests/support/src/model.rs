@@ -1,4 +1,6 @@
-//! A model that speaks like the interface of `OpenAI` and says what a test tells it to.
+//! A model that speaks like the interfaces of `OpenAI` and Anthropic and says what a test tells it to.
+
+mod anthropic;
 
 use serde_json::{Value as Json, json};
 
@@ -25,33 +27,63 @@ impl Said {
     }
 }
 
-/// Starts a model that answers with what `answer` makes of the last message it is sent: chat completions
-/// and responses, whole or, with `stream: true`, as events.
+/// Starts a model that answers with what `answer` makes of the last message it is sent: chat completions,
+/// responses and messages, whole or, with `stream: true`, as events.
 pub fn start_model(
     answer: impl Fn(&str) -> Said + Send + Sync + 'static,
 ) -> Result<MockServer, Failure> {
     MockServer::start(move |request| reply(request, &answer))
 }
 
+/// How the model is spoken to.
+#[derive(Clone, Copy)]
+enum Interface {
+    Chat,
+    Responses,
+    Messages,
+}
+
+impl Interface {
+    fn whole(self, said: &Said) -> Json {
+        match self {
+            Self::Chat => chat_whole(said),
+            Self::Responses => response_whole(said),
+            Self::Messages => anthropic::whole(said),
+        }
+    }
+
+    fn events(self, said: &Said) -> String {
+        match self {
+            Self::Chat => chat_events(said),
+            Self::Responses => response_events(said),
+            Self::Messages => anthropic::events(said),
+        }
+    }
+}
+
 fn reply(request: &Recorded, answer: &dyn Fn(&str) -> Said) -> Reply {
     let Ok(asked) = serde_json::from_slice::<Json>(&request.body) else {
         return Reply::text(400, "not JSON");
     };
-    let chat = request.path().ends_with("/chat/completions");
+    let interface = match request.path() {
+        path if path.ends_with("/chat/completions") => Interface::Chat,
+        path if path.ends_with("/messages") => Interface::Messages,
+        _ => Interface::Responses,
+    };
     let messages = asked.get("messages").and_then(Json::as_array);
-    let last = if chat {
-        messages.and_then(|all| all.last()?.get("content"))
-    } else {
-        asked.get("input")
+    let last = match interface {
+        Interface::Chat | Interface::Messages => {
+            messages.and_then(|all| all.last()?.get("content"))
+        }
+        Interface::Responses => asked.get("input"),
     };
     let last = last.and_then(Json::as_str);
     let streams = asked.get("stream").and_then(Json::as_bool) == Some(true);
     let said = answer(last.unwrap_or_default());
-    let (kind, body) = match (streams, chat) {
-        (true, true) => ("text/event-stream", chat_events(&said)),
-        (true, false) => ("text/event-stream", response_events(&said)),
-        (false, true) => ("application/json", chat_whole(&said).to_string()),
-        (false, false) => ("application/json", response_whole(&said).to_string()),
+    let (kind, body) = if streams {
+        ("text/event-stream", interface.events(&said))
+    } else {
+        ("application/json", interface.whole(&said).to_string())
     };
     Reply {
         headers: vec![("Content-Type".to_owned(), kind.to_owned())],

@@ -15,11 +15,16 @@ pub const SDK_LOCK: &str = include_str!("sdk/package-lock.json");
 pub const OPENAI_MANIFEST: &str = include_str!("sdk/openai/package.json");
 /// The lock file of [`OPENAI_MANIFEST`].
 pub const OPENAI_LOCK: &str = include_str!("sdk/openai/package-lock.json");
+/// What `cargo xtask setup` installs with `npm` for [`run_anthropic_sdk`].
+pub const ANTHROPIC_MANIFEST: &str = include_str!("sdk/anthropic/package.json");
+/// The lock file of [`ANTHROPIC_MANIFEST`].
+pub const ANTHROPIC_LOCK: &str = include_str!("sdk/anthropic/package-lock.json");
 /// What `cargo xtask setup` installs with `pip` for [`run_python_sdk`].
 pub const PYTHON_SDK: &str = "openfga-sdk==0.10.5";
 
 const NODE_SCENARIO: &str = include_str!("sdk/scenario.mjs");
 const OPENAI_SCENARIO: &str = include_str!("sdk/openai/scenario.mjs");
+const ANTHROPIC_SCENARIO: &str = include_str!("sdk/anthropic/scenario.mjs");
 const PYTHON_SCENARIO: &str = include_str!("sdk/scenario.py");
 
 /// Where the packages of [`SDK_MANIFEST`] are installed.
@@ -32,6 +37,11 @@ pub fn openai_folder() -> PathBuf {
     tools_folder().join("npm-openai")
 }
 
+/// Where the packages of [`ANTHROPIC_MANIFEST`] are installed.
+pub fn anthropic_folder() -> PathBuf {
+    tools_folder().join("npm-anthropic")
+}
+
 /// Runs `sdk/scenario.mjs` with the SDK of `OpenFGA` for Node against the server at `url`, whose
 /// preshared key is `key`.
 pub fn run_node_sdk(url: &str, key: &str) -> Result<(), Failure> {
@@ -42,6 +52,13 @@ pub fn run_node_sdk(url: &str, key: &str) -> Result<(), Failure> {
 /// which it shows the key `key`.
 pub fn run_openai_sdk(url: &str, key: &str) -> Result<(), Failure> {
     run_with_node(&openai_folder(), OPENAI_LOCK, OPENAI_SCENARIO, (url, key))
+}
+
+/// Runs `sdk/anthropic/scenario.mjs` with the SDK of Anthropic for Node against the gateway at `url`, to
+/// which it shows the key `key`.
+pub fn run_anthropic_sdk(url: &str, key: &str) -> Result<(), Failure> {
+    let folder = anthropic_folder();
+    run_with_node(&folder, ANTHROPIC_LOCK, ANTHROPIC_SCENARIO, (url, key))
 }
 
 /// Runs `scenario` with the packages in `installed`, which are those of `lock`.

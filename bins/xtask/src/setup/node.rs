@@ -1,13 +1,14 @@
-//! The Node packages of the tests, an `OpenID` provider with a client and the SDKs of `OpenFGA` and
-//! `OpenAI`; and those of a benchmark.
+//! The Node packages of the tests, an `OpenID` provider with a client and the SDKs of `OpenFGA`,
+//! `OpenAI` and Anthropic; and those of a benchmark.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use ztag_test_support::{
-    Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, OPENAI_LOCK, OPENAI_MANIFEST, SDK_LOCK,
-    SDK_MANIFEST, locate, node_folder, openai_folder, sdk_folder, tools_folder,
+    ANTHROPIC_LOCK, ANTHROPIC_MANIFEST, Failure, NODE_LOCK, NODE_MANIFEST, NODE_STAMP, OPENAI_LOCK,
+    OPENAI_MANIFEST, SDK_LOCK, SDK_MANIFEST, anthropic_folder, locate, node_folder, openai_folder,
+    sdk_folder, tools_folder,
 };
 
 use crate::command::execute;
@@ -39,7 +40,12 @@ pub(super) fn install() -> Result<(), Failure> {
         manifest: OPENAI_MANIFEST,
         lock: OPENAI_LOCK,
     };
-    [provider, sdk, openai]
+    let anthropic = Packages {
+        folder: anthropic_folder(),
+        manifest: ANTHROPIC_MANIFEST,
+        lock: ANTHROPIC_LOCK,
+    };
+    [provider, sdk, openai, anthropic]
         .iter()
         .try_for_each(Packages::install)
 }
