@@ -13,8 +13,8 @@ pub(crate) struct Options {
     after_test: bool,
 }
 
-/// Format, lints, tests with the examples, documentation, dependencies, fuzz targets; the quick
-/// ones first.
+/// Format, lints, tests with the examples, those of optional features, documentation, dependencies,
+/// fuzz targets; the quick ones first.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     execute(&mut cargo(&["fmt", "--all", "--check"]))?;
     let clippy = [
@@ -29,6 +29,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if !options.after_test {
         test::run()?;
     }
+    // What is off by default: the workspace never sees it.
+    execute(&mut cargo(&[
+        "test",
+        "-p",
+        "ztag-ai-security",
+        "--features",
+        "transformer",
+    ]))?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps"]);
     execute(documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     setup::install_deny()?;
