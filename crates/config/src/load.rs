@@ -237,12 +237,7 @@ impl<'s> Loading<'s> {
     }
 
     fn finish(mut self, read: Read) -> Loaded {
-        let Read {
-            main,
-            server,
-            server_node,
-            ..
-        } = read;
+        let (main, server, server_node) = (read.main, read.server, read.server_node);
         let (mut tree, twice) = self.definition_tree(main, &server_node);
         let endpoints = self.definitions(&mut tree, Kind::Endpoint, &twice);
         let rules = self.definitions(&mut tree, Kind::Rule, &twice);
