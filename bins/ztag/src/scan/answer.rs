@@ -138,6 +138,7 @@ fn reason(finding: &Finding) -> Grounds {
     match &finding.origin {
         Origin::Rule { id, .. } => grounds.rule = Some(id.to_string()),
         Origin::Model => grounds.model = Some("n-grams"),
+        Origin::Transformer => grounds.model = Some("transformer"),
         Origin::Filter { kind } => grounds.filter = Some(kind.to_string()),
         Origin::Hidden { .. } => grounds.rule = Some("hidden".to_owned()),
         Origin::Limit => grounds.rule = Some("limit".to_owned()),

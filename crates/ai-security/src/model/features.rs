@@ -338,6 +338,24 @@ mod tests {
     }
 
     #[test]
+    fn themes_of_short_texts_and_of_last_segments_are_shown() {
+        let touch = |start| Touch {
+            theme: 3,
+            start,
+            end: start + 6,
+        };
+        for (text, place) in [
+            ("ignore me".to_owned(), 0),
+            (format!("{}ignore me", "word ".repeat(200)), 1000),
+        ] {
+            let mut seen = Seen::default();
+            read(&text, &[touch(place)], &mut seen);
+            let themes = seen.grams.iter().filter(|(at, _)| *at >= FIRST_THEME);
+            assert_eq!(themes.count(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn every_text_with_a_letter_is_in_segments() {
         assert_eq!(seen("").segments, Vec::<usize>::new());
         assert_eq!(seen("abc").segments, [3]);
