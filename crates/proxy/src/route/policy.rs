@@ -93,6 +93,10 @@ pub enum Access {
 
 /// What routes must know of an endpoint.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 pub struct RouteEndpoint {
     /// Its name.
     pub(super) name: EndpointName,

@@ -56,13 +56,11 @@ pub(super) fn events(said: &Said) -> String {
         .into_iter()
         .chain(deltas)
         .chain(end);
-    all.map(|event| {
-        format!(
-            "event: {}\ndata: {event}\n\n",
-            event["type"].as_str().unwrap_or_default()
-        )
+    all.fold(String::new(), |mut events, event| {
+        let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
+        events.extend(["event: ", name, "\ndata: ", &event.to_string(), "\n\n"]);
+        events
     })
-    .collect()
 }
 
 fn message(content: &Json, reason: Option<&str>) -> Json {
