@@ -129,7 +129,7 @@ impl Default for TransformerSpec {
             ask_from: None,
             block_at: 0.9,
             clear_at: None,
-            deadline: DurationSpec::new(Duration::from_millis(500)),
+            deadline: DurationSpec::new(Duration::from_secs(2)),
             workers: 1,
             queue: 32,
             on_failure: OnFailure::Block,
