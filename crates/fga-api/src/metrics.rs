@@ -10,7 +10,7 @@ mod text;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::Value as Json;
@@ -54,6 +54,7 @@ struct Reading {
     /// All stores together, those not told of as well.
     count: usize,
     size: Size,
+    outage: Duration,
 }
 
 /// One store.
@@ -123,6 +124,7 @@ impl FgaMetrics {
             stores: all.iter().take(TOLD).map(StoreReading::of).collect(),
             count: all.len(),
             size,
+            outage: self.stores.outage_lasts().unwrap_or_default(),
         }
     }
 }

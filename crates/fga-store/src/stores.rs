@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::time::timeout;
@@ -272,6 +273,13 @@ impl Stores {
     /// answered all the same, by what was known then.
     pub fn outage(&self) -> Option<Outage> {
         self.registry.outage.read().clone()
+    }
+
+    /// How long nothing can be written by now; at least a second of it. Nothing while all is well.
+    pub fn outage_lasts(&self) -> Option<Duration> {
+        let since = self.registry.outage.read().as_ref()?.since;
+        let lasts = self.registry.settings.clock.now().since(since);
+        Some(lasts.max(Duration::from_secs(1)))
     }
 
     /// Returns when every store that was made anywhere before this was asked can be found, and what

@@ -34,6 +34,7 @@ impl Reading {
             "tuples": size.tuples,
             "objects": size.entities,
             "bytes": bytes(size),
+            "outage_seconds": self.outage.as_secs_f64(),
             "store_count": self.count,
             "stores": self.stores.iter().map(StoreReading::json).collect::<Vec<_>>(),
         })

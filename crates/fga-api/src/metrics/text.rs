@@ -74,6 +74,12 @@ const CHANGES: MetricFamily = family(
     "Tuples written and deleted.",
 );
 const STORES: MetricFamily = family("fga_stores", "gauge", &[], "Stores.");
+const OUTAGE: MetricFamily = family(
+    "fga_outage_seconds",
+    "gauge",
+    &[],
+    "How long nothing could be written down, and nothing heard of what others wrote; 0 while all is well.",
+);
 const TUPLES: MetricFamily = family(
     "fga_tuples",
     "gauge",
@@ -89,7 +95,7 @@ const BYTES: MetricFamily = family(
 
 /// Every metric of the stores, in the order in which they are told.
 pub const METRICS: &[MetricFamily] = &[
-    CHECKS, RATE, TIMES, LISTS, MEMO_HITS, WRITES, CHANGES, STORES, TUPLES, BYTES,
+    CHECKS, RATE, TIMES, LISTS, MEMO_HITS, WRITES, CHANGES, STORES, OUTAGE, TUPLES, BYTES,
 ];
 
 impl Reading {
@@ -115,6 +121,7 @@ impl Reading {
         text.single(&WRITES, total.writes);
         text.labeled(&CHANGES, &changes);
         text.single(&STORES, self.count);
+        text.single(&OUTAGE, self.outage.as_secs_f64());
         self.tuples(&mut text);
         text.labeled(&BYTES, &parts);
         text.0

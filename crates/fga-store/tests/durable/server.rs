@@ -1,11 +1,12 @@
 //! A database that goes away, comes back, or is not ours.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use ztag_fga::{CheckRequest, ErrorCode, WriteRequest};
-use ztag_fga_store::{OpenError, PostgresSettings, Settings, Stores};
+use ztag_fga_store::{NamedStore, OpenError, PostgresSettings, Settings, Stores};
 use ztag_test_support::{Authority, Postgres};
 
 use crate::house::{House, documents, model, settings, stored, viewer};
@@ -14,6 +15,28 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 fn at(postgres: &Postgres) -> PostgresSettings {
     PostgresSettings::new(postgres.url().parse().unwrap())
+}
+
+/// Two processes at one database, and a store of it as both find it.
+struct Two {
+    one: Stores,
+    other: Stores,
+    here: Arc<NamedStore>,
+    there: Arc<NamedStore>,
+}
+
+async fn two(postgres: &Postgres) -> Two {
+    let one = Stores::connect(settings(), at(postgres)).unwrap();
+    let other = Stores::connect(settings(), at(postgres)).unwrap();
+    let here = documents(&one).await;
+    other.latest().await.unwrap();
+    let there = other.find(here.id()).unwrap();
+    Two {
+        one,
+        other,
+        here,
+        there,
+    }
 }
 
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
@@ -29,14 +52,17 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 #[tokio::test]
 async fn attack_20_a_killed_database_stops_writes_and_no_checks() {
     let mut postgres = Postgres::start().unwrap();
-    let one = Stores::connect(settings(), at(&postgres)).unwrap();
-    let other = Stores::connect(settings(), at(&postgres)).unwrap();
-    let here = documents(&one).await;
+    let Two {
+        one,
+        other,
+        here,
+        there,
+    } = two(&postgres).await;
     let write = WriteRequest::writes([viewer("ada", 1)]);
     let revision = here.write(write).await.unwrap();
-    other.latest().await.unwrap();
-    let there = other.find(here.id()).unwrap();
+    there.at_least(revision, PATIENCE).await.unwrap();
     assert_eq!((one.outage(), other.outage()), (None, None));
+    assert_eq!((one.outage_lasts(), other.outage_lasts()), (None, None));
 
     postgres.kill();
     let check = CheckRequest::new("user:ada", "viewer", "doc:1");
@@ -46,7 +72,7 @@ async fn attack_20_a_killed_database_stops_writes_and_no_checks() {
         assert_eq!(refused.code(), ErrorCode::Unavailable, "{refused}");
         let refused = store.write_model(model()).await.unwrap_err();
         assert_eq!(refused.code(), ErrorCode::Unavailable, "{refused}");
-        assert!(stores.outage().is_some());
+        assert!(stores.outage().is_some() && stores.outage_lasts().is_some());
         // What was known is answered; whether it is the latest is not.
         assert_eq!(store.store().check(&check), Ok(true));
         store.at_least(revision, PATIENCE).await.unwrap();
@@ -72,11 +98,12 @@ async fn attack_20_a_killed_database_stops_writes_and_no_checks() {
 #[tokio::test]
 async fn who_hears_nothing_looks() {
     let postgres = Postgres::start().unwrap();
-    let one = Stores::connect(settings(), at(&postgres)).unwrap();
-    let other = Stores::connect(settings(), at(&postgres)).unwrap();
-    let here = documents(&one).await;
-    other.latest().await.unwrap();
-    let there = other.find(here.id()).unwrap();
+    let Two {
+        one,
+        other,
+        here,
+        there,
+    } = two(&postgres).await;
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()";
     for round in 0..5 {
@@ -94,11 +121,12 @@ async fn who_hears_nothing_looks() {
 #[tokio::test]
 async fn lost_connections_lose_nothing() {
     let postgres = Postgres::start().unwrap();
-    let one = Stores::connect(settings(), at(&postgres)).unwrap();
-    let other = Stores::connect(settings(), at(&postgres)).unwrap();
-    let here = documents(&one).await;
-    other.latest().await.unwrap();
-    let there = other.find(here.id()).unwrap();
+    let Two {
+        one,
+        other,
+        here,
+        there,
+    } = two(&postgres).await;
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE application_name = 'ztag'";
     let mut acknowledged = Vec::new();
