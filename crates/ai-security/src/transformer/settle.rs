@@ -112,12 +112,12 @@ mod tests {
         }
     }
 
-    fn said(probability: f32, unasked: usize) -> Result<Opinion, Unanswered> {
-        Ok(Opinion {
+    fn said(probability: f32, unasked: usize) -> Opinion {
+        Opinion {
             probability,
             window: 0..4,
             unasked,
-        })
+        }
     }
 
     #[track_caller]
@@ -148,7 +148,7 @@ mod tests {
             (0.79, Verdict::Mark, Verdict::Mark),
             (0.8, Verdict::Block, Verdict::Block),
         ] {
-            let said = said(probability, 0);
+            let said = Ok(said(probability, 0));
             check(&clearing, plain(), &said, Verdict::Block, with);
             check(&strict, plain(), &said, Verdict::Block, without);
         }
@@ -156,7 +156,7 @@ mod tests {
         check(
             &strict,
             plain(),
-            &said(1.0, 0),
+            &Ok(said(1.0, 0)),
             Verdict::Mark,
             Verdict::Mark,
         );
@@ -198,7 +198,7 @@ mod tests {
             check(
                 &transformer,
                 inspection,
-                &said,
+                &Ok(said),
                 Verdict::Block,
                 Verdict::Mark,
             );
