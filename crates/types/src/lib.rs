@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod credential;
 mod diagnostic;
 mod directory;
 mod duration;
@@ -24,12 +25,13 @@ mod view;
 pub use smol_str::SmolStr;
 
 pub use clock::{Clock, ManualClock, Span, SystemClock, Timestamp};
+pub use credential::Credential;
 pub use diagnostic::{Code, ConfigPath, Diagnostic, Segment, Severity};
 pub use directory::{DefinitionKind, Directory};
 pub use duration::{DurationError, DurationSpec};
 pub use evidence::{
-    AdmissionView, Admitted, BackendState, Challenge, Credential, Curated, Exports, Globals, Halt,
-    Page, Reply, Variables, Vars, Verdict,
+    AdmissionView, Admitted, BackendState, Challenge, Curated, Exports, Globals, Halt, Page, Reply,
+    Variables, Vars, Verdict,
 };
 pub use findings::Findings;
 pub use names::{EndpointName, RuleName};
