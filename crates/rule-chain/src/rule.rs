@@ -79,14 +79,15 @@ impl Rule {
         let begun = self.clock.monotonic();
         let mut notes = Notes::new(detail, &self.redaction, &input);
         let evidence = |won| Evidence::new(input, exports, earlier, &self.name, won);
-        let judged = match self.auth.select(input.admitted, input.snapshot.received) {
-            Err(lack) => self.refuse(lack, &evidence(&Won::default()), &mut notes),
-            Ok(won) => {
-                let judged = self.judge_for(&won, &evidence(&won), &mut notes).await;
-                judged.bounded(won.holds_for)
+        let won = match self.auth.select(input.admitted, input.snapshot.received) {
+            Ok(won) => won,
+            Err(lack) => {
+                let judged = self.refuse(lack, &evidence(&Won::default()), &mut notes);
+                return self.report(begun, judged, notes);
             }
         };
-        self.report(begun, judged, notes)
+        let judged = self.judge_for(&won, &evidence(&won), &mut notes).await;
+        self.report(begun, judged.bounded(won.holds_for), notes)
     }
 
     /// The same of a rule that [asks nobody](Self::asks_nobody), without a future to move about.
@@ -268,21 +269,25 @@ impl Rule {
         let Some(asking) = &self.backend else {
             return self.conclude(known, BackendState::default(), notes);
         };
-        match asking.render(known.0, forwarded) {
-            Ok(call) => self.judge_answer(asking, call, won, known, notes).await,
-            Err(fault) => self.cut_short(fault.into(), known, BackendState::default(), notes),
-        }
+        self.judge_answer(asking, won, forwarded, known, notes)
+            .await
     }
 
     /// Judges what the backend says now, or remembers what was judged before.
     async fn judge_answer(
         &self,
         asking: &Asking,
-        call: Call,
         won: &Won<'_>,
+        forwarded: &[Forwarded<'_>],
         known: Known<'_>,
         notes: &mut Notes<'_>,
     ) -> Judged {
+        let call = match asking.render(known.0, forwarded) {
+            Ok(call) => call,
+            Err(fault) => {
+                return self.cut_short(fault.into(), known, BackendState::default(), notes);
+            }
+        };
         let Some(caching) = &asking.caching else {
             return Box::pin(self.ask(asking, call, known, notes)).await;
         };
