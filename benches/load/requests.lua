@@ -1,6 +1,6 @@
 -- The requests that wrk sends, formatted once: one for each of a thousand tokens.
 -- Argument `traefik`: the request as Traefik describes it to an authorisation server.
--- Arguments `signed HOST FILE COUNT`: to this host, with the first tokens of the file.
+-- Arguments `signed HOST FILE COUNT [BODY]`: to this host, with the first tokens of the file; a body is posted.
 
 local requests, at = {}, 0
 
@@ -19,10 +19,15 @@ function init(args)
     end
     if args[1] == "signed" then
         headers["Host"] = args[2]
+        local method, body = "GET", nil
+        if args[5] then
+            method, body = "POST", io.open(args[5]):read("a")
+            headers["Content-Type"] = "application/json"
+        end
         for token in io.lines(args[3]) do
             if #requests == tonumber(args[4]) then break end
             headers["Authorization"] = "Bearer " .. token
-            requests[#requests + 1] = wrk.format("GET", nil, headers)
+            requests[#requests + 1] = wrk.format(method, nil, headers, body)
         end
         return
     end

@@ -15,13 +15,6 @@ use crate::setup;
 
 /// The programs that are built.
 const DOORS: [&str; 2] = ["forward-auth", "gateway"];
-/// Benchmarks of what only some configurations do often, and how many tuples one of them asks about.
-const BENCHES: [&str; 3] = ["fga", "guard", "guarded"];
-const TUPLES: &str = "20000";
-/// How often what a door was seen to do counts. A benchmark of a loop does in a second what a door does
-/// in minutes; without this, requests would be taken for something seldom.
-const WEIGHT: u32 = 100;
-
 /// Builds the doors and says where they are.
 pub(crate) fn run() -> Result<(), Failure> {
     setup::install()?;
@@ -65,33 +58,15 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
 fn watch(watched: &Build<'_>, tool: &Path, folder: &Path, profile: &Path) -> Result<(), Failure> {
     let seen = folder.join("seen");
     forget(&seen)?;
-    let mut benches = watched.cargo("bench");
-    benches.args(["--package", "ztag-benches"]);
-    for bench in BENCHES {
-        benches.args(["--bench", bench]);
-    }
-    execute(benches.env("ZTAG_FGA_TUPLES", TUPLES))?;
-    let loops = folder.join("loops.profdata");
-    execute(merge(tool, &loops).arg(&seen))?;
-
-    forget(&seen)?;
     bench::exercise(&watched.programs())?;
     let mut soak = Command::new(env::current_exe()?);
     soak.args(["soak", "--quick"]);
     execute(soak.env("ZTAG_GATEWAY", watched.programs().join("gateway")))?;
-    let requests = folder.join("requests.profdata");
-    execute(merge(tool, &requests).arg(&seen))?;
-
-    let weighted = format!("--weighted-input={WEIGHT},{}", requests.display());
     let unfinished = profile.with_extension("unfinished");
-    execute(merge(tool, &unfinished).arg(weighted).arg(&loops))?;
+    let mut merge = Command::new(tool);
+    merge.args(["merge", "--sparse", "--output"]);
+    execute(merge.arg(&unfinished).arg(seen))?;
     Ok(fs::rename(unfinished, profile)?)
-}
-
-fn merge(tool: &Path, into: &Path) -> Command {
-    let mut command = Command::new(tool);
-    command.args(["merge", "--sparse", "--output"]).arg(into);
-    command
 }
 
 fn forget(folder: &Path) -> Result<(), Failure> {
@@ -110,17 +85,11 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn cargo(&self, verb: &str) -> Command {
-        let mut command = cargo(&[verb, "--locked", "--target", self.host]);
+    fn doors(&self) -> Command {
+        let mut command = cargo(&["build", "--release", "--locked", "--target", self.host]);
         command
             .env("CARGO_TARGET_DIR", &self.folder)
             .env("CARGO_ENCODED_RUSTFLAGS", &self.flag);
-        command
-    }
-
-    fn doors(&self) -> Command {
-        let mut command = self.cargo("build");
-        command.arg("--release");
         for door in DOORS {
             command.args(["--package", door]);
         }

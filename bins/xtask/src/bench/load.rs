@@ -82,16 +82,18 @@ impl Load<'_> {
                 command.args(["--", "signed", host]).arg(self.tokens);
                 command.arg(self.count.to_string());
             }
+            Words::Asking(host) => {
+                command.args(["--", "signed", host]).arg(self.tokens);
+                command.arg(self.count.to_string());
+                command.arg(workspace().join("benches/load/question.json"));
+            }
         }
         Ok(())
     }
 
     /// Every connection with ten streams at a time; one token for all.
     fn h2load(&self, command: &mut Command, connections: u32, seconds: u64) -> Result<(), Failure> {
-        let host = match self.target.words {
-            Words::Signed(host) => host,
-            Words::Client | Words::Traefik => "api.example.com",
-        };
+        let host = self.target.words.host();
         let tokens = fs::read_to_string(self.tokens)?;
         let token = tokens.lines().next().unwrap_or_default();
         command

@@ -153,7 +153,7 @@ impl<'a> World<'a> {
         let folder = tempfile::tempdir()?;
         copy_rendered(&workspace().join("benches/load"), folder.path(), &ports)?;
         let peers = folder.path().join("peers");
-        for file in ["gateway.yaml", "gateway-tls.yaml"] {
+        for file in ["gateway.yaml", "gateway-reading.yaml", "gateway-tls.yaml"] {
             let text = fs::read_to_string(peers.join(file))?;
             fs::write(peers.join(file), text.replace("@JWKS@", &tokens.jwks))?;
         }

@@ -2,6 +2,9 @@
 
 use ztag_test_support::Request;
 
+/// What a model is asked.
+const QUESTION: &str = include_str!("../../../../benches/load/question.json");
+
 /// A server that takes part in a row, by its folder or file in `benches/load`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -45,6 +48,18 @@ pub(super) enum Words {
     Traefik,
     /// The client itself, with a signed token, to this host.
     Signed(&'static str),
+    /// The same, with 2 KB of JSON for a model.
+    Asking(&'static str),
+}
+
+impl Words {
+    /// Whom they are for.
+    pub(super) const fn host(self) -> &'static str {
+        match self {
+            Self::Signed(host) | Self::Asking(host) => host,
+            Self::Client | Self::Traefik => "api.example.com",
+        }
+    }
 }
 
 /// What is spoken to the row's last server.
@@ -174,11 +189,12 @@ const OPEN: Words = Words::Signed("plain.example.com");
 const API: Words = Words::Signed("api.example.com");
 const GATEWAY: &[(Part, Port)] = &[(Part::Gateway("peers/gateway.yaml"), PEERS)];
 const UNLOGGED: &[(Part, Port)] = &[(Part::GatewayUnlogged("peers/gateway.yaml"), PEERS)];
+const READING: &[(Part, Port)] = &[(Part::Gateway("peers/gateway-reading.yaml"), PEERS)];
 const GATEWAY_TLS: &[(Part, Port)] = &[(Part::Gateway("peers/gateway-tls.yaml"), PEERS)];
 const NGINX_TLS: &[(Part, Port)] = &[(Part::Nginx("peers/nginx-tls"), PEERS)];
 
 /// The rows of the gateway, all before the same upstream.
-pub(super) static GATEWAYS: [Target; 19] = [
+pub(super) static GATEWAYS: [Target; 21] = [
     peer(PROXY, &[(Part::Nginx("peers/nginx"), PEERS)], OPEN),
     peer(BARE, &[(Part::HyperProxy, PEERS)], OPEN),
     peer(
@@ -193,6 +209,16 @@ pub(super) static GATEWAYS: [Target; 19] = [
         Words::Signed("token.example.com"),
     ),
     peer(FULL, GATEWAY, API),
+    peer(
+        "gateway, 2 KB read by a guardrail",
+        READING,
+        Words::Asking("guarded.example.com"),
+    ),
+    peer(
+        "gateway, asking for relations",
+        READING,
+        Words::Signed("related.example.com"),
+    ),
     peer(
         PROXY_AUTH,
         &[FLOOR, (Part::Nginx("peers/nginx-auth"), PEERS)],
@@ -264,20 +290,23 @@ const fn tls(
 impl Target {
     /// One of its requests, to see whether it answers.
     pub(super) fn request(&self, tokens: &[String]) -> Request {
-        let host = match self.words {
-            Words::Signed(host) => host,
-            Words::Client | Words::Traefik => "api.example.com",
+        let host = self.words.host();
+        let (method, token) = match self.words {
+            Words::Signed(_) => ("GET", tokens.first().map_or("", String::as_str)),
+            Words::Asking(_) => ("POST", tokens.first().map_or("", String::as_str)),
+            Words::Client | Words::Traefik => {
+                ("GET", "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms")
+            }
         };
-        let token = match self.words {
-            Words::Signed(_) => tokens.first().map_or("", String::as_str),
-            Words::Client | Words::Traefik => "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms",
-        };
-        let words = Request::new("GET", self.path)
+        let words = Request::new(method, self.path)
             .header(format!("Host: {host}"))
             .header("X-Tenant: acme")
             .header(format!("Authorization: Bearer {token}"));
         match self.words {
             Words::Client | Words::Signed(_) => words,
+            Words::Asking(_) => words
+                .header("Content-Type: application/json")
+                .body(QUESTION),
             Words::Traefik => words
                 .header("X-Forwarded-Method: GET")
                 .header("X-Forwarded-Proto: https")
