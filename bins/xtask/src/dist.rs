@@ -15,6 +15,7 @@ use crate::setup;
 
 /// The programs that are built.
 const DOORS: [&str; 2] = ["forward-auth", "gateway"];
+
 /// Builds the doors and says where they are.
 pub(crate) fn run() -> Result<(), Failure> {
     setup::install()?;

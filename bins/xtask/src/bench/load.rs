@@ -78,15 +78,13 @@ impl Load<'_> {
             Words::Traefik => {
                 command.args(["--", "traefik"]);
             }
-            Words::Signed(host) => {
+            Words::Signed(host) | Words::Asking(host) => {
                 command.args(["--", "signed", host]).arg(self.tokens);
                 command.arg(self.count.to_string());
             }
-            Words::Asking(host) => {
-                command.args(["--", "signed", host]).arg(self.tokens);
-                command.arg(self.count.to_string());
-                command.arg(workspace().join("benches/load/question.json"));
-            }
+        }
+        if matches!(self.target.words, Words::Asking(_)) {
+            command.arg(workspace().join("benches/load/question.json"));
         }
         Ok(())
     }

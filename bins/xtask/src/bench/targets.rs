@@ -87,19 +87,6 @@ pub(super) struct Target {
     pub(super) floor: &'static str,
 }
 
-impl Target {
-    /// Whether all of it that counts are our own programs.
-    pub(super) fn is_ours(&self) -> bool {
-        let is_ours = |(part, _): &(Part, Port)| {
-            matches!(
-                part,
-                Part::ForwardAuth(_) | Part::Gateway(_) | Part::GatewayUnlogged(_)
-            )
-        };
-        self.parts.iter().all(is_ours)
-    }
-}
-
 pub(super) const NGINX: &str = "nginx, return 200";
 pub(super) const STATIC: &str = "(a) static rule";
 pub(super) const CHAIN: &str = "(b) bearer, 3 CEL, 3 templates";
@@ -288,15 +275,27 @@ const fn tls(
 }
 
 impl Target {
+    /// Whether all of it that counts are our own programs.
+    pub(super) fn is_ours(&self) -> bool {
+        let is_ours = |(part, _): &(Part, Port)| {
+            matches!(
+                part,
+                Part::ForwardAuth(_) | Part::Gateway(_) | Part::GatewayUnlogged(_)
+            )
+        };
+        self.parts.iter().all(is_ours)
+    }
+
     /// One of its requests, to see whether it answers.
     pub(super) fn request(&self, tokens: &[String]) -> Request {
         let host = self.words.host();
-        let (method, token) = match self.words {
-            Words::Signed(_) => ("GET", tokens.first().map_or("", String::as_str)),
-            Words::Asking(_) => ("POST", tokens.first().map_or("", String::as_str)),
-            Words::Client | Words::Traefik => {
-                ("GET", "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms")
-            }
+        let token = match self.words {
+            Words::Signed(_) | Words::Asking(_) => tokens.first().map_or("", String::as_str),
+            Words::Client | Words::Traefik => "zt1-00000001-QmVhcmVyVG9rZW5Gb3JCZW5jaG1hcms",
+        };
+        let method = match self.words {
+            Words::Asking(_) => "POST",
+            Words::Client | Words::Traefik | Words::Signed(_) => "GET",
         };
         let words = Request::new(method, self.path)
             .header(format!("Host: {host}"))
