@@ -1,6 +1,6 @@
 //! What the cells of the tables hold, whichever database has them.
 
-use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use sqlx::{FromRow, Row};
 use ztag_fga::{NumberedChange, Revision, Tuple, TupleChange, TupleCondition};
 use ztag_types::Timestamp;
 
@@ -8,45 +8,50 @@ use crate::error::JournalError;
 use crate::journal::StoreRow;
 use crate::store_id::StoreId;
 
-/// The cells of a row of `stores`, in the order in which statements name them.
-pub(crate) struct StoreCells {
-    pub(crate) number: i64,
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) created: i64,
-    pub(crate) revision: i64,
-    pub(crate) folded: i64,
-    pub(crate) generation: i64,
+/// A row of a table: its cells in the order in which statements name them.
+macro_rules! cells {
+    ($(#[$doc:meta])* $name:ident { $($cell:ident: $kind:ty,)+ }) => {
+        $(#[$doc])*
+        pub(crate) struct $name {
+            $(pub(crate) $cell: $kind,)+
+        }
+
+        impl<'r, R: Row> FromRow<'r, R> for $name
+        where
+            ($($kind,)+): FromRow<'r, R>,
+        {
+            fn from_row(row: &'r R) -> sqlx::Result<Self> {
+                let ($($cell,)+) = FromRow::from_row(row)?;
+                Ok(Self { $($cell),+ })
+            }
+        }
+    };
 }
 
-/// The cells of a row of `changes`, in the order in which statements name them.
-pub(crate) struct ChangeCells {
-    pub(crate) revision: i64,
-    pub(crate) deletion: bool,
-    pub(crate) object: String,
-    pub(crate) relation: String,
-    pub(crate) subject: String,
-    pub(crate) condition: Option<String>,
-    pub(crate) context: Option<String>,
-    pub(crate) changed: i64,
+cells! {
+    /// A row of `stores`.
+    StoreCells {
+        number: i64,
+        id: String,
+        name: String,
+        created: i64,
+        revision: i64,
+        folded: i64,
+        generation: i64,
+    }
 }
 
-impl<'r, R: Row> FromRow<'r, R> for StoreCells
-where
-    usize: ColumnIndex<R>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        Ok(Self {
-            number: row.try_get(0)?,
-            id: row.try_get(1)?,
-            name: row.try_get(2)?,
-            created: row.try_get(3)?,
-            revision: row.try_get(4)?,
-            folded: row.try_get(5)?,
-            generation: row.try_get(6)?,
-        })
+cells! {
+    /// A row of `changes`.
+    ChangeCells {
+        revision: i64,
+        deletion: bool,
+        object: String,
+        relation: String,
+        subject: String,
+        condition: Option<String>,
+        context: Option<String>,
+        changed: i64,
     }
 }
 
@@ -60,27 +65,6 @@ impl StoreCells {
             revision: revision(self.revision)?,
             folded: revision(self.folded)?,
             generation: self.generation,
-        })
-    }
-}
-
-impl<'r, R: Row> FromRow<'r, R> for ChangeCells
-where
-    usize: ColumnIndex<R>,
-    bool: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        Ok(Self {
-            revision: row.try_get(0)?,
-            deletion: row.try_get(1)?,
-            object: row.try_get(2)?,
-            relation: row.try_get(3)?,
-            subject: row.try_get(4)?,
-            condition: row.try_get(5)?,
-            context: row.try_get(6)?,
-            changed: row.try_get(7)?,
         })
     }
 }
