@@ -2,6 +2,7 @@
 
 mod allow;
 mod bands;
+mod byte_table;
 mod channel;
 mod compile;
 pub mod extract;

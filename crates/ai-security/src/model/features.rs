@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::themes::{self, Themes};
+use crate::byte_table::byte_table;
 use crate::rules::Touch;
 
 /// The table of character n-grams has 2 to this power places.
@@ -119,11 +120,9 @@ enum Class {
 /// What `c` is read as, and what it is.
 #[inline]
 fn classify(c: char) -> (u64, Class) {
-    if let Some(known) = u8::try_from(c)
-        .ok()
-        .and_then(|byte| ASCII.get(usize::from(byte)))
-    {
-        return (u64::from(known.0), known.1);
+    let byte = u8::try_from(c).ok().filter(u8::is_ascii);
+    if let Some((code, class)) = byte.and_then(|byte| ASCII.get(usize::from(byte))) {
+        return (u64::from(*code), *class);
     }
     match c {
         // Common letters of other scripts, which need no look-up.
@@ -136,28 +135,15 @@ fn classify(c: char) -> (u64, Class) {
     }
 }
 
-/// The same for characters in ASCII.
-const ASCII: [(u8, Class); 128] = {
-    let mut table = [(b' ', Class::Sign); 128];
-    let mut byte = 0;
-    while byte < 128 {
-        #[expect(
-            clippy::indexing_slicing,
-            clippy::cast_possible_truncation,
-            reason = "evaluated when compiled, below 128"
-        )]
-        {
-            table[byte] = match byte as u8 {
-                digit if digit.is_ascii_digit() => (b'0', Class::Word),
-                b' ' | b'\t'..=b'\r' => (b' ', Class::Space),
-                own if own.is_ascii_alphabetic() || own == b'\'' => (own, Class::Word),
-                own => (own, Class::Sign),
-            };
-        }
-        byte += 1;
+byte_table! {
+    /// The same for characters in ASCII.
+    ASCII: (u8, Class) = |byte| match byte {
+        b'0'..=b'9' => (b'0', Class::Word),
+        b' ' | b'\t'..=b'\r' => (b' ', Class::Space),
+        b'a'..=b'z' | b'A'..=b'Z' | b'\'' => (byte, Class::Word),
+        _ => (byte, Class::Sign),
     }
-    table
-};
+}
 
 fn place(sum: u64, bits: u32) -> usize {
     // At most 16 bits are left.

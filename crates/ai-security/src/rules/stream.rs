@@ -1,22 +1,15 @@
 //! The text as rules read it: runs of blanks and of signs between words are one space.
 
-/// What each byte is read as.
-const READ: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "256 values of a byte")]
-        let own = byte as u8;
-        let is_blank = own <= b' ' || own == 0x7f;
-        let is_sign = matches!(own, b'*' | b'_' | b'"' | b'\'' | b'`' | b',' | b'-');
-        #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
-        {
-            table[byte] = if is_blank || is_sign { b' ' } else { own };
-        }
-        byte += 1;
+use crate::byte_table::byte_table;
+
+byte_table! {
+    /// What each byte is read as.
+    READ: u8 = |byte| match byte {
+        0..=b' ' | 0x7f => b' ',
+        b'*' | b'_' | b'"' | b'\'' | b'`' | b',' | b'-' => b' ',
+        _ => byte,
     }
-    table
-};
+}
 
 /// What `byte` is read as: a space for blanks and for signs such as `*` and `-`.
 pub(super) fn read(byte: u8) -> u8 {

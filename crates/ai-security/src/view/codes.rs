@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::cluster::has_stretch;
 use super::{Source, ViewLimits, Views};
+use crate::byte_table::byte_table;
 use crate::inspection::ViewKind;
 
 /// Fewest numbers in a row that are read as text.
@@ -71,22 +72,11 @@ enum Kind {
     Other,
 }
 
-const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Other; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "256 values of a byte")]
-        let own = byte as u8;
-        #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
-        if own.is_ascii_hexdigit() || own == b'x' {
-            kinds[byte] = Kind::Digit;
-        } else if is_sign(own) {
-            kinds[byte] = Kind::Sign;
-        }
-        byte += 1;
-    }
-    kinds
-};
+byte_table!(KINDS: Kind = |byte| match byte {
+    b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b'x' => Kind::Digit,
+    _ if is_sign(byte) => Kind::Sign,
+    _ => Kind::Other,
+});
 
 const fn is_sign(byte: u8) -> bool {
     let mut at = 0;

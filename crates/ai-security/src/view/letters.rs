@@ -3,6 +3,7 @@
 use super::cluster::{each_cluster, words};
 use super::spaced::known;
 use super::{Source, ViewLimits, Views};
+use crate::byte_table::byte_table;
 use crate::inspection::ViewKind;
 
 /// Fewest words of an encoding near each other that are read, and how far apart they may stand.
@@ -207,22 +208,7 @@ pub(super) fn resembles(byte: u8) -> bool {
     RESEMBLING.get(usize::from(byte)).is_some_and(|yes| *yes)
 }
 
-const RESEMBLING: [bool; 128] = {
-    let mut table = [false; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        #[expect(
-            clippy::indexing_slicing,
-            clippy::cast_possible_truncation,
-            reason = "evaluated when compiled, below 128"
-        )]
-        {
-            table[byte] = resembled(byte as u8 as char).is_some();
-        }
-        byte += 1;
-    }
-    table
-};
+byte_table!(RESEMBLING: bool = |byte| resembled(byte as char).is_some());
 
 /// Whether a word has letters and, beside them, digits or signs that resemble letters.
 fn is_leet(word: &str) -> bool {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::cluster::has_stretch;
 use super::{Sink, Source, ViewLimits, Views};
+use crate::byte_table::byte_table;
 use crate::inspection::ViewKind;
 
 /// Shortest run looked at: twelve letters.
@@ -11,26 +12,17 @@ const SHORTEST: usize = 16;
 /// Shortest line of Base64 that the next line may continue.
 const SHORTEST_LINE: usize = 32;
 
-/// Value of a digit of Base64 or Base64url, `OTHER` for what is none.
-const VALUES: [u8; 256] = {
-    let mut table = [OTHER; 256];
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut value = 0;
-    #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
-    while value < 64 {
-        #[expect(clippy::cast_possible_truncation, reason = "below 64")]
-        {
-            table[letters[value] as usize] = value as u8;
-        }
-        value += 1;
+byte_table! {
+    /// Value of a digit of Base64 or Base64url, `OTHER` for what is none.
+    VALUES: u8 = |byte| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => OTHER,
     }
-    #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
-    {
-        table[b'-' as usize] = 62;
-        table[b'_' as usize] = 63;
-    }
-    table
-};
+}
 const OTHER: u8 = 0xff;
 
 pub(super) fn search(source: Source<'_>, limits: ViewLimits, views: &mut Views) {
