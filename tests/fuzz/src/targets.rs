@@ -10,6 +10,7 @@ mod filter;
 mod forwarded;
 mod guard;
 mod links;
+mod streams;
 
 /// Takes any bytes; panics when something is wrong.
 pub(crate) type Target = fn(&[u8]);
@@ -29,6 +30,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("guard", guard::inspection),
     ("links", links::target),
     ("normaliser", guard::normaliser),
+    ("streams", streams::target),
     ("template", expression::template),
     ("views", guard::views),
 ];

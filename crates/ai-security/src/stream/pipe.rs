@@ -16,7 +16,7 @@ const OVERLAP: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Pipe {
     /// What the guard looks at next.
-    window: Vec<u8>,
+    window: String,
     /// How many bytes at its end are new.
     new: usize,
     held: Held,
@@ -26,7 +26,7 @@ pub(super) struct Pipe {
 impl Pipe {
     pub(super) fn new() -> Self {
         Self {
-            window: Vec::new(),
+            window: String::new(),
             new: 0,
             held: Held::new(),
             returning: Returning::default(),
@@ -36,18 +36,26 @@ impl Pipe {
     /// Takes the next piece and appends to `out` what may pass.
     pub(super) fn push(
         &mut self,
-        piece: &[u8],
+        piece: &str,
         reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
-        if reading.watches() {
-            self.window.extend_from_slice(piece);
+        let mut rest = piece;
+        while !rest.is_empty() {
+            // What is looked at together depends on the text alone, not on how it was cut.
+            let room = STRIDE.saturating_sub(self.new);
+            let (part, behind) = rest.split_at(rest.ceil_char_boundary(room));
+            if reading.watches() {
+                self.window.push_str(part);
+            }
+            self.new += part.len();
+            if self.new >= STRIDE {
+                self.watch(reading)?;
+            }
+            self.sift(part, false, reading, out)?;
+            rest = behind;
         }
-        self.new += piece.len();
-        if self.new >= STRIDE {
-            self.watch(reading)?;
-        }
-        self.sift(piece, false, reading, out)
+        Ok(())
     }
 
     /// Ends the text and appends what was held.
@@ -60,14 +68,14 @@ impl Pipe {
             self.watch(reading)?;
         }
         self.window.clear();
-        self.sift(&[], true, reading, out)?;
+        self.sift("", true, reading, out)?;
         self.returning.finish(out);
         Ok(())
     }
 
     /// Has the guard look at what is new.
     fn watch(&mut self, reading: &mut Reading<'_>) -> Result<(), Stopped> {
-        let verdict = reading.watch(&String::from_utf8_lossy(&self.window), self.new);
+        let verdict = reading.watch(&self.window, self.new);
         self.new = 0;
         match verdict {
             Verdict::Block => return Err(Stopped::Refused),
@@ -75,7 +83,7 @@ impl Pipe {
             Verdict::Mark => self.window.clear(),
             Verdict::Allow => {
                 let known = self.window.len().saturating_sub(OVERLAP);
-                self.window.drain(..known);
+                self.window.drain(..self.window.floor_char_boundary(known));
             }
         }
         Ok(())
@@ -83,11 +91,12 @@ impl Pipe {
 
     fn sift(
         &mut self,
-        piece: &[u8],
+        piece: &str,
         complete: bool,
         reading: &mut Reading<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Stopped> {
+        let piece = piece.as_bytes();
         if !reading.returns() {
             return Ok(reading.sift(&mut self.held, piece, complete, out)?);
         }
