@@ -4,6 +4,7 @@ mod answer;
 mod evade;
 mod eval;
 mod lines;
+mod second;
 mod text;
 
 use std::num::NonZeroUsize;
@@ -16,6 +17,7 @@ use ztag_ai_security::Channel;
 
 use crate::complain;
 use answer::Examiner;
+use second::SecondArguments;
 
 /// Exit code when a text is marked or blocked.
 const SUSPICIOUS: u8 = 1;
@@ -27,7 +29,8 @@ const AFTER_HELP: &str = "\
 With --jsonl every line of input is an object `{\"id\", \"text\", \"channel\"?}` and gets one line of \
 output, in the same order: `{\"id\", \"verdict\", \"score\", \"threshold\", \"findings\", \"masked\"?}`, \
 where `verdict` is `allow`, `mark` or `block`, and `block` exactly when `score` reaches `threshold` or \
-more of the text was left unread than the limits allow. Spans count bytes of the text in UTF-8. A line \
+more of the text was left unread than the limits allow, or the classifier that was asked says so or \
+nothing (`--transformer`; the first finding then). Spans count bytes of the text in UTF-8. A line \
 that cannot be read gets `{\"id\", \"error\", \"line\"}`.
 
 Exit code: 0 all texts allowed, 1 one was marked or blocked, 2 the input is unusable. With --jsonl and \
@@ -73,6 +76,9 @@ pub(crate) struct ScanArguments {
     /// times each, and print how often that works.
     #[arg(long, value_name = "ATTACKS", requires = "eval")]
     evade: Option<usize>,
+
+    #[command(flatten)]
+    second: SecondArguments,
 }
 
 impl ScanArguments {
@@ -83,7 +89,10 @@ impl ScanArguments {
 }
 
 pub(crate) fn run(arguments: &ScanArguments) -> ExitCode {
-    let scanned = Examiner::new(arguments.channel, arguments.threshold, arguments.mask)
+    let scanned = arguments
+        .second
+        .load(arguments.jobs())
+        .and_then(|second| Examiner::new(arguments, second))
         .and_then(|examiner| scan(arguments, &examiner));
     scanned.unwrap_or_else(|error| {
         complain(&format!("ztag scan: {error}"));

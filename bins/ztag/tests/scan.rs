@@ -190,3 +190,127 @@ fn tables_of_labelled_texts() {
         assert!(output.contains(part), "{part}: {output}");
     }
 }
+
+#[cfg(not(feature = "transformer"))]
+#[test]
+fn a_program_without_classifiers_says_so() {
+    let (code, output, error) = run(
+        &["--transformer", "m.onnx", "--tokenizer", "t.json", CALM],
+        "",
+    );
+    assert_eq!((code, output.as_str()), (2, ""));
+    assert!(
+        error.contains("without the feature `transformer`"),
+        "{error}"
+    );
+}
+
+#[cfg(feature = "transformer")]
+mod second {
+    use tempfile::TempDir;
+    use ztag_test_support::classifier::{Shape, TOKENIZER, model};
+
+    use super::*;
+
+    /// Holds the files of a classifier that blocks whatever says `attack`.
+    struct Files(TempDir);
+
+    impl Files {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("m.onnx"), model(Shape::AnyLength)).unwrap();
+            fs::write(folder.path().join("t.json"), TOKENIZER).unwrap();
+            Self(folder)
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.0.path().join(name).to_str().unwrap().to_owned()
+        }
+
+        /// What is said with it, and with `more`, of texts that the guard only marks.
+        fn run(&self, more: &[&str]) -> (i32, String, String) {
+            let (model, tokenizer) = (self.path("m.onnx"), self.path("t.json"));
+            let files = ["--transformer", &model, "--tokenizer", &tokenizer];
+            let own = ["--threshold", "1", "--clear-at", "0.1"];
+            run(&[&files, &own[..], more].concat(), "")
+        }
+    }
+
+    #[test]
+    fn marked_texts_are_blocked_or_cleared_and_findings_say_by_whom() {
+        let files = Files::new();
+        let (code, output, error) = files.run(&[ORDER]);
+        assert_eq!((code, error.as_str()), (0, ""), "{output}");
+        assert!(output.starts_with("allow "), "{output}");
+        let attack = format!("{ORDER} This is an attack.");
+        let (code, output, _) = files.run(&[&attack]);
+        assert_eq!(code, 1, "{output}");
+        assert!(output.starts_with("block "), "{output}");
+        let told = "transformer: what the transformer says of it: 0.998";
+        assert!(output.contains(told), "{output}");
+        // Nobody is asked about what is allowed, unless told to.
+        let (_, output, _) = files.run(&["a panic attack"]);
+        assert!(
+            output.starts_with("allow ") && !output.contains("transformer"),
+            "{output}"
+        );
+        let (_, output, _) = files.run(&["--ask-from", "0", "a panic attack"]);
+        assert!(output.starts_with("block "), "{output}");
+    }
+
+    #[test]
+    fn tables_tell_what_asking_changes() {
+        let files = Files::new();
+        let mut lines = String::new();
+        for (text, label) in [
+            (format!("{ORDER} attack"), "attack"),
+            (ORDER.to_owned(), "attack"),
+            (CALM.to_owned(), "benign"),
+        ] {
+            lines += &json!({ "text": text, "label": label }).to_string();
+            lines.push('\n');
+        }
+        let path = files.path("labelled.jsonl");
+        fs::write(&path, lines).unwrap();
+        let (code, output, error) = files.run(&["--eval", &path, "--jobs", "2"]);
+        assert_eq!((code, error.as_str()), (0, ""), "{output}");
+        let row = |label: &str| {
+            let (_, table) = output.split_once("Second opinion:").unwrap();
+            let row = table.lines().find(|line| line.starts_with(label)).unwrap();
+            row.split(" | ")
+                .skip(1)
+                .take(5)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        // Texts, asked about, blocked, cleared, no answer.
+        assert_eq!(row("| attack"), "2 2 1 1 0");
+        assert_eq!(row("| benign"), "1 0 0 0 0");
+        assert!(output.contains("Cost of an answer: p50 "), "{output}");
+    }
+
+    #[test]
+    fn files_that_are_no_classifier_are_told() {
+        let files = Files::new();
+        for (broken, told) in [
+            ("m.onnx", "the model cannot be run"),
+            ("t.json", "the tokenizer cannot be read"),
+        ] {
+            let files = Files::new();
+            fs::write(files.path(broken), "nothing").unwrap();
+            let (code, _, error) = files.run(&[CALM]);
+            assert_eq!(code, 2);
+            assert!(error.contains(told), "{error}");
+        }
+        let (code, _, error) = files.run(&["--block-at", "7", "--max-tokens", "1", CALM]);
+        assert_eq!(code, 2);
+        assert!(
+            error.contains("maxTokens: ") && error.contains("blockAt: "),
+            "{error}"
+        );
+        // Half of what is needed.
+        let model = files.path("m.onnx");
+        assert_eq!(run(&["--transformer", &model, CALM], "").0, 2);
+        assert_eq!(run(&["--clear-at", "0.5", CALM], "").0, 2);
+    }
+}

@@ -118,15 +118,30 @@ impl Guardrail {
         Some(paused.clone().noting())
     }
 
+    /// The same for what comes in pieces and is read once: after each piece, hold what may pass until
+    /// [`Guardrail::answers`] to [`Reading::questions`] are there and [`Reading::heed`] lets it. `paused`
+    /// itself where nobody is asked.
+    #[must_use]
+    pub fn asking_streamed(&self, paused: Paused) -> Paused {
+        match self.transformer {
+            Some(_) => paused.holding(),
+            None => paused,
+        }
+    }
+
     /// Has the classifier say what it thinks of marked texts, and returns `paused`, where reading began,
-    /// with its answers. These come by the deadline of the transformer, or there are none;
-    /// with the feature `transformer` this waits on the timer of a tokio runtime.
+    /// with its [answers](Self::answers).
     pub async fn ask(&self, questions: Questions, paused: Paused) -> Paused {
-        let answers = match &self.transformer {
-            Some(transformer) => transformer.ask(questions).await,
-            None => Answers::none(questions, Unanswered::Absent),
-        };
-        paused.knowing(answers)
+        paused.knowing(self.answers(questions).await)
+    }
+
+    /// What the classifier thinks of marked texts. Answers come by the deadline of the transformer, or
+    /// there are none; with the feature `transformer` this waits on the timer of a tokio runtime.
+    pub async fn answers(&self, questions: Questions) -> Answers {
+        match &self.transformer {
+            Some(transformer) => transformer.ask(&questions).await,
+            None => Answers::none(&questions, Unanswered::Absent),
+        }
     }
 
     /// Whether texts may come out otherwise than they went in.

@@ -204,4 +204,11 @@ impl Inspection {
     pub const fn threshold(&self) -> f32 {
         self.bands.mark
     }
+
+    /// Where what weighs most begins, in bytes of the text.
+    pub(crate) fn begins(&self) -> usize {
+        self.findings
+            .first()
+            .map_or(0, |finding| finding.span.start)
+    }
 }

@@ -111,7 +111,7 @@ impl Transformer {
 
     /// Has the classifier say what it thinks of the texts. With the feature `transformer` it waits on
     /// the timer of a tokio runtime.
-    pub async fn ask(&self, questions: Questions) -> Answers {
+    pub async fn ask(&self, questions: &Questions) -> Answers {
         match &self.classifier {
             Some(classifier) => {
                 classifier
@@ -120,6 +120,28 @@ impl Transformer {
             }
             None => Answers::none(questions, Unanswered::Absent),
         }
+    }
+
+    /// Asks about `text`, of which `guard` says `inspection`, where an answer could change that, and
+    /// changes it: for whoever inspects single texts without a guardrail. Waits like
+    /// [`Transformer::ask`].
+    pub async fn reconsider(
+        &self,
+        guard: &Guard,
+        text: &str,
+        channel: Channel,
+        inspection: &mut Inspection,
+    ) -> Asked {
+        let mut asked = Asked::default();
+        if self.concerns(guard, channel, inspection) {
+            let mut questions = Questions::default();
+            questions.add(text, channel, inspection.begins());
+            let answers = self.ask(&questions).await;
+            asked.latency = answers.latency();
+            let (said, strictest) = (answers.about(text), guard.strictest(channel));
+            self.settle(inspection, said, strictest, &mut asked);
+        }
+        asked
     }
 
     /// Whether an answer could change what becomes of a text of which the guard says this.

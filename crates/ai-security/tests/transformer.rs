@@ -1,11 +1,13 @@
 //! A guardrail that asks a classifier about marked texts.
 
-#![cfg(all(test, feature = "transformer"))]
+#![cfg(test)]
+#![cfg(feature = "transformer")]
 
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use ztag_ai_security::guardrail::{Digests, Guardrail, GuardrailSpec, Judgement};
+use ztag_ai_security::guardrail::{Digests, Guardrail, GuardrailSpec, Judgement, Reading};
+use ztag_ai_security::stream::{Stopped, TextGuard};
 use ztag_ai_security::transformer::{Classifier, LoadError, ModelFiles, TransformerSpec};
 use ztag_ai_security::{Channel, Origin, Verdict};
 use ztag_test_support::classifier::{Shape, TOKENIZER, model};
@@ -21,7 +23,7 @@ fn load(shape: Shape, settings: Json) -> Result<Classifier, LoadError> {
 }
 
 /// Documents are marked, whatever they say; what users say is allowed.
-fn guardrail(transformer: Json) -> Guardrail {
+fn guardrail(transformer: &Json) -> Guardrail {
     let spec = json!({
         "injection": {"channels": {
             "document": {"mark": 0.0, "block": 1.0},
@@ -52,7 +54,7 @@ fn spec(more: Json) -> Json {
 fn asking(shape: Shape, more: Json) -> Guardrail {
     let spec = spec(more);
     let classifier = load(shape, spec.clone()).unwrap();
-    guardrail(spec).with_classifier(Arc::new(classifier))
+    guardrail(&spec).with_classifier(Arc::new(classifier))
 }
 
 /// Reads texts as whoever embeds a guardrail does; returns what is said of them and how they go on.
@@ -64,7 +66,7 @@ fn read(guardrail: &Guardrail, texts: &[(&str, Channel)]) -> (Judgement, Vec<Str
     let paused = guardrail.begin().pause();
     let mut reading = guardrail.resume(guardrail.asking(&paused).unwrap_or_default());
     let mut read = Vec::new();
-    let mut all = |reading: &mut ztag_ai_security::guardrail::Reading<'_>| {
+    let mut all = |reading: &mut Reading<'_>| {
         let texts = texts.iter();
         read = texts
             .map(|(text, channel)| reading.read(text, *channel, "text").into_owned())
@@ -141,7 +143,7 @@ fn it_is_asked_in_the_band_only() {
 fn attack_52_nobody_to_ask_and_no_time_block_or_stay_marked() {
     let text = [("the weather is fine today", Channel::Document)];
     for (mode, verdict) in [("block", Verdict::Block), ("mark", Verdict::Mark)] {
-        let absent = guardrail(spec(json!({"onFailure": mode})));
+        let absent = guardrail(&spec(json!({"onFailure": mode})));
         let late = asking(
             Shape::AnyLength,
             json!({"onFailure": mode, "deadline": "1ns"}),
@@ -185,6 +187,103 @@ fn attack_52_long_texts_are_read_in_windows_and_only_cleared_when_read_whole() {
         let is_whole = judgement.asked.unasked == 0;
         assert_eq!(is_whole, text.len() < 300, "{}", judgement.asked.unasked);
     }
+}
+
+/// Reads a stream as whoever passes one on does: what was held passes when the classifier lets it.
+fn stream(
+    guardrail: &Guardrail,
+    text: &str,
+    by: usize,
+) -> (Result<(), Stopped>, String, Judgement) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let paused = guardrail.asking_streamed(guardrail.begin().pause());
+    let (mut guard, mut reading, mut passed) =
+        (TextGuard::new(), guardrail.resume(paused), Vec::new());
+    let mut heed = |reading: &mut Reading<'_>, mut held: Vec<u8>| {
+        if let Some(questions) = reading.questions() {
+            let answers = runtime.block_on(guardrail.answers(questions));
+            reading.heed(&answers)?;
+        }
+        passed.append(&mut held);
+        Ok(())
+    };
+    let mut all = || {
+        for piece in text.as_bytes().chunks(by) {
+            let mut out = Vec::new();
+            guard.push(piece, &mut reading, &mut out)?;
+            heed(&mut reading, out)?;
+        }
+        let mut out = Vec::new();
+        guard.finish(&mut reading, &mut out)?;
+        heed(&mut reading, out)
+    };
+    let ended = all();
+    (
+        ended,
+        String::from_utf8(passed).unwrap(),
+        reading.finish().0,
+    )
+}
+
+/// Marks whatever a model says, and asks whether it is blocked.
+fn strict(more: Json) -> Guardrail {
+    let spec = spec(more);
+    let classifier = load(Shape::AnyLength, spec.clone()).unwrap();
+    let whole = json!({
+        "injection": {"channels": {"output": {"mark": 0.0, "block": 1.0}}},
+        "transformer": spec,
+    });
+    let whole: GuardrailSpec = serde_json::from_value(whole).unwrap();
+    let (digests, at) = (Digests::of_secret("test"), ConfigPath::root());
+    let made = Guardrail::compile(&whole, digests, &at, &mut Findings::new()).unwrap();
+    made.with_classifier(Arc::new(classifier))
+}
+
+const FINE: &str = "the weather is fine today and tomorrow ";
+
+#[test]
+fn attack_52_a_stream_ends_where_the_classifier_says_so() {
+    let sure = strict(json!({"maxWindows": 64}));
+    for (before, words, after) in [(60, "", 0), (30, "an attack ", 60), (2, "an attack", 0)] {
+        let text = [&*FINE.repeat(before), words, &FINE.repeat(after)].concat();
+        let blocked = !words.is_empty();
+        for by in [1, 100, text.len()] {
+            let (ended, passed, judgement) = stream(&sure, &text, by);
+            assert_eq!(ended.is_err(), blocked, "{} by {by}", text.len());
+            assert!(text.starts_with(&passed));
+            assert_eq!(judgement.verdict == Verdict::Block, blocked);
+            assert_eq!((judgement.asked.failed, judgement.asked.cleared), (0, 0));
+            assert_eq!(judgement.asked.blocked, usize::from(blocked));
+            let told = judgement.findings.iter();
+            assert!(
+                told.map(|own| &own.finding.origin)
+                    .any(|own| *own == Origin::Transformer)
+            );
+        }
+    }
+}
+
+#[test]
+fn attack_52_a_stream_goes_on_without_an_answer_only_where_it_may() {
+    for (mode, blocked) in [("block", true), ("mark", false)] {
+        let late = strict(json!({"deadline": "1ns", "onFailure": mode}));
+        let (ended, _, judgement) = stream(&late, FINE, 7);
+        let failed = judgement.asked.failed;
+        assert_eq!((ended.is_err(), failed), (blocked, 1), "{mode}");
+        // More questions than one answer may have.
+        let patient = strict(json!({"maxWindows": 64, "onFailure": mode}));
+        let (ended, _, judgement) = stream(&patient, &FINE.repeat(300), 512);
+        let failed = judgement.asked.failed;
+        assert_eq!((ended.is_err(), failed > 0), (blocked, true), "{mode}");
+        assert_eq!(judgement.asked.texts - failed, 16);
+    }
+    // By default answers are marked at the most: there is nothing to ask.
+    let lenient = asking(Shape::AnyLength, json!({}));
+    let (ended, _, judgement) = stream(&lenient, "an attack of hay fever", 5);
+    assert_eq!((ended, judgement.asked.texts), (Ok(()), 0));
 }
 
 #[test]
@@ -234,7 +333,7 @@ fn attack_52_files_that_are_cut_or_something_else_are_refused() {
         assert!(load(&whole[..cut], TOKENIZER).is_err(), "{cut}");
     }
     assert!(load(TOKENIZER.as_bytes(), TOKENIZER).is_err());
-    for tokenizer in ["", "{}", &TOKENIZER[..500]] {
+    for tokenizer in ["", "{}", TOKENIZER.split_at(500).0] {
         let error = load(&whole, tokenizer).unwrap_err();
         assert!(matches!(error, LoadError::Tokenizer(_)), "{error}");
     }

@@ -4,6 +4,7 @@ mod compile;
 mod explain;
 mod fields;
 mod form;
+mod opinion;
 mod read;
 mod request;
 mod response;

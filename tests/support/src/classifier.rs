@@ -31,6 +31,8 @@ pub const TOKENIZER: &str = r#"{
 pub enum Shape {
     /// It reads texts of any length.
     AnyLength,
+    /// It takes every text for an attack.
+    Suspicious,
     /// It reads sixteen tokens, no more and no less, and a mask.
     Sixteen,
     /// It answers with a row of labels for each token.
@@ -41,6 +43,8 @@ pub enum Shape {
 
 /// Two numbers for each token: those that speak for `harmless` and for `attack`.
 const TABLE: [f32; 10] = [0.0, -6.0, 0.0, -6.0, 0.0, -6.0, 0.0, 6.0, 0.0, 0.0];
+/// The same of one that suspects every token.
+const SUSPICIONS: [f32; 10] = [0.0, 6.0, 0.0, 6.0, 0.0, 6.0, 0.0, 6.0, 0.0, 6.0];
 /// What is added to those of a token that is masked, and of one that is not.
 const MASK: [f32; 4] = [-99.0, -99.0, 0.0, 0.0];
 
@@ -73,7 +77,11 @@ pub fn model(shape: Shape) -> Vec<u8> {
     }
     graph.message(1, &reduced);
     graph.text(2, "tiny");
-    graph.message(5, &floats("table", &[5, 2], &TABLE));
+    let table = match shape {
+        Shape::Suspicious => SUSPICIONS,
+        _ => TABLE,
+    };
+    graph.message(5, &floats("table", &[5, 2], &table));
     graph.message(5, &floats("mask", &[2, 2], &MASK));
     graph.message(5, &sixteen());
     graph.message(11, &value(tokens, INT64));

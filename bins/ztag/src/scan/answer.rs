@@ -5,8 +5,12 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value as Json;
 use ztag_ai_security::filter::{Filter, FilterSpec, Vault};
-use ztag_ai_security::{Bands, Channel, Finding, Guard, Origin, Scratch, Verdict};
+use ztag_ai_security::transformer::Asked as Consulted;
+use ztag_ai_security::{Bands, Channel, Finding, Guard, Inspection, Origin, Scratch, Verdict};
 use ztag_types::{ConfigPath, Findings};
+
+use super::ScanArguments;
+use super::second::Second;
 
 /// Guard and filter, as the command line wants them.
 #[derive(Debug)]
@@ -15,6 +19,7 @@ pub(super) struct Examiner {
     filter: Option<Filter>,
     channel: Channel,
     threshold: Option<f32>,
+    second: Option<Second>,
 }
 
 /// What is said of a text; with its id, a line of output.
@@ -28,6 +33,12 @@ pub(super) struct Answer {
     pub(super) findings: Vec<Grounds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) masked: Option<String>,
+    /// What the guard alone says.
+    #[serde(skip)]
+    pub(super) alone: Verdict,
+    /// What a classifier was asked.
+    #[serde(skip)]
+    pub(super) consulted: Consulted,
 }
 
 /// A finding as written out: named by what found it.
@@ -45,29 +56,35 @@ pub(super) struct Grounds {
 }
 
 impl Examiner {
-    /// Texts stand in `channel` unless they say otherwise.
+    /// As the command line says, with `second` to ask.
     ///
     /// # Errors
     /// When the rules that come with the filter cannot be compiled.
-    pub(super) fn new(
-        channel: Channel,
-        threshold: Option<f32>,
-        masks: bool,
-    ) -> Result<Self, String> {
-        let filter = masks.then(standard_filter).transpose()?;
+    pub(super) fn new(arguments: &ScanArguments, second: Option<Second>) -> Result<Self, String> {
+        let filter = arguments.mask.then(standard_filter).transpose()?;
         Ok(Self {
             guard: Guard::standard(),
             filter,
-            channel,
-            threshold,
+            channel: arguments.channel,
+            threshold: arguments.threshold,
+            second,
         })
+    }
+
+    /// Whether a classifier is asked.
+    pub(super) const fn asks(&self) -> bool {
+        self.second.is_some()
     }
 
     /// Examines one text.
     pub(super) fn examine(&self, scratch: &mut Scratch, asked: &Asked) -> Answer {
         let channel = asked.channel.unwrap_or(self.channel);
         let text = asked.text.as_str();
-        let found = self.guard.inspect_with(scratch, text, channel);
+        let mut found = self.guard.inspect_with(scratch, text, channel);
+        self.hold_to_threshold(&mut found);
+        let alone = found.verdict;
+        let second = self.second.as_ref();
+        let consulted = second.map(|second| second.ask(self.guard, text, channel, &mut found));
         let mut findings = found.findings.iter().map(reason).collect::<Vec<_>>();
         let masked = self.filter.as_ref().map(|filter| {
             findings.extend(filter.find(text).iter().map(|found| Grounds {
@@ -79,27 +96,32 @@ impl Examiner {
             }));
             filter.mask(text, &mut Vault::new()).into_owned()
         });
-        let (verdict, threshold) = match self.threshold {
-            None => (found.verdict, found.bands.block),
-            Some(block) => {
-                let mark = found.bands.mark.min(block);
-                (Bands { mark, block }.verdict(found.score), block)
-            }
+        Answer {
+            id: asked.id.clone(),
+            verdict: found.verdict,
+            score: found.score,
+            threshold: found.bands.block,
+            findings,
+            masked,
+            alone,
+            consulted: consulted.unwrap_or_default(),
+        }
+    }
+
+    /// Judges by the threshold of the command line, if it has one.
+    fn hold_to_threshold(&self, found: &mut Inspection) {
+        let Some(block) = self.threshold else {
+            return;
         };
+        let mark = found.bands.mark.min(block);
+        found.bands = Bands { mark, block };
         // What was not read has a verdict of its own, which no threshold takes back.
         let unread = if found.coverage.is_complete() {
             Verdict::Allow
         } else {
             found.verdict
         };
-        Answer {
-            id: asked.id.clone(),
-            verdict: verdict.max(unread),
-            score: found.score,
-            threshold,
-            findings,
-            masked,
-        }
+        found.verdict = found.bands.verdict(found.score).max(unread);
     }
 }
 
@@ -129,6 +151,10 @@ fn reason(finding: &Finding) -> Grounds {
         said.push_str(if at == 0 { ": " } else { ", " });
         // Writing to a string does not fail. Escaped, because it is text of whoever wrote it.
         let _ = write!(said, "{evidence:?}");
+    }
+    // Without an answer there is no such place.
+    if finding.origin == Origin::Transformer && !finding.span.is_empty() {
+        let _ = write!(said, ": {:.3}", finding.score);
     }
     let mut grounds = Grounds {
         span: [finding.span.start, finding.span.end],

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use ztag_ai_security::measure::{Share, auc, threshold};
 use ztag_ai_security::model::{Model, RATES};
+use ztag_ai_security::transformer::Asked as Consulted;
 use ztag_ai_security::{Channel, Scratch, Verdict};
 
 use super::answer::{Asked, Examiner};
-use super::evade;
+use super::{evade, second};
 use crate::progress::Progress;
 
 /// Texts examined between two steps of the progress bar.
@@ -25,7 +26,7 @@ const STEP: usize = 256;
 #[derive(Debug, Deserialize)]
 pub(super) struct Labelled {
     pub(super) text: String,
-    label: Label,
+    pub(super) label: Label,
     #[serde(default)]
     channel: Option<Channel>,
     #[serde(default)]
@@ -36,15 +37,29 @@ pub(super) struct Labelled {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Label {
+pub(super) enum Label {
     Attack,
     Benign,
 }
 
-/// What the guard said of a text.
-struct Outcome {
+impl Label {
+    /// As in the file.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attack => "attack",
+            Self::Benign => "benign",
+        }
+    }
+}
+
+/// What was said of a text.
+pub(super) struct Outcome {
     score: f32,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
+    /// What the guard alone said.
+    pub(super) alone: Verdict,
+    pub(super) consulted: Consulted,
+    /// How long the guard took.
     cost: Duration,
     length: usize,
 }
@@ -62,6 +77,9 @@ pub(super) fn run(
     let labelled = read(path)?;
     let outcomes = examine(&labelled, examiner, jobs);
     let mut page = tables(&labelled, &outcomes);
+    if examiner.asks() {
+        page.push_str(&second::table(&labelled, &outcomes));
+    }
     if let Some(most) = evade {
         let blocked = labelled
             .iter()
@@ -134,9 +152,11 @@ fn one(labelled: &Labelled, examiner: &Examiner, scratch: &mut Scratch) -> Outco
     let start = Instant::now();
     let answer = examiner.examine(scratch, &asked);
     Outcome {
-        cost: start.elapsed(),
+        cost: start.elapsed().saturating_sub(answer.consulted.latency),
         score: answer.score,
         verdict: answer.verdict,
+        alone: answer.alone,
+        consulted: answer.consulted,
         length: labelled.text.len(),
     }
 }
@@ -223,11 +243,7 @@ fn slices(labelled: &[Labelled], outcomes: &[Outcome]) -> String {
             hits: verdicts.iter().filter(|verdict| **verdict >= least).count(),
             of: verdicts.len(),
         };
-        let label = if label == Label::Attack {
-            "attack"
-        } else {
-            "benign"
-        };
+        let label = label.as_str();
         let (blocked, marked) = (cell(share(Verdict::Block)), cell(share(Verdict::Mark)));
         let _ = writeln!(
             table,
@@ -246,24 +262,23 @@ pub(super) fn cell(share: Share) -> String {
 }
 
 fn cost(outcomes: &[Outcome]) -> String {
-    let mut costs = outcomes
-        .iter()
-        .map(|outcome| outcome.cost)
-        .collect::<Vec<_>>();
-    costs.sort_unstable();
-    let at = |share: usize| {
-        costs
-            .get(costs.len() * share / 100)
-            .copied()
-            .unwrap_or_default()
-    };
-    let total: Duration = costs.iter().sum();
+    let costs = outcomes.iter().map(|outcome| outcome.cost);
+    let total: Duration = costs.clone().sum();
+    let (median, slow) = spread(costs);
     let bytes: usize = outcomes.iter().map(|outcome| outcome.length).sum();
     #[expect(clippy::cast_precision_loss, reason = "texts of fewer than 2^53 bytes")]
     let speed = bytes as f64 / 1e6 / total.as_secs_f64().max(f64::MIN_POSITIVE);
     format!(
         "Cost of a text: p50 {:.1} µs, p99 {:.1} µs; {speed:.1} MB/s a thread\n",
-        at(50).as_secs_f64() * 1e6,
-        at(99).as_secs_f64() * 1e6,
+        median.as_secs_f64() * 1e6,
+        slow.as_secs_f64() * 1e6,
     )
+}
+
+/// The median and the 99th percentile.
+pub(super) fn spread(times: impl Iterator<Item = Duration>) -> (Duration, Duration) {
+    let mut times = times.collect::<Vec<_>>();
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).copied();
+    (at(50).unwrap_or_default(), at(99).unwrap_or_default())
 }

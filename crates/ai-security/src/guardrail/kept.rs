@@ -64,6 +64,14 @@ impl Paused {
         }
     }
 
+    /// The same, which notes what is to be asked of what comes in pieces.
+    pub(super) fn holding(self) -> Self {
+        Self {
+            asking: Asking::Holding(Questions::default()),
+            ..self
+        }
+    }
+
     /// The same with what was said of texts that were asked about.
     pub(super) fn knowing(self, answers: Answers) -> Self {
         Self {

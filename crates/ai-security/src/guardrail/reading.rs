@@ -11,8 +11,8 @@ use crate::filter::{Action, Blocked, Match};
 use crate::guard::Guard;
 use crate::inspection::{Finding, Inspection, Origin, Verdict, ViewKind};
 use crate::spotlight::Mark;
-use crate::stream::{Held, Returning, Sieve};
-use crate::transformer::{Asking, Questions};
+use crate::stream::{Held, Returning, Sieve, Stopped};
+use crate::transformer::{Answers, Asking, Questions};
 
 /// Longest word that counts as a label.
 const LONGEST_LABEL: usize = 24;
@@ -60,12 +60,37 @@ impl<'g> Reading<'g> {
     /// What a classifier is to be asked before a verdict, if there is anything: not where the verdict
     /// is the strictest already.
     pub fn questions(&mut self) -> Option<Questions> {
-        let Asking::Noting(questions) = &mut self.state.asking else {
+        let (Asking::Noting(questions) | Asking::Holding(questions)) = &mut self.state.asking
+        else {
             return None;
         };
-        let questions = std::mem::take(questions);
+        let questions = questions.take();
         let is_open = self.state.judgement.verdict < Verdict::Block;
         Some(questions).filter(|questions| is_open && !questions.is_empty())
+    }
+
+    /// Goes by what was said of parts of a stream that wait for it.
+    ///
+    /// # Errors
+    ///
+    /// They must not pass: one is taken for an attack, or has no answer.
+    pub fn heed(&mut self, answers: &Answers) -> Result<(), Stopped> {
+        let Some(transformer) = &self.guardrail.transformer else {
+            return Ok(());
+        };
+        let judgement = &mut self.state.judgement;
+        judgement.asked.latency += answers.latency();
+        let mut heeded = Ok(());
+        for (channel, said) in answers.iter() {
+            let (blocks, finding) = transformer.heed(said, &mut judgement.asked);
+            let channel = channel.unwrap_or(Channel::Output);
+            judgement.note(self.guardrail, finding, "", channel, STREAM);
+            if blocks {
+                judgement.verdict = Verdict::Block;
+                heeded = Err(Stopped::Refused);
+            }
+        }
+        heeded
     }
 
     /// What was found so far.
@@ -114,11 +139,14 @@ impl<'g> Reading<'g> {
             return;
         };
         match &mut self.state.asking {
-            Asking::Nobody => {}
             Asking::Noting(questions) => {
-                let first = inspection.findings.first();
-                questions.add(text, first.map_or(0, |finding| finding.span.start));
+                questions.add(text, channel, inspection.begins());
             }
+            // Nothing of a stream is read again: an answer cannot take a mark back.
+            Asking::Holding(questions) if guard.strictest(channel) == Verdict::Block => {
+                questions.add(text, channel, inspection.begins());
+            }
+            Asking::Nobody | Asking::Holding(_) => {}
             Asking::Knowing(answers) => {
                 let asked = &mut self.state.judgement.asked;
                 asked.latency = answers.latency();

@@ -5,8 +5,7 @@ use crate::byte_table::byte_table;
 byte_table! {
     /// What each byte is read as.
     READ: u8 = |byte| match byte {
-        0..=b' ' | 0x7f => b' ',
-        b'*' | b'_' | b'"' | b'\'' | b'`' | b',' | b'-' => b' ',
+        0..=b' ' | 0x7f | b'*' | b'_' | b'"' | b'\'' | b'`' | b',' | b'-' => b' ',
         _ => byte,
     }
 }

@@ -147,12 +147,21 @@ impl EventGuard {
         self.stop(ended, out)
     }
 
+    /// Ends the answer because something else says that it must not go on, and says so.
+    pub fn refuse(&mut self, out: &mut Vec<u8>) {
+        if self.stopped.is_none() {
+            self.say_stopped(&Stopped::Refused, out);
+        }
+    }
+
     fn stop(&mut self, result: Result<(), Stopped>, out: &mut Vec<u8>) -> Result<(), Stopped> {
-        result.inspect_err(|stopped| {
-            self.lanes.clear();
-            out.extend_from_slice(stopped.event(self.lines).as_bytes());
-            self.stopped = Some(stopped.clone());
-        })
+        result.inspect_err(|stopped| self.say_stopped(stopped, out))
+    }
+
+    fn say_stopped(&mut self, stopped: &Stopped, out: &mut Vec<u8>) {
+        self.lanes.clear();
+        out.extend_from_slice(stopped.event(self.lines).as_bytes());
+        self.stopped = Some(stopped.clone());
     }
 
     fn pass(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
@@ -313,7 +322,7 @@ impl EventGuard {
         match &mut lane.state {
             State::Flowing(pipe) => {
                 let mut passed = Vec::new();
-                pipe.push(text.as_bytes(), reading, &mut passed)?;
+                pipe.push(text, reading, &mut passed)?;
                 Ok(String::from_utf8_lossy(&passed).into_owned())
             }
             State::Held(held) if held.len() + text.len() > LONGEST => Err(Stopped::NeverWhole),

@@ -53,11 +53,17 @@ impl TextGuard {
     ///
     /// As [`TextGuard::push`].
     pub fn finish(&mut self, reading: &mut Reading<'_>, out: &mut Vec<u8>) -> Result<(), Stopped> {
-        match &self.stopped {
+        let finished = match &self.stopped {
             Some(stopped) => Err(stopped.clone()),
             None if !self.half.is_empty() => Err(Stopped::NotText),
             None => self.pipe.finish(reading, out),
-        }
+        };
+        finished.inspect_err(|stopped| self.stopped = Some(stopped.clone()))
+    }
+
+    /// Ends the text because something else says that it must not go on.
+    pub fn refuse(&mut self) {
+        self.stopped.get_or_insert(Stopped::Refused);
     }
 
     fn take(
@@ -73,6 +79,7 @@ impl TextGuard {
             Err(error) => error.valid_up_to(),
         };
         let piece: Vec<u8> = self.half.drain(..whole).collect();
+        let piece = String::from_utf8(piece).map_err(|_| Stopped::NotText)?;
         self.pipe.push(&piece, reading, out)
     }
 }

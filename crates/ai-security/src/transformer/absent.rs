@@ -27,7 +27,7 @@ impl Classifier {
     }
 
     #[expect(clippy::unused_async, reason = "it waits where there is one")]
-    pub(super) async fn ask(&self, _: Questions, _: Duration, _: f32) -> Answers {
+    pub(super) async fn ask(&self, _: &Questions, _: Duration, _: f32) -> Answers {
         match *self {}
     }
 }

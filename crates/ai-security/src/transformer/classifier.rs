@@ -68,32 +68,28 @@ impl Classifier {
     /// `enough` needs no further ones.
     pub(super) async fn ask(
         &self,
-        questions: Questions,
+        questions: &Questions,
         deadline: Duration,
         enough: f32,
     ) -> Answers {
         let begun = Instant::now();
         let until = begun + deadline;
-        let questions = questions.into_vec().into_iter();
-        let asked: Vec<_> = questions
-            .map(|question| {
-                let digest = question.digest();
-                (digest, self.pool.ask(question, enough, until.into_std()))
-            })
-            .collect();
-        let mut answers = Vec::with_capacity(asked.len());
-        for (digest, asked) in asked {
-            let said = match asked {
+        let put = questions.as_slice().iter().cloned();
+        let put = put.map(|question| self.pool.ask(question, enough, until.into_std()));
+        // All at once, before the first answer is waited for.
+        let put: Vec<_> = put.collect();
+        let mut answers = Vec::with_capacity(put.len());
+        for reply in put {
+            answers.push(match reply {
                 Ok(reply) => match timeout_at(until, reply).await {
                     Ok(Ok(said)) => said,
                     Ok(Err(_)) => Err(Unanswered::Failed),
                     Err(_) => Err(Unanswered::Late),
                 },
                 Err(why) => Err(why),
-            };
-            answers.push((digest, said));
+            });
         }
-        Answers::of(answers, begun.elapsed())
+        Answers::to(questions, answers, begun.elapsed())
     }
 }
 

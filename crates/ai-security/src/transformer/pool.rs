@@ -143,6 +143,7 @@ mod tests {
 
     use super::super::Questions;
     use super::*;
+    use crate::Channel;
 
     /// Waits for a word before each answer, and fails as told.
     struct Slow {
@@ -173,12 +174,12 @@ mod tests {
 
     fn question(text: &str) -> Question {
         let mut questions = Questions::default();
-        questions.add(text, 0);
-        questions.into_vec().remove(0)
+        questions.add(text, Channel::User, 0);
+        questions.as_slice()[0].clone()
     }
 
     fn in_a_minute() -> Instant {
-        Instant::now() + std::time::Duration::from_secs(60)
+        Instant::now() + std::time::Duration::from_mins(1)
     }
 
     fn pool(queue: usize) -> (Pool, mpsc::Sender<()>, mpsc::Receiver<String>) {

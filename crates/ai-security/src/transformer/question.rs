@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ztag_types::ConsultReport;
 
+use crate::Channel;
+
 /// Texts of one request or response that are asked about; further ones have no answer.
 const MOST: usize = 16;
 /// Bytes of a text that are asked about; no window is larger.
@@ -22,12 +24,17 @@ fn digest(text: &str) -> Digest {
 #[derive(Clone, Debug, Default)]
 pub struct Questions {
     list: Vec<Question>,
+    /// How many were put, those that were taken before included.
+    put: usize,
+    /// Texts that there was no room for.
+    left_out: usize,
 }
 
 /// A text to ask about.
 #[derive(Clone, Debug)]
 pub struct Question {
     digest: Digest,
+    channel: Channel,
     /// The text, or the part of it that is asked about.
     pub(crate) text: String,
     /// Where that begins, in bytes of the text.
@@ -35,14 +42,24 @@ pub struct Question {
     /// Where what made the guard suspicious begins, in bytes of the part.
     pub(crate) suspicious: usize,
     /// Bytes of the text outside of the part.
-    left_out: usize,
+    unasked: usize,
 }
 
 /// What was said of texts.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    list: Vec<(Digest, Result<Opinion, Unanswered>)>,
+    list: Vec<Answer>,
+    /// Texts that were not asked about: there were too many.
+    left_out: usize,
     latency: Duration,
+}
+
+/// What was said of a text.
+#[derive(Clone, Debug)]
+struct Answer {
+    digest: Digest,
+    channel: Channel,
+    said: Result<Opinion, Unanswered>,
 }
 
 /// What a classifier says of a text.
@@ -95,6 +112,8 @@ pub(crate) enum Asking {
     Nobody,
     /// It reads for the first time, and notes questions.
     Noting(Questions),
+    /// It reads what comes in pieces, once. What is asked about waits for the answer.
+    Holding(Questions),
     /// It reads again, and goes by the answers.
     Knowing(Answers),
 }
@@ -102,24 +121,39 @@ pub(crate) enum Asking {
 impl Questions {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.left_out == 0
     }
 
-    /// Adds a question about `text`, which is suspicious from `suspicious` on.
-    pub(crate) fn add(&mut self, text: &str, suspicious: usize) {
+    /// Adds a question about `text` of `channel`, which is suspicious from `suspicious` on.
+    pub(crate) fn add(&mut self, text: &str, channel: Channel, suspicious: usize) {
         let digest = digest(text);
-        if self.list.len() < MOST && self.list.iter().all(|own| own.digest != digest) {
-            self.list.push(Question::of(text, digest, suspicious));
+        if self.list.iter().any(|own| own.digest == digest) {
+            return;
+        }
+        if self.put < MOST {
+            self.put += 1;
+            self.list.push(Question::of(text, channel, suspicious));
+        } else {
+            self.left_out += 1;
         }
     }
 
-    pub(crate) fn into_vec(self) -> Vec<Question> {
-        self.list
+    /// Those that were not taken before.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            list: std::mem::take(&mut self.list),
+            left_out: std::mem::take(&mut self.left_out),
+            put: self.put,
+        }
+    }
+
+    pub(crate) const fn as_slice(&self) -> &[Question] {
+        self.list.as_slice()
     }
 }
 
 impl Question {
-    fn of(text: &str, digest: Digest, suspicious: usize) -> Self {
+    fn of(text: &str, channel: Channel, suspicious: usize) -> Self {
         let from = if text.len() <= MOST_BYTES {
             0
         } else {
@@ -130,11 +164,12 @@ impl Question {
         let end = text.floor_char_boundary(from.saturating_add(MOST_BYTES));
         let part = text.get(from..end).unwrap_or_default();
         Self {
-            digest,
+            digest: digest(text),
+            channel,
             text: part.to_owned(),
             from,
             suspicious: part.floor_char_boundary(suspicious.saturating_sub(from)),
-            left_out: text.len() - part.len(),
+            unasked: text.len() - part.len(),
         }
     }
 
@@ -148,39 +183,56 @@ impl Question {
         Opinion {
             probability,
             window: self.from + window.start..self.from + window.end,
-            unasked: unasked + self.left_out,
+            unasked: unasked + self.unasked,
         }
-    }
-
-    pub(crate) const fn digest(&self) -> Digest {
-        self.digest
     }
 }
 
 impl Answers {
     /// No answer to any, for one reason.
-    pub(crate) fn none(questions: Questions, why: Unanswered) -> Self {
-        let questions = questions.into_vec().into_iter();
+    pub(crate) fn none(questions: &Questions, why: Unanswered) -> Self {
+        let said = vec![Err(why); questions.list.len()];
+        Self::to(questions, said, Duration::ZERO)
+    }
+
+    /// What was said of each question, in their order.
+    pub(crate) fn to(
+        questions: &Questions,
+        said: Vec<Result<Opinion, Unanswered>>,
+        latency: Duration,
+    ) -> Self {
+        let list = questions.list.iter().zip(said);
+        let list = list.map(|(question, said)| Answer {
+            digest: question.digest,
+            channel: question.channel,
+            said,
+        });
         Self {
-            list: questions.map(|own| (own.digest, Err(why))).collect(),
-            latency: Duration::ZERO,
+            list: list.collect(),
+            left_out: questions.left_out,
+            latency,
         }
     }
 
-    pub(crate) const fn of(
-        list: Vec<(Digest, Result<Opinion, Unanswered>)>,
-        latency: Duration,
-    ) -> Self {
-        Self { list, latency }
+    /// What was said, text by text, and of which channel; of those that were left out last.
+    pub(crate) fn iter(
+        &self,
+    ) -> impl Iterator<Item = (Option<Channel>, Result<&Opinion, Unanswered>)> {
+        let said = self.list.iter().map(|own| {
+            let said = own.said.as_ref().map_err(|why| *why);
+            (Some(own.channel), said)
+        });
+        let left_out = (None, Err(Unanswered::Overloaded));
+        said.chain(std::iter::repeat_n(left_out, self.left_out))
     }
 
     /// What was said of `text`.
     pub(crate) fn about(&self, text: &str) -> Result<&Opinion, Unanswered> {
         let digest = digest(text);
-        let known = self.list.iter().find(|(own, _)| *own == digest);
+        let known = self.list.iter().find(|own| own.digest == digest);
         // There were more texts than may be asked about.
-        let (_, said) = known.ok_or(Unanswered::Overloaded)?;
-        said.as_ref().map_err(|why| *why)
+        let known = known.ok_or(Unanswered::Overloaded)?;
+        known.said.as_ref().map_err(|why| *why)
     }
 
     pub(crate) const fn latency(&self) -> Duration {
@@ -222,18 +274,38 @@ mod tests {
     fn equal_texts_are_asked_about_once_and_so_many_at_the_most() {
         let mut questions = Questions::default();
         for index in 0..100 {
-            questions.add(&format!("text {}", index / 2), 0);
+            questions.add(&format!("text {}", index / 2), Channel::User, 0);
         }
-        assert_eq!(questions.into_vec().len(), MOST);
+        assert_eq!((questions.list.len(), questions.left_out > 0), (MOST, true));
+    }
+
+    #[test]
+    fn attack_52_a_stream_may_ask_no_more_often_than_a_text_that_is_whole() {
+        let mut questions = Questions::default();
+        let mut asked = 0;
+        for index in 0..100 {
+            questions.add(&format!("text {index}"), Channel::Output, 0);
+            let taken = questions.take();
+            asked += taken.list.len();
+            let answers = Answers::none(&taken, Unanswered::Late);
+            let said: Vec<_> = answers.iter().map(|(_, said)| said.is_ok()).collect();
+            assert_eq!(
+                said,
+                [false],
+                "each has its answer, or is told to have none"
+            );
+        }
+        assert_eq!(asked, MOST);
+        assert!(questions.take().is_empty());
     }
 
     #[test]
     fn of_a_long_text_the_suspicious_part_is_asked_about() {
         for (length, suspicious) in [(10, 3), (200_000, 0), (200_000, 99_999), (200_000, 199_999)] {
             let text = "é".repeat(length / 2);
-            let question = Question::of(&text, digest(&text), suspicious);
+            let question = Question::of(&text, Channel::User, suspicious);
             assert!(question.text.len() <= MOST_BYTES);
-            assert_eq!(question.left_out + question.text.len(), text.len());
+            assert_eq!(question.unasked + question.text.len(), text.len());
             let place = question.from + question.suspicious;
             assert!(place.abs_diff(suspicious) <= 2, "{suspicious}: {place}");
             let said = question.whole(Opinion {

@@ -16,14 +16,8 @@ impl Transformer {
         strictest: Verdict,
         asked: &mut Asked,
     ) {
-        asked.texts += 1;
-        asked.failed += usize::from(said.is_err());
-        asked.unasked += said.map_or(0, |opinion| opinion.unasked);
-        let blocks = match said {
-            Ok(opinion) => opinion.probability >= self.block_at,
-            Err(_) => self.on_failure == OnFailure::Block,
-        };
-        if blocks && inspection.verdict < strictest {
+        asked.count(said);
+        if self.blocks(said) && inspection.verdict < strictest {
             asked.blocked += usize::from(said.is_ok() && strictest == Verdict::Block);
             inspection.verdict = strictest;
         } else if let Ok(opinion) = said
@@ -35,6 +29,26 @@ impl Transformer {
         }
         // First, where it decides: the first finding is the one that people are told.
         inspection.findings.insert(0, finding(said));
+    }
+
+    /// What follows for a text that came in pieces, was asked about because it may be blocked, and waits:
+    /// whether it is, and why. What is marked in it stays so.
+    pub(crate) fn heed(
+        &self,
+        said: Result<&Opinion, Unanswered>,
+        asked: &mut Asked,
+    ) -> (bool, Finding) {
+        asked.count(said);
+        let blocks = self.blocks(said);
+        asked.blocked += usize::from(blocks && said.is_ok());
+        (blocks, finding(said))
+    }
+
+    fn blocks(&self, said: Result<&Opinion, Unanswered>) -> bool {
+        match said {
+            Ok(opinion) => opinion.probability >= self.block_at,
+            Err(_) => self.on_failure == OnFailure::Block,
+        }
     }
 
     /// Whether a marked text is allowed. The model read the text as it stands: what is suspicious for
@@ -49,6 +63,14 @@ impl Transformer {
             && opinion.unasked == 0
             && inspection.coverage.is_complete()
             && inspection.findings.iter().all(is_plain)
+    }
+}
+
+impl Asked {
+    fn count(&mut self, said: Result<&Opinion, Unanswered>) {
+        self.texts += 1;
+        self.failed += usize::from(said.is_err());
+        self.unasked += said.map_or(0, |opinion| opinion.unasked);
     }
 }
 

@@ -51,7 +51,8 @@ pub struct TransformerSpec {
     /// whole stays marked whatever the model says.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub clear_at: Option<f32>,
-    /// How long one request or response waits for all answers.
+    /// How long one request or response waits for all answers; a response that comes in pieces, each of
+    /// those that are asked about.
     pub deadline: DurationSpec,
     /// Threads that run the model, 1 to 64.
     #[schemars(range(min = 1, max = 64))]

@@ -64,6 +64,15 @@ impl Form {
         }
     }
 
+    /// Ends it because it must not go on; appends to `out` what says so.
+    pub(super) fn refuse(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Events(events) => events.refuse(out),
+            Self::Text(text) => text.refuse(),
+            Self::Beside(_) | Self::Unread => {}
+        }
+    }
+
     /// Reads the end; appends to `out` what was held.
     pub(super) fn finish(
         &mut self,

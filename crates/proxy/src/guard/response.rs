@@ -79,7 +79,10 @@ impl RouteGuard {
             Way::Streamed(form) => form,
         };
         report.reads_on = true;
+        let mut paused = paused;
         if !self.shadow {
+            // Who only listens holds nothing up.
+            paused = self.guardrail.asking_streamed(paused);
             whole::rewritten(&mut head.headers, None);
         }
         let guarded = Guarded::new(Arc::clone(self), body, form, paused, answered.listener);

@@ -11,9 +11,11 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use ztag_ai_security::guardrail::{Paused, Reading};
 use ztag_ai_security::stream::Stopped;
+use ztag_ai_security::transformer::Answers;
 use ztag_types::{InspectReport, StreamEnd, StreamReport};
 
 use super::form::{Copied, Form};
+use super::opinion::Opinion;
 use super::read::Message;
 use super::withheld::{Side, Unread};
 use super::{Listener, RouteGuard};
@@ -37,6 +39,8 @@ pub struct Guarded {
     paused: Paused,
     /// Passes before all that comes.
     first: Bytes,
+    /// What a classifier is asked, and what waits for its answer. Nothing more is taken until then.
+    waiting: Option<(Opinion, Bytes)>,
     /// Ends the body in the place of its end, once what passed before is on its way.
     failure: Option<RelayError>,
     /// Whether what passed before the failure had its turn to be sent.
@@ -64,6 +68,7 @@ impl Guarded {
             form,
             paused,
             first: Bytes::new(),
+            waiting: None,
             failure: None,
             sent: false,
             passed: 0,
@@ -81,6 +86,7 @@ impl Guarded {
             form: Form::Unread,
             paused: Paused::default(),
             first,
+            waiting: None,
             failure: None,
             sent: false,
             passed: 0,
@@ -103,17 +109,29 @@ impl Guarded {
         if self.until <= Instant::now() {
             self.paused.close_vault();
         }
-        let mut out = Vec::new();
-        let mut reading = self
-            .guard
-            .guardrail
-            .resume(std::mem::take(&mut self.paused));
-        let read = read(&mut self.form, &mut reading, &mut out);
-        self.paused = reading.pause();
+        let (mut out, mut form) = (Vec::new(), std::mem::replace(&mut self.form, Form::Unread));
+        let (read, questions) = self.read_on(|reading| {
+            let read = read(&mut form, reading, &mut out);
+            let questions = reading.questions().filter(|_| read.is_ok());
+            (read, questions)
+        });
+        self.form = form;
+        if let Some(questions) = questions {
+            let opinion = Opinion::of(Arc::clone(&self.guard.guardrail), questions);
+            self.waiting = Some((opinion, Bytes::new()));
+        }
         if let Err(stopped) = read {
             self.stop(&stopped);
         }
         out
+    }
+
+    fn read_on<T>(&mut self, read: impl FnOnce(&mut Reading<'_>) -> T) -> T {
+        let paused = std::mem::take(&mut self.paused);
+        let mut reading = self.guard.guardrail.resume(paused);
+        let read = read(&mut reading);
+        self.paused = reading.pause();
+        read
     }
 
     /// Something must not pass.
@@ -137,6 +155,10 @@ impl Guarded {
             if !self.guard.shadow {
                 passing = out.into();
             }
+        }
+        if let Some((_, held)) = &mut self.waiting {
+            *held = passing;
+            return Bytes::new();
         }
         self.passed += passing.len() as u64;
         // Nobody asks for more of what has its announced length.
@@ -164,12 +186,33 @@ impl Guarded {
         if self.guard.shadow {
             out.clear();
         }
+        if let Some((_, held)) = &mut self.waiting {
+            *held = out.into();
+            return Bytes::new();
+        }
         self.passed += out.len() as u64;
         if let Form::Beside(copied) = std::mem::replace(&mut self.form, Form::Unread) {
             self.read_aside(copied);
         }
         self.tell(StreamEnd::Whole);
         out.into()
+    }
+
+    /// What passes of what was held, now that the classifier has answered.
+    fn heed(&mut self, answers: &Answers, held: Bytes) -> Bytes {
+        let heeded = self.read_on(|reading| reading.heed(answers));
+        if let Err(stopped) = heeded {
+            let mut out = Vec::new();
+            self.form.refuse(&mut out);
+            self.stop(&stopped);
+            return out.into();
+        }
+        self.passed += held.len() as u64;
+        if self.body.is_none() {
+            self.form = Form::Unread;
+            self.tell(StreamEnd::Whole);
+        }
+        held
     }
 
     /// Reads what has passed whole, beside the workers.
@@ -230,6 +273,15 @@ impl Body for Guarded {
                 let first = std::mem::take(&mut self.first);
                 return Poll::Ready(Some(Ok(Frame::data(first))));
             }
+            if let Some((opinion, _)) = &mut self.waiting {
+                let answers = ready!(Pin::new(opinion).poll(cx));
+                let held = self.waiting.take().map(|(_, held)| held);
+                let passing = self.heed(&answers, held.unwrap_or_default());
+                if !passing.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::data(passing))));
+                }
+                continue;
+            }
             let Some(body) = &mut self.body else {
                 if self.failure.is_some() && !std::mem::replace(&mut self.sent, true) {
                     // A failure takes along what waits to be sent.
@@ -257,7 +309,8 @@ impl Body for Guarded {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_none() && self.first.is_empty() && self.failure.is_none()
+        let is_passed = self.first.is_empty() && self.waiting.is_none();
+        self.body.is_none() && is_passed && self.failure.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

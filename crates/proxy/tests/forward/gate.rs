@@ -244,7 +244,7 @@ static GUARDRAILS: LazyLock<ztag_types::Directory<Arc<Guardrail>>> = LazyLock::n
     ztag_types::Directory::new(all.collect())
 });
 
-/// A guardrail that marks whatever users say and tools answer, and asks a classifier about it.
+/// A guardrail that marks whatever users say and tools and models answer, and asks a classifier about it.
 #[cfg(feature = "transformer")]
 fn asking() -> Guardrail {
     use ztag_ai_security::guardrail::GuardrailSpec;
@@ -253,7 +253,8 @@ fn asking() -> Guardrail {
 
     let spec = r#"{
         "injection": {"channels": {
-            "user": {"mark": 0.0, "block": 1.0}, "tool": {"mark": 0.0, "block": 1.0}}},
+            "user": {"mark": 0.0, "block": 1.0}, "tool": {"mark": 0.0, "block": 1.0},
+            "output": {"mark": 0.0, "block": 1.0}}},
         "spotlight": "lines",
         "transformer": {
             "model": "m.onnx", "tokenizer": "t.json", "clearAt": 0.1, "deadline": "60s"}}"#;

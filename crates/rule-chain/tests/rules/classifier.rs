@@ -13,7 +13,7 @@ use crate::support::{Ask, Gate, PASSED, ended};
 const BLOCKED: (Outcome, ReasonCode) = (Outcome::Fail, ReasonCode::InspectionBlocked);
 
 /// A guardrail that marks whatever users say, and one whose classifier is asked about it.
-fn guardrails(more: Json) -> Directory<Arc<Guardrail>> {
+fn guardrails(more: &Json) -> Directory<Arc<Guardrail>> {
     let mut transformer = json!({
         "model": "m.onnx", "tokenizer": "t.json", "clearAt": 0.1, "deadline": "60s",
     });
@@ -42,7 +42,7 @@ fn guardrails(more: Json) -> Directory<Arc<Guardrail>> {
     Directory::new(made.into())
 }
 
-fn gate(guardrail: &str, more: Json) -> Gate {
+fn gate(guardrail: &str, more: &Json) -> Gate {
     let mut gate = Gate::one(json!({
         "inspect": {"guardrail": guardrail, "body": {"text": "user"}},
         "conditions": {"fail": ["guard.verdict == 'mark' && request.query.strict == 'yes'"]},
@@ -58,7 +58,7 @@ fn says(text: &str) -> Ask {
 
 #[tokio::test]
 async fn attack_52_what_a_classifier_says_decides_about_marked_texts() {
-    let gate = gate("asking", json!({}));
+    let gate = gate("asking", &json!({}));
     for (text, expected) in [
         ("the weather is fine today", PASSED),
         ("perhaps the weather is fine", PASSED),
@@ -81,7 +81,7 @@ async fn attack_52_what_a_classifier_says_decides_about_marked_texts() {
 #[tokio::test]
 async fn attack_52_without_an_answer_nothing_passes_and_nothing_is_remembered() {
     for (mode, expected) in [("block", BLOCKED), ("mark", PASSED)] {
-        let gate = gate("absent", json!({"onFailure": mode})).cached();
+        let gate = gate("absent", &json!({"onFailure": mode})).cached();
         let chain = gate.chain();
         for _ in 0..2 {
             let (verdict, trace) = gate.judge(&chain, &says("the weather is fine")).await;
