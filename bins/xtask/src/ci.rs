@@ -6,6 +6,24 @@ use ztag_test_support::Failure;
 use crate::command::{cargo, execute};
 use crate::{fuzz, setup, test};
 
+/// Tests of what is off by default, which the workspace never sees: all at once, or what they share
+/// is built anew for each.
+const OPTIONAL: [&str; 13] = [
+    "test",
+    "--package",
+    "ztag-ai-security",
+    "--package",
+    "ztag-rule-chain",
+    "--package",
+    "ztag-proxy",
+    "--package",
+    "ztag-config",
+    "--package",
+    "ztag",
+    "--features",
+    "transformer",
+];
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// Leave out the tests, which have just run.
@@ -29,14 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if !options.after_test {
         test::run()?;
     }
-    // What is off by default: the workspace never sees it.
-    execute(&mut cargo(&[
-        "test",
-        "-p",
-        "ztag-ai-security",
-        "--features",
-        "transformer",
-    ]))?;
+    execute(&mut cargo(&OPTIONAL))?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps"]);
     execute(documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     setup::install_deny()?;
