@@ -2,7 +2,8 @@
 //! request.
 //!
 //! It reads text folded by [`Normalized`](crate::normalize::Normalized) in windows of a few hundred
-//! characters and looks one weight of eight bits up for each n-gram. The margin of a text is that of
+//! characters and looks one weight of eight bits up for each n-gram, in one table for what people and
+//! models say and in another for what only others write. The margin of a text is that of
 //! its best window and of the rules that it hits; a curve fitted for each channel makes a probability
 //! of it. Nothing is allocated. Weights come from `cargo xtask train-guard`, which writes beside them
 //! what they were trained on and what they are not good for.
@@ -22,7 +23,7 @@ use crate::rules::Touch;
 use crate::{Bands, Channel};
 
 pub use explain::Reason;
-pub use weights::{RATES, Weights, WeightsError};
+pub use weights::{RATES, TABLES, Weights, WeightsError, table};
 pub use window::{damping, widths};
 
 /// A trained model.
@@ -69,7 +70,7 @@ impl Model {
     /// Reads `text`, folded, which stands in `channel`, touches these themes and whose rules weigh
     /// `rules` together (see [`Model::rule`]). Linear in the text, without allocation.
     pub fn margin(&self, text: &str, touches: &[Touch], channel: Channel, rules: f32) -> Margin {
-        let mut windows = window::Windows::new(&self.weights.places, widths(channel));
+        let mut windows = window::Windows::new(self.weights.places(channel), widths(channel));
         features::read(text, touches, &mut windows);
         let bare = self.weights.bias + rules;
         windows.finish().map_or(
@@ -107,9 +108,9 @@ impl Model {
         calibration.copied().unwrap_or_default().bands
     }
 
-    /// The n-grams of `text`, usually of one window, that weigh most for an attack.
-    pub fn explain(&self, text: &str) -> Vec<Reason> {
-        explain::heaviest(&self.weights.places, text)
+    /// The n-grams of `text`, usually of one window, that weigh most for an attack in `channel`.
+    pub fn explain(&self, text: &str, channel: Channel) -> Vec<Reason> {
+        explain::heaviest(self.weights.places(channel), text)
     }
 }
 

@@ -7,7 +7,7 @@ use ztag_types::SmolStr;
 use crate::bands::Bands;
 use crate::guard::Rules;
 use crate::inspection::{Coverage, Finding, Inspection, Origin, Verdict, ViewKind};
-use crate::model::Margin;
+use crate::model::{Margin, Reason};
 use crate::normalize::Hidden;
 use crate::rules::{Rule, RuleBook, RuleHit};
 use crate::sweep::{Reading, Seen};
@@ -66,7 +66,8 @@ impl Tally {
             let probability = model.probability(&read, channel);
             self.raise(probability);
             if probability >= self.bands().mark {
-                self.explain(seen, &read, probability, base, rules);
+                let reasons = model.explain(window(seen, &read), channel);
+                self.explain(seen, &read, probability, base, &reasons);
             }
         }
     }
@@ -162,16 +163,16 @@ impl Tally {
         }
     }
 
-    fn explain(&mut self, seen: &Seen<'_>, read: &Margin, score: f32, base: usize, rules: &Rules) {
-        let window = seen
-            .folded
-            .text()
-            .get(read.window.clone())
-            .unwrap_or_default();
-        let reasons = rules
-            .model
-            .map(|model| model.explain(window))
-            .unwrap_or_default();
+    /// Adds what the model says of its best window, for these reasons.
+    fn explain(
+        &mut self,
+        seen: &Seen<'_>,
+        read: &Margin,
+        score: f32,
+        base: usize,
+        reasons: &[Reason],
+    ) {
+        let window = window(seen, read);
         let evidence = reasons
             .iter()
             .filter_map(|reason| window.get(reason.span.clone()));
@@ -191,6 +192,12 @@ fn rule<'a>(hit: &RuleHit, book: &'a RuleBook, rules: &Rules) -> Option<(&'a Rul
     let index = usize::from(hit.rule);
     let rule = book.rules().get(index)?;
     Some((rule, rules.margins.get(index).copied()??))
+}
+
+/// The text of the best window.
+fn window<'s>(seen: &'s Seen<'_>, read: &Margin) -> &'s str {
+    let text = seen.folded.text();
+    text.get(read.window.clone()).unwrap_or_default()
 }
 
 fn moved(span: Range<usize>, by: usize) -> Range<usize> {

@@ -16,9 +16,10 @@ Written by `cargo xtask train-guard`; do not edit.
 
 Logistic regression over hashed n-grams of characters (3 to 5) and words (1 to 3, and pairs around a
 word left out) and over themes, which are the sets of words that all rules share, and pairs of them,
-with one weight of eight bits a place, and one weight for each rule of the guard. A text counts as its
-best window of one to three segments, which end with a sentence from 100 characters on, and as its
-best decoded view.
+with one weight of eight bits a place and one weight for each rule of the guard. There are two tables of
+places: one for what people and models say, one for what only others write. A text counts as its best
+window of one to three segments, which end with a sentence from 100 characters on, and as its best
+decoded view.
 
 **Use.** To block known kinds of prompt injection cheaply and to mark likely ones. It is not a
 boundary: whoever may try often enough gets past it. Policy on what an agent may do, taint of what

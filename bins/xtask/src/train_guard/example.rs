@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ztag_ai_security::model::features::{self, Sink};
 use ztag_ai_security::model::reading::{Reader, Shown};
-use ztag_ai_security::model::widths;
+use ztag_ai_security::model::{table, widths};
 
 use super::corpus::Sample;
 
@@ -19,6 +19,8 @@ pub(super) struct Examples {
 #[derive(Debug)]
 pub(super) struct Example {
     pub(super) views: Vec<View>,
+    /// The table of weights that reads it.
+    pub(super) table: usize,
     /// What rules and hidden characters weigh together.
     pub(super) weight: f32,
 }
@@ -46,7 +48,12 @@ impl Examples {
                 let rules = shown.rules.to_vec();
                 views.push(View { windows, rules });
             });
-            all.examples.push(Example { views, weight });
+            let table = table(sample.channel);
+            all.examples.push(Example {
+                views,
+                table,
+                weight,
+            });
         }
         all
     }

@@ -25,8 +25,9 @@ const LEAST_MARK: f32 = 0.02;
 const MARKED: f64 = 0.03;
 const BLOCKED: f64 = 0.005;
 
-/// Harmless texts of others that are enough to choose thresholds by; where there are fewer, the
-/// project's own cases count, too, of which more may be above: most of them resemble an attack.
+/// Texts of others that are enough to fit a channel by, attacks and harmless ones each; where there
+/// are fewer, the project's own cases count, of which more may be above: half of them resemble an
+/// attack.
 const ENOUGH: usize = 500;
 
 /// How many times as many of our own cases may be blocked, and marked.
@@ -49,23 +50,96 @@ pub(super) struct Outcome {
     pub(super) weight: f32,
 }
 
-/// Fits every channel.
+/// Fits every channel. A score means the same in each: so many false alarms; what would block one in
+/// two hundred harmless texts of any channel has the score that does so where people write.
 pub(super) fn calibrate(outcomes: &[Outcome]) -> [Calibration; Channel::ALL.len()] {
+    let level = Fit::of(outcomes, Channel::User).block_odds();
     Channel::ALL.map(|channel| {
-        let alike = outcomes
-            .iter()
-            .copied()
-            .filter(|outcome| outcome.channel == like(channel))
-            .collect::<Vec<_>>();
-        let mut fitted = curve(&alike);
-        let marked = if channel.is_third_party() {
+        let mut fit = Fit::of(outcomes, channel);
+        let off = level - fit.block_odds();
+        if off.is_finite() {
+            fit.curve.offset += off;
+        }
+        fit.banded()
+    })
+}
+
+/// A channel's texts and the curve through them.
+struct Fit {
+    channel: Channel,
+    curve: Calibration,
+    /// Harmless texts of others, and of our own.
+    others: Vec<Outcome>,
+    own: Vec<Outcome>,
+}
+
+impl Fit {
+    fn of(outcomes: &[Outcome], channel: Channel) -> Self {
+        let alike = outcomes.iter().copied();
+        let alike = alike.filter(|outcome| outcome.channel == like(channel));
+        let (own, others): (Vec<_>, Vec<_>) = alike.partition(|outcome| outcome.is_own);
+        let harmless = |side: &[Outcome]| {
+            let side = side.iter().copied();
+            side.filter(|outcome| !outcome.is_attack)
+                .collect::<Vec<_>>()
+        };
+        let of_others = harmless(&others);
+        let is_enough = of_others.len() >= ENOUGH && others.len() - of_others.len() >= ENOUGH;
+        let of_own = harmless(&own);
+        let fitted = if is_enough {
+            curve(&others)
+        } else {
+            curve(&[others, own].concat())
+        };
+        Self {
+            channel,
+            curve: fitted,
+            others: of_others,
+            own: of_own,
+        }
+    }
+
+    /// Whether thresholds are those of our own cases.
+    fn is_ours(&self) -> bool {
+        self.others.len() < ENOUGH
+    }
+
+    /// The log-odds from which on texts are blocked.
+    fn block_odds(&self) -> f32 {
+        let odds = |outcome: &Outcome| self.curve.odds(outcome.margin, outcome.windows);
+        let (texts, rate) = if self.is_ours() {
+            (&self.own, OWN_BLOCKED * BLOCKED)
+        } else {
+            (&self.others, BLOCKED)
+        };
+        threshold(&texts.iter().map(odds).collect::<Vec<_>>(), rate)
+    }
+
+    /// The curve, with thresholds.
+    fn banded(self) -> Calibration {
+        let scores = |texts: &[Outcome]| {
+            let score = |text: &Outcome| self.curve.probability(text.margin, text.windows);
+            texts.iter().map(score).collect::<Vec<_>>()
+        };
+        let marked = if self.channel.is_third_party() {
             MARKED_THERE
         } else {
             MARKED
         };
-        fitted.bands = bands(&alike, fitted, marked);
-        fitted
-    })
+        let (others, own) = (scores(&self.others), scores(&self.own));
+        let (block, mark) = if self.is_ours() {
+            let block = threshold(&own, OWN_BLOCKED * BLOCKED);
+            (block, threshold(&own, OWN_MARKED * marked))
+        } else {
+            (threshold(&others, BLOCKED), threshold(&others, marked))
+        };
+        let block = block.min(1.0);
+        let mark = mark.max(LEAST_MARK).min(block);
+        Calibration {
+            bands: Bands { mark, block },
+            ..self.curve
+        }
+    }
 }
 
 /// The channel whose texts stand for those of `channel`: there are none of what models answer.
@@ -81,7 +155,7 @@ const fn like(channel: Channel) -> Channel {
 fn curve(outcomes: &[Outcome]) -> Calibration {
     let attacks = outcomes.iter().filter(|outcome| outcome.is_attack).count() as f64;
     let benign = outcomes.len() as f64 - attacks;
-    let mut fit = [1.0, 0.0, 0.0];
+    let mut fit = [0.0; 3];
     for _ in 0..STEPS {
         let mut gradient = fit.map(|weight| RIDGE * weight);
         let mut curvature = [[RIDGE, 0.0, 0.0], [0.0, RIDGE, 0.0], [0.0, 0.0, RIDGE]];
@@ -153,23 +227,6 @@ fn solve(mut rows: [[f64; 3]; 3], right: [f64; 3]) -> Option<[f64; 3]> {
         *value /= *row.get(index)?;
     }
     Some(solution)
-}
-
-fn bands(outcomes: &[Outcome], fitted: Calibration, marked: f64) -> Bands {
-    let benign = outcomes.iter().filter(|outcome| !outcome.is_attack);
-    let others = benign.clone().filter(|outcome| !outcome.is_own).count();
-    let scores: Vec<f32> = benign
-        .filter(|outcome| others < ENOUGH || !outcome.is_own)
-        .map(|outcome| fitted.probability(outcome.margin, outcome.windows))
-        .collect();
-    let (blocked, marked) = if others < ENOUGH {
-        (OWN_BLOCKED * BLOCKED, OWN_MARKED * marked)
-    } else {
-        (BLOCKED, marked)
-    };
-    let block = threshold(&scores, blocked).min(1.0);
-    let mark = threshold(&scores, marked).max(LEAST_MARK).min(block);
-    Bands { mark, block }
 }
 
 #[cfg(test)]

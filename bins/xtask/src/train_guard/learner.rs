@@ -3,7 +3,8 @@
 //! A text counts as its best window, as it does when it is scored: of an attack the stretch that
 //! gives it away, of a harmless text the stretch that comes closest to one. The first round, which
 //! knows no best window yet, takes all of them. Steps shrink for weights that have moved much
-//! (`AdaGrad`); rules may only speak for an attack.
+//! (`AdaGrad`); rules may only speak for an attack. What is learnt of a feature in one table of weights
+//! counts in the other, too, until that has learnt otherwise.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -13,8 +14,8 @@
 
 use std::collections::BTreeMap;
 
-use ztag_ai_security::model::damping;
 use ztag_ai_security::model::features::PLACES;
+use ztag_ai_security::model::{TABLES, damping};
 
 use super::corpus::Sample;
 use super::draw::Draw;
@@ -44,12 +45,12 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rounds: 5,
-            step: 0.3,
+            step: 0.2,
             decay: 1e-4,
             rule_step: 0.3,
             balance: 0.35,
-            harmless: 3.0,
-            patience: 0.4,
+            harmless: 6.0,
+            patience: 0.5,
         }
     }
 }
@@ -60,11 +61,25 @@ const CALM: f32 = 1e-2;
 /// What attacks count at least that look harmless, before the power.
 const LEAST_PATIENCE: f32 = 0.02;
 
+/// What a feature weighs everywhere, and how much more or less in each table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weight {
+    pub(super) shared: f32,
+    pub(super) apart: [f32; TABLES],
+}
+
+impl Weight {
+    /// What it weighs in `table`.
+    pub(super) fn within(&self, table: usize) -> f32 {
+        self.shared + self.apart.get(table).copied().unwrap_or_default()
+    }
+}
+
 /// What was learnt, in full precision.
 #[derive(Clone, Debug)]
 pub(super) struct Learnt {
     pub(super) bias: f32,
-    pub(super) places: Vec<f32>,
+    pub(super) places: Vec<Weight>,
     pub(super) rules: Vec<f32>,
 }
 
@@ -135,7 +150,7 @@ impl Learnt {
         let views = example.views.iter();
         let windows = views.flat_map(|view| view.windows.iter().map(move |window| (view, window)));
         let found = windows.map(|(view, window)| Found {
-            margin: self.margin(view, examples.grams(window)),
+            margin: self.margin(view, examples.grams(window), example.table),
             view,
             window,
         });
@@ -148,8 +163,12 @@ impl Learnt {
         })
     }
 
-    fn margin(&self, view: &View, grams: &[u32]) -> f32 {
-        let weight = |gram: &u32| self.places.get(*gram as usize).copied().unwrap_or_default();
+    fn margin(&self, view: &View, grams: &[u32], table: usize) -> f32 {
+        let weight = |gram: &u32| {
+            self.places
+                .get(*gram as usize)
+                .map_or(0.0, |weight| weight.within(table))
+        };
         let sum: f32 = grams.iter().map(weight).sum();
         let rule = |rule: &u16| {
             self.rules
@@ -173,7 +192,13 @@ impl<'e> Learner<'e> {
     fn new(rules: usize, settings: Settings, examples: &'e Examples) -> Self {
         let all = |value| Learnt {
             bias: value,
-            places: vec![value; PLACES],
+            places: vec![
+                Weight {
+                    shared: value,
+                    apart: [value; TABLES],
+                };
+                PLACES
+            ],
             rules: vec![value; rules],
         };
         Self {
@@ -191,7 +216,7 @@ impl<'e> Learner<'e> {
     fn see(&mut self, example: &Example, is_attack: bool, counts: f32, takes_all: bool) {
         if !takes_all {
             if let Some(best) = self.learnt.best(example, self.examples) {
-                self.step(best.view, best.window, is_attack, counts);
+                self.step(best.view, best.window, example.table, is_attack, counts);
             }
             return;
         }
@@ -199,14 +224,14 @@ impl<'e> Learner<'e> {
         let each = counts / windows.max(1) as f32;
         for view in &example.views {
             for window in &view.windows {
-                self.step(view, window, is_attack, each);
+                self.step(view, window, example.table, is_attack, each);
             }
         }
     }
 
-    fn step(&mut self, view: &View, window: &Window, is_attack: bool, counts: f32) {
+    fn step(&mut self, view: &View, window: &Window, table: usize, is_attack: bool, counts: f32) {
         let grams = self.examples.grams(window);
-        let margin = self.learnt.margin(view, grams);
+        let margin = self.learnt.margin(view, grams, table);
         let expected = 1.0 / (1.0 + (-margin).exp());
         let counts = if is_attack {
             counts * (expected + LEAST_PATIENCE).powf(self.settings.patience)
@@ -229,9 +254,16 @@ impl<'e> Learner<'e> {
                 .get_mut(at)
                 .zip(self.seen.places.get_mut(at));
             if let Some((weight, seen)) = weight {
-                let gradient = damping * (error + decay * counts * *weight);
-                *seen += gradient * gradient;
-                *weight -= step * gradient / seen.sqrt();
+                let gradient = damping * (error + decay * counts * weight.shared);
+                seen.shared += gradient * gradient;
+                weight.shared -= step * gradient / seen.shared.sqrt();
+                if let Some((apart, seen)) =
+                    weight.apart.get_mut(table).zip(seen.apart.get_mut(table))
+                {
+                    let gradient = damping * (error + decay * counts * *apart);
+                    *seen += gradient * gradient;
+                    *apart -= step * gradient / seen.sqrt();
+                }
             }
         }
         for rule in &view.rules {

@@ -35,10 +35,14 @@ impl Calibration {
     /// The probability, 0 to 1, that a text with this margin and so many windows is an attack, if
     /// attacks are as frequent as other texts. Grows with the margin.
     pub fn probability(&self, margin: f32, windows: u32) -> f32 {
+        1.0 / (1.0 + (-soften(self.odds(margin, windows))).exp())
+    }
+
+    /// The log-odds of that, before those beyond what is credible are softened.
+    pub fn odds(&self, margin: f32, windows: u32) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "the logarithm loses more")]
         let doublings = (windows.max(1) as f32).log2();
-        let odds = self.slope * margin + self.offset - self.per_doubling * doublings;
-        1.0 / (1.0 + (-soften(odds)).exp())
+        self.slope * margin + self.offset - self.per_doubling * doublings
     }
 }
 

@@ -1,9 +1,9 @@
 //! Weights as a file: what the trainer writes and the guard embeds.
 //!
-//! All numbers are little endian. `ZTAGLIN2`; the scale of the weights (f32) and the bias (f32); per
+//! All numbers are little endian. `ZTAGLIN3`; the scale of the weights (f32) and the bias (f32); per
 //! channel slope, offset and the falling with windows (f32 each), thresholds for marking and
 //! blocking (f32 each); the scores of [`RATES`] (f32 each); the number of rules (u32) and of each the length of its id (u8), its id and
-//! its weight (f32); then one byte a place.
+//! its weight (f32); then, for each of [`TABLES`], one byte a place.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,22 @@ use super::calibration::Calibration;
 use super::features::PLACES;
 use crate::{Bands, Channel};
 
-const MAGIC: &[u8; 8] = b"ZTAGLIN2";
+const MAGIC: &[u8; 8] = b"ZTAGLIN3";
 
 /// Rules that a file may weigh.
 const MOST_RULES: usize = 4096;
 
 /// Shares of harmless texts for which [`Weights::levels`] has a score.
 pub const RATES: [f64; 3] = [0.001, 0.005, 0.01];
+
+/// Tables of weights: of what people and models say, and of what only others write. What a user may
+/// well ask for is an attack where a web page asks for it.
+pub const TABLES: usize = 2;
+
+/// The table that reads texts of `channel`.
+pub fn table(channel: Channel) -> usize {
+    usize::from(channel.is_third_party())
+}
 
 /// The numbers of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +44,8 @@ pub struct Weights {
     pub levels: [f32; RATES.len()],
     /// What a hit of a rule, by its id, adds to the margin.
     pub rules: BTreeMap<SmolStr, f32>,
-    /// One weight for each place of [`features`](super::features), in steps of `scale`.
-    pub places: Box<[i8]>,
+    /// In each table one weight for each place of [`features`](super::features), in steps of `scale`.
+    pub places: [Box<[i8]>; TABLES],
 }
 
 /// Why a file of weights cannot be read.
@@ -74,8 +83,14 @@ impl Weights {
             *level = file.number()?;
         }
         let rules = file.rules()?;
-        let places = file.take(PLACES)?;
-        let places = places.iter().map(|byte| byte.cast_signed()).collect();
+        let mut places = [const { Vec::new() }; TABLES];
+        for table in &mut places {
+            *table = file
+                .take(PLACES)?
+                .iter()
+                .map(|byte| byte.cast_signed())
+                .collect();
+        }
         if !file.0.is_empty() {
             return Err(WeightsError::Length);
         }
@@ -85,8 +100,14 @@ impl Weights {
             calibrations,
             levels,
             rules,
-            places,
+            places: places.map(Vec::into_boxed_slice),
         })
+    }
+
+    /// The weights that read texts of `channel`.
+    pub fn places(&self, channel: Channel) -> &[i8] {
+        let table = self.places.get(table(channel));
+        table.map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// The file of these weights. The same weights make the same bytes.
@@ -116,7 +137,8 @@ impl Weights {
             file.extend(id.as_bytes().iter().take(usize::from(u8::MAX)));
             file.extend(weight.to_le_bytes());
         }
-        file.extend(self.places.iter().map(|weight| weight.cast_unsigned()));
+        let places = self.places.iter().flat_map(|table| table.iter());
+        file.extend(places.map(|weight| weight.cast_unsigned()));
         file
     }
 }
@@ -179,9 +201,9 @@ mod tests {
     use super::*;
 
     fn weights() -> Weights {
-        let mut places = vec![0; PLACES].into_boxed_slice();
-        places[7] = -127;
-        places[PLACES - 1] = 127;
+        let mut places = [(); TABLES].map(|()| vec![0; PLACES].into_boxed_slice());
+        places[0][7] = -127;
+        places[1][PLACES - 1] = 127;
         Weights {
             scale: 0.03,
             bias: -1.5,
@@ -196,6 +218,15 @@ mod tests {
     fn files_read_back() {
         let weights = weights();
         assert_eq!(Weights::from_bytes(&weights.to_bytes()), Ok(weights));
+    }
+
+    #[test]
+    fn what_others_write_has_a_table_of_its_own() {
+        let weights = weights();
+        assert_eq!(weights.places(Channel::User)[7], -127);
+        for channel in [Channel::Document, Channel::Tool, Channel::ToolDescription] {
+            assert_eq!(weights.places(channel)[PLACES - 1], 127, "{channel}");
+        }
     }
 
     #[test]
