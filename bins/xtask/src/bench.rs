@@ -119,14 +119,19 @@ fn bench(options: &Options) -> Result<Bench, Failure> {
 }
 
 /// Puts the load of every row on those of our programs that are in `folder`, and lets them end by
-/// themselves. Rows behind other proxies ask nothing that others do not.
-pub(crate) fn exercise(folder: &Path) -> Result<(), Failure> {
+/// themselves; after each, `done` is told how much the row counts. Rows behind other proxies ask nothing that
+/// others do not.
+pub(crate) fn exercise(
+    folder: &Path,
+    mut done: impl FnMut(u32) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let bench = Bench::new(Binaries::of(folder))?;
     let rows = targets::FORWARD_AUTH.iter().chain(&targets::GATEWAYS);
     for target in rows.filter(|target| target.is_ours()) {
         println!("exercise: {}", target.name);
         bench
             .exercise(target)
+            .and_then(|()| done(target.weight()))
             .map_err(|failure| failure.during(target.name))?;
     }
     Ok(())

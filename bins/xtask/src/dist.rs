@@ -31,7 +31,7 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     let (folder, host) = (target_folder().join("dist"), host()?);
     let watched = Build {
         folder: folder.join("watched"),
-        flag: format!("-Cprofile-generate={}", folder.join("seen").display()),
+        flag: format!("-Cprofile-generate={}", written(&folder).display()),
         host: &host,
     };
     execute(&mut watched.doors())?;
@@ -57,24 +57,54 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
 
 /// Loads the watched programs and writes down what they did.
 fn watch(watched: &Build<'_>, tool: &Path, folder: &Path, profile: &Path) -> Result<(), Failure> {
-    let seen = folder.join("seen");
-    forget(&seen)?;
-    bench::exercise(&watched.programs())?;
+    let mut seen = Seen::nothing(folder)?;
+    bench::exercise(&watched.programs(), |weight| seen.keep(weight))?;
     let mut soak = Command::new(env::current_exe()?);
     soak.args(["soak", "--quick"]);
     execute(soak.env("ZTAG_GATEWAY", watched.programs().join("gateway")))?;
+    // Reading certificates and configurations again and again: next to nothing of what doors do.
+    seen.keep(1)?;
     let unfinished = profile.with_extension("unfinished");
     let mut merge = Command::new(tool);
-    merge.args(["merge", "--sparse", "--output"]);
-    execute(merge.arg(&unfinished).arg(seen))?;
+    merge
+        .args(["merge", "--sparse", "--output"])
+        .arg(&unfinished);
+    execute(merge.args(&seen.weighted))?;
     Ok(fs::rename(unfinished, profile)?)
 }
 
-fn forget(folder: &Path) -> Result<(), Failure> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
+/// Where watched programs write when they end.
+fn written(folder: &Path) -> PathBuf {
+    folder.join("seen").join("now")
+}
+
+/// What was seen so far.
+struct Seen<'a> {
+    folder: &'a Path,
+    /// As the tool that merges it takes it.
+    weighted: Vec<String>,
+}
+
+impl<'a> Seen<'a> {
+    /// Forgets what was seen earlier.
+    fn nothing(folder: &'a Path) -> Result<Self, Failure> {
+        let seen = folder.join("seen");
+        if seen.exists() {
+            fs::remove_dir_all(seen)?;
+        }
+        let weighted = Vec::new();
+        Ok(Self { folder, weighted })
     }
-    Ok(())
+
+    /// Puts aside what was written since; it counts `weight` times.
+    fn keep(&mut self, weight: u32) -> Result<(), Failure> {
+        let written = written(self.folder);
+        let aside = written.with_file_name(self.weighted.len().to_string());
+        fs::rename(written, &aside)?;
+        let input = format!("--weighted-input={weight},{}", aside.display());
+        self.weighted.push(input);
+        Ok(())
+    }
 }
 
 /// One way to compile everything.

@@ -286,6 +286,15 @@ impl Target {
         self.parts.iter().all(is_ours)
     }
 
+    /// How much what was seen of it counts. What a guardrail does with every letter would outweigh what
+    /// all others do once for a request.
+    pub(super) const fn weight(&self) -> u32 {
+        match self.words {
+            Words::Asking(_) => 1,
+            Words::Client | Words::Traefik | Words::Signed(_) => 10,
+        }
+    }
+
     /// One of its requests, to see whether it answers.
     pub(super) fn request(&self, tokens: &[String]) -> Request {
         let host = self.words.host();
