@@ -200,7 +200,7 @@ fn a_program_without_classifiers_says_so() {
     );
     assert_eq!((code, output.as_str()), (2, ""));
     assert!(
-        error.contains("without the feature `transformer`"),
+        error.contains("scan: transformer: this program is built without the feature"),
         "{error}"
     );
 }

@@ -75,8 +75,8 @@ impl SecondArguments {
             return Ok(None);
         };
         let spec = self.spec(model, tokenizer, jobs);
-        let mut findings = Findings::new();
-        let transformer = Transformer::compile(&spec, &ConfigPath::root(), &mut findings);
+        let (at, mut findings) = (ConfigPath::root().key("transformer"), Findings::new());
+        let transformer = Transformer::compile(&spec, &at, &mut findings);
         let transformer = transformer.ok_or_else(|| told(findings))?;
         let (model, tokenizer) = (read(model)?, read(tokenizer)?);
         let files = ModelFiles {
