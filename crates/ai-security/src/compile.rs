@@ -154,7 +154,11 @@ fn channel_policy(
 ) -> ChannelPolicy {
     let written = spec.channels.get(&channel).copied().unwrap_or_default();
     let standard = model.map_or(BARE, |model| model.bands(channel));
-    let mark = written.mark.unwrap_or(standard.mark);
+    // What is set stays in force whatever a newer model's own thresholds are: these give way.
+    let mark = written
+        .block
+        .map_or(standard.mark, |block| standard.mark.min(block));
+    let mark = written.mark.unwrap_or(mark);
     let block = written.block.unwrap_or(standard.block.max(mark));
     let at = at.key("channels").key(channel.as_str());
     for (key, value) in [("mark", written.mark), ("block", written.block)] {

@@ -28,7 +28,7 @@ pub struct GuardSpec {
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChannelSpec {
-    /// Lowest score that is marked, 0 to 1.
+    /// Lowest score that is marked, 0 to 1. Where it is not set and `block` is, at most that.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub mark: Option<f32>,
     /// Lowest score that is blocked, at least `mark`, 0 to 1.

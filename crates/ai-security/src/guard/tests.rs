@@ -251,6 +251,27 @@ fn everything_wrong_with_a_spec_is_told() {
 }
 
 #[test]
+fn a_threshold_that_is_set_outlives_the_models_own() {
+    let standard = Guard::standard().policy(Channel::User).bands;
+    let of = |mark, block| {
+        let guard = compile(|spec| {
+            let channel = ChannelSpec {
+                mark,
+                block,
+                ..ChannelSpec::default()
+            };
+            spec.channels.insert(Channel::User, channel);
+        });
+        let bands = guard.unwrap().policy(Channel::User).bands;
+        (bands.mark, bands.block)
+    };
+    assert_eq!(of(None, Some(0.1)), (0.1, 0.1));
+    assert_eq!(of(None, Some(1.0)), (standard.mark, 1.0));
+    assert_eq!(of(Some(1.0), None), (1.0, 1.0));
+    assert_eq!(of(Some(0.1), None), (0.1, standard.block));
+}
+
+#[test]
 fn unknown_exceptions_and_cases_that_fail_are_told() {
     let found = compile(|spec| spec.without = vec!["overide".into()]).unwrap_err();
     assert_eq!(
