@@ -26,7 +26,7 @@ use self::load::Plan;
 use self::stream::Streams;
 use self::weather::Weather;
 
-/// How long the warm-up may take, in which memory grows.
+/// How long memory grows at first: a run whose half is shorter is not judged by it.
 const WARM_UP: Duration = Duration::from_mins(2);
 
 #[derive(Args)]
@@ -81,13 +81,13 @@ impl Options {
         } else {
             (Duration::from_secs(self.minutes.max(1) * 60), self.rate)
         };
-        // Half of the time at least is judged.
+        // The second half: bounded caches fill in the first one.
         let judged = duration >= 2 * WARM_UP;
         Plan {
             duration,
             rate: rate.max(1),
             pace: if self.quick { 3 } else { 1 },
-            warm_up: judged.then_some(WARM_UP),
+            warm_up: judged.then_some(duration / 2),
             begin: Instant::now(),
         }
     }
