@@ -132,7 +132,8 @@ impl Questions {
         }
         if self.put < MOST {
             self.put += 1;
-            self.list.push(Question::of(text, channel, suspicious));
+            self.list
+                .push(Question::of(text, digest, channel, suspicious));
         } else {
             self.left_out += 1;
         }
@@ -153,7 +154,7 @@ impl Questions {
 }
 
 impl Question {
-    fn of(text: &str, channel: Channel, suspicious: usize) -> Self {
+    fn of(text: &str, digest: Digest, channel: Channel, suspicious: usize) -> Self {
         let from = if text.len() <= MOST_BYTES {
             0
         } else {
@@ -164,7 +165,7 @@ impl Question {
         let end = text.floor_char_boundary(from.saturating_add(MOST_BYTES));
         let part = text.get(from..end).unwrap_or_default();
         Self {
-            digest: digest(text),
+            digest,
             channel,
             text: part.to_owned(),
             from,
@@ -303,7 +304,7 @@ mod tests {
     fn of_a_long_text_the_suspicious_part_is_asked_about() {
         for (length, suspicious) in [(10, 3), (200_000, 0), (200_000, 99_999), (200_000, 199_999)] {
             let text = "é".repeat(length / 2);
-            let question = Question::of(&text, Channel::User, suspicious);
+            let question = Question::of(&text, digest(&text), Channel::User, suspicious);
             assert!(question.text.len() <= MOST_BYTES);
             assert_eq!(question.unasked + question.text.len(), text.len());
             let place = question.from + question.suspicious;
