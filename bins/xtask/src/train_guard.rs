@@ -2,13 +2,14 @@
 //! texts.
 //!
 //! Every figure printed is measured on groups of sources that the measured weights were not learnt
-//! from. The same data make the same bytes.
+//! from. A model below the floors is not written. The same data make the same bytes.
 
 mod card;
 mod corpus;
 mod draw;
 mod example;
 mod fit;
+mod floors;
 mod folds;
 mod golden;
 mod grammar;
@@ -68,6 +69,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     println!("{figures}\n{bands}");
     if let Some(path) = &options.scores {
         fs::write(path, folds::lines(&samples, &scores))?;
+    }
+    let floors = floors::judge(&samples, &scores, &calibrations);
+    for floor in &floors {
+        println!("{floor}");
+    }
+    if !floors.iter().all(floors::Floor::is_met) {
+        return Err(Failure::new("a floor is missed: nothing is written"));
     }
     if options.dry_run {
         return Ok(());

@@ -79,7 +79,8 @@ pub(super) fn levels(samples: &[Sample], scores: &[f32]) -> [f32; RATES.len()] {
     RATES.map(|rate| threshold(&benign, rate))
 }
 
-fn side(samples: &[Sample], scores: &[f32], is_attack: bool) -> Vec<f32> {
+/// The scores of attacks, or of harmless texts, the project's own not counted.
+pub(super) fn side(samples: &[Sample], scores: &[f32], is_attack: bool) -> Vec<f32> {
     let scored = samples.iter().zip(scores);
     let side = scored.filter(|(sample, _)| !sample.is_own() && sample.is_attack == is_attack);
     side.map(|(_, score)| *score).collect()
