@@ -150,7 +150,11 @@ impl<H: Unpin> AsyncWrite for Wire<H> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on_stream!(self, poll_write_vectored(cx, bufs))
+        match bufs {
+            // Requests without a body are one piece, which the system takes with less ado.
+            [whole] => on_stream!(self, poll_write(cx, whole)),
+            _ => on_stream!(self, poll_write_vectored(cx, bufs)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,7 +3,6 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,8 +13,6 @@ use crate::spec::LimitsSpec;
 
 /// Seconds of silence after which a connection gives up its buffers.
 const PARK_AFTER: u32 = 2;
-/// Seconds within which the memory of these buffers goes back to the system.
-const RETURN_WITHIN: u32 = 4;
 /// Bytes that an allocator has no place at hand for.
 const UNUSUAL: usize = 1 << 20;
 
@@ -66,8 +63,6 @@ pub(crate) struct Sweep {
     pulse: Arc<Pulse>,
     allowed: Allowed,
     watched: Mutex<Vec<(Arc<Progress>, AbortHandle)>>,
-    /// The last second in which connections gave up their buffers.
-    parked_at: AtomicU32,
 }
 
 impl Sweep {
@@ -77,7 +72,6 @@ impl Sweep {
             pulse: Arc::default(),
             allowed: Allowed::new(limits, greeting),
             watched: Mutex::default(),
-            parked_at: AtomicU32::new(0),
         })
     }
 
@@ -97,6 +91,7 @@ impl Sweep {
         loop {
             second.tick().await;
             self.advance();
+            return_memory();
         }
     }
 
@@ -116,19 +111,15 @@ impl Sweep {
                 task.abort();
             } else if progress.age(now) >= PARK_AFTER && progress.is_parkable() {
                 progress.ask_to_park();
-                self.parked_at.store(now, Ordering::Relaxed);
             }
             !task.is_finished()
         });
-        let since = now.saturating_sub(self.parked_at.load(Ordering::Relaxed));
-        if (1..=RETURN_WITHIN).contains(&since) {
-            return_memory();
-        }
     }
 }
 
-/// Has memory returned to the system that was freed a while ago: allocators look for it only while
-/// they are asked for more, and a server whose clients are silent asks for none.
+/// Has memory returned to the system that was freed a while ago, such as what reading a configuration
+/// took: allocators look for it only while they are asked for more, and a server that is silent, or
+/// does the same all the time, asks for none.
 fn return_memory() {
     drop(black_box(Vec::<u8>::with_capacity(UNUSUAL)));
 }

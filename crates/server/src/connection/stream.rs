@@ -15,6 +15,10 @@ use tokio_rustls::server::TlsStream;
 use crate::progress::{Phase, Progress};
 use crate::serve::Seat;
 
+/// Bytes of a reply that are sent in one piece: to copy so few costs less than to have the system
+/// gather them.
+const SMALL: usize = 1_024;
+
 /// A TCP stream, with TLS or without.
 #[derive(Debug)]
 pub(super) enum Wire {
@@ -196,7 +200,10 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Plain(stream) => match gather(bufs, &mut [0; SMALL]) {
+                Some(whole) => Pin::new(stream).poll_write(cx, whole),
+                None => Pin::new(stream).poll_write_vectored(cx, bufs),
+            },
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
@@ -221,6 +228,17 @@ impl AsyncWrite for Wire {
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
+}
+
+/// All of `bufs` in `room`, where they fit.
+fn gather<'r>(bufs: &[io::IoSlice<'_>], room: &'r mut [u8; SMALL]) -> Option<&'r [u8]> {
+    let mut end = 0;
+    for buf in bufs {
+        let start = end;
+        end += buf.len();
+        room.get_mut(start..end)?.copy_from_slice(buf);
+    }
+    room.get(..end)
 }
 
 #[cfg(test)]

@@ -86,3 +86,29 @@ async fn what_was_read_ahead_comes_first() {
     assert_eq!(read(&mut stream).await, b"ef");
     assert_eq!(read(&mut stream).await, b"gh");
 }
+
+#[tokio::test]
+async fn small_replies_are_sent_whole_and_large_ones_as_they_are() {
+    for sizes in [
+        &[3, 4][..],
+        &[SMALL],
+        &[SMALL - 1, 2],
+        &[0, SMALL, 1, 7_000],
+    ] {
+        let (mut client, mut stream, _) = pair(b"").await;
+        let pieces: Vec<Vec<u8>> = sizes
+            .iter()
+            .zip(b'a'..)
+            .map(|(size, letter)| vec![letter; *size])
+            .collect();
+        let slices: Vec<_> = pieces.iter().map(|piece| io::IoSlice::new(piece)).collect();
+        let written = poll_fn(|cx| Pin::new(&mut stream).poll_write_vectored(cx, &slices)).await;
+        let whole = pieces.concat();
+        assert_eq!(written.unwrap(), whole.len());
+        let fits = whole.len() <= SMALL;
+        assert_eq!(gather(&slices, &mut [0; SMALL]).is_some(), fits);
+        let mut read = vec![0; whole.len()];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, whole, "{sizes:?}");
+    }
+}
