@@ -1,6 +1,8 @@
 //! The doors as they are released: compiled with what loads of every kind were seen to do, which tells the
 //! compiler what to inline, what to lay side by side, and what to leave out of the way.
 
+mod layout;
+
 use std::env;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -12,6 +14,9 @@ use ztag_test_support::Failure;
 use crate::bench;
 use crate::command::{cargo, execute, rustc, target_folder};
 use crate::setup;
+
+/// What stands between flags in the environment.
+const SEPARATOR: &str = "\u{1f}";
 
 /// The programs that are built.
 const DOORS: [&str; 2] = ["forward-auth", "gateway"];
@@ -31,7 +36,7 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     let (folder, host) = (target_folder().join("dist"), host()?);
     let watched = Build {
         folder: folder.join("watched"),
-        flag: format!("-Cprofile-generate={}", written(&folder).display()),
+        flags: vec![format!("-Cprofile-generate={}", written(&folder).display())],
         host: &host,
     };
     execute(&mut watched.doors())?;
@@ -39,9 +44,11 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     if !profile.exists() {
         watch(&watched, &tool, &folder, &profile)?;
     }
+    let mut flags = layout::flags(&tool, &profile, &folder.join("order"), &host)?;
+    flags.push(format!("-Cprofile-use={}", profile.display()));
     let learned = Build {
         folder: folder.join("learned"),
-        flag: format!("-Cprofile-use={}", profile.display()),
+        flags,
         host: &host,
     };
     execute(&mut learned.doors())?;
@@ -110,8 +117,8 @@ impl<'a> Seen<'a> {
 /// One way to compile everything.
 struct Build<'a> {
     folder: PathBuf,
-    flag: String,
-    /// The machine that is built on. Naming it keeps the flag from what runs while building.
+    flags: Vec<String>,
+    /// The machine that is built on. Naming it keeps the flags from what runs while building.
     host: &'a str,
 }
 
@@ -120,7 +127,7 @@ impl Build<'_> {
         let mut command = cargo(&["build", "--release", "--locked", "--target", self.host]);
         command
             .env("CARGO_TARGET_DIR", &self.folder)
-            .env("CARGO_ENCODED_RUSTFLAGS", &self.flag);
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags.join(SEPARATOR));
         for door in DOORS {
             command.args(["--package", door]);
         }
