@@ -4,14 +4,16 @@ mod schema;
 
 use std::fmt::Write;
 
+use ztag_config::DocumentSpec;
 use ztag_test_support::Failure;
 
 use self::schema::{Key, keys};
+use crate::config_schema::schema_of;
 use crate::page::Page;
 
 #[test]
 fn every_key_is_explained() -> Result<(), Failure> {
-    let schema = ztag_config::schema();
+    let schema = schema_of::<DocumentSpec>();
     let keys = keys(&schema)?;
     let mut text = String::new();
     for section in [

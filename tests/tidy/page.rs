@@ -1,4 +1,4 @@
-//! A page of `design/` with parts between markers.
+//! A page of `design/` with parts between markers, and what holds for all generated text.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -80,17 +80,11 @@ impl Page {
         if written == expected {
             return Ok(());
         }
-        if env::var_os(BLESS_VARIABLE).is_some_and(|value| value == "1") {
+        if is_blessing() {
             return self.rewrite(part, &expected);
         }
-        let differs = |(old, new): (&str, &str)| (old != new).then(|| format!("- {old}\n+ {new}"));
-        let first = written.lines().zip(expected.lines()).find_map(differs);
-        Err(Failure::new(format!(
-            "{}, part `{part}` is not what the code says; write it anew with \
-             `{BLESS_VARIABLE}=1 cargo test -p ztag-tests --test tidy`\n{}",
-            self.name,
-            first.unwrap_or_else(|| String::from("one is longer than the other"))
-        )))
+        let name = format!("{}, part `{part}`", self.name);
+        Err(deviation(&name, written, &expected))
     }
 
     /// Writes `content` into a part, as the file is now: tests run side by side.
@@ -111,6 +105,22 @@ impl Page {
         fs::rename(new, &self.path)?;
         Ok(())
     }
+}
+
+/// Whether generated text is to be written instead of compared.
+pub(crate) fn is_blessing() -> bool {
+    env::var_os(BLESS_VARIABLE).is_some_and(|value| value == "1")
+}
+
+/// That `name` holds `written` where the code says `expected`, and how that is mended.
+pub(crate) fn deviation(name: &str, written: &str, expected: &str) -> Failure {
+    let differs = |(old, new): (&str, &str)| (old != new).then(|| format!("- {old}\n+ {new}"));
+    let first = written.lines().zip(expected.lines()).find_map(differs);
+    Failure::new(format!(
+        "{name} is not what the code says; write it anew with \
+         `{BLESS_VARIABLE}=1 cargo test -p ztag-tests --test tidy`\n{}",
+        first.unwrap_or_else(|| String::from("one is longer than the other"))
+    ))
 }
 
 /// The cells of every table row in `text`, heads and rulers left out.

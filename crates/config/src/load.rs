@@ -30,7 +30,7 @@ use crate::merge::Collection;
 use crate::note::Note;
 use crate::place::{Archive, Place, SourceId};
 use crate::schema::Schema;
-use crate::spec::{DocumentSpec, EndpointSpec, ServerSpec};
+use crate::spec::{EndpointSpec, ServerSpec};
 
 pub(crate) use self::classifiers::ClassifierFiles;
 use self::definitions::Copies;
@@ -168,7 +168,7 @@ impl<'s> Loading<'s> {
     fn new(sources: &'s Sources) -> Self {
         Self {
             sources,
-            schema: Arc::new(Schema::of::<DocumentSpec>()),
+            schema: Arc::new(Schema::document()),
             archive: Archive::default(),
             notes: Vec::new(),
             secrets: Vec::new(),

@@ -1,22 +1,25 @@
 //! The JSON Schema of the configuration, and steps through it.
 
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
-use crate::spec::{DocumentSpec, RulesDocumentSpec};
+/// What `DocumentSpec` is turned into. Programs carry the text, not what makes it: that is several
+/// times as large, and each load would run all of it. Tests hold text and types together.
+const DOCUMENT: &str = include_str!("../schema/document.json");
+
+/// What `RulesDocumentSpec` is turned into.
+const RULES: &str = include_str!("../schema/rules.json");
 
 /// How deep references and choices may lead before a schema counts as endless.
 const MAX_STEPS: usize = 32;
 
 /// The JSON Schema (draft 2020-12) of the main document, for editors and other tools.
 pub fn schema() -> Json {
-    Schema::of::<DocumentSpec>().root
+    Schema::document().root
 }
 
 /// The JSON Schema (draft 2020-12) of a rules document, which holds endpoints and rules only.
 pub fn rules_schema() -> Json {
-    Schema::of::<RulesDocumentSpec>().root
+    Schema::parse(RULES).root
 }
 
 /// A schema document with its definitions.
@@ -46,12 +49,17 @@ pub(crate) enum Others<'s> {
 }
 
 impl Schema {
-    /// The schema of `T`.
-    pub(crate) fn of<T: JsonSchema>() -> Self {
-        let generator = SchemaSettings::draft2020_12().into_generator();
-        Self {
-            root: generator.into_root_schema_for::<T>().to_value(),
-        }
+    /// The schema of the main document. Parsed anew each time, so that it takes no memory between
+    /// loads.
+    pub(crate) fn document() -> Self {
+        Self::parse(DOCUMENT)
+    }
+
+    /// The schema that `text` holds. One that cannot be read knows no section, so that nothing is
+    /// configured by it; the tests read each that there is.
+    fn parse(text: &str) -> Self {
+        let root = serde_json::from_str(text).unwrap_or_default();
+        Self { root }
     }
 
     /// The shape of the whole document.
@@ -79,6 +87,18 @@ impl Schema {
         let joint = json.get("allOf").and_then(Json::as_array);
         for next in target.into_iter().chain(joint.into_iter().flatten()) {
             self.collect(next, parts, steps + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Schema {
+    /// The schema of `T`.
+    pub(crate) fn of<T: schemars::JsonSchema>() -> Self {
+        let settings = schemars::generate::SchemaSettings::draft2020_12();
+        let generator = settings.into_generator();
+        Self {
+            root: generator.into_root_schema_for::<T>().to_value(),
         }
     }
 }
@@ -188,6 +208,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::spec::{DocumentSpec, RulesDocumentSpec};
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -209,6 +230,29 @@ mod tests {
     enum Choice {
         Bearer { token: String },
         Named(Inner),
+    }
+
+    /// In builds with optional features as well: all of them read one kind of document.
+    #[test]
+    fn the_texts_say_what_the_types_say() {
+        let pairs = [
+            (DOCUMENT, Schema::of::<DocumentSpec>()),
+            (RULES, Schema::of::<RulesDocumentSpec>()),
+        ];
+        for (text, typed) in pairs {
+            assert!(
+                Schema::parse(text).root == typed.root,
+                "the types have changed: run `ZTAG_BLESS=1 cargo test -p ztag-tests --test tidy`"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_schema_configures_nothing() {
+        for text in ["", "{", "null", "true"] {
+            let schema = Schema::parse(text);
+            assert!(schema.shape().property("server").is_none(), "{text}");
+        }
     }
 
     #[test]

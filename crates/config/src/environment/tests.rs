@@ -1,7 +1,6 @@
 use super::*;
 use crate::document::Format;
 use crate::place::SourceId;
-use crate::spec::DocumentSpec;
 
 const FILE: &str = "
 server: {listen: {port: 1}, variables: {environment: {region: REGION}}}
@@ -23,7 +22,7 @@ fn applied(variables: &[(&str, &str)]) -> (Node, Vec<Diagnostic>) {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let environment: BTreeMap<_, _> = pairs.collect();
     let mut notes = Vec::new();
-    let schema = Schema::of::<DocumentSpec>();
+    let schema = Schema::document();
     overlay(
         &mut root,
         &schema,
