@@ -59,12 +59,20 @@ impl TokenMint {
     /// # Errors
     /// When signing fails.
     pub fn token(&self, number: u32) -> Result<String, Failure> {
+        self.token_of(number, "org_7Yh2kqVtbWmQ1c9d")
+    }
+
+    /// The same for a user of `organization`.
+    ///
+    /// # Errors
+    /// As [`Self::token`].
+    pub fn token_of(&self, number: u32, organization: &str) -> Result<String, Failure> {
         let claims = json!({
             "iss": ISSUER, "aud": AUDIENCE,
             "sub": format!("auth0|5f7c8ec7c33c6c004bbafe{number:06}"), "client_id": "Xk3JqPzR8vLm2Nw",
             "azp": "Xk3JqPzR8vLm2NwTa0sBcD4eFgHiJkLm", "jti": format!("0b9c1a52-8a2f-4a0e-{number:08}"),
             "iat": 1_767_225_600, "exp": FOREVER, "scope": "openid profile read:orders write:orders",
-            "org_id": "org_7Yh2kqVtbWmQ1c9d", "permissions": ["read:orders", "write:orders"],
+            "org_id": organization, "permissions": ["read:orders", "write:orders"],
         });
         let token = self.signer.sign(Some("at+jwt"), &claims);
         let token = token.map_err(|error| Failure::new(error.to_string()))?;

@@ -161,7 +161,7 @@ fn verify_claims(
     };
     let verifier = Verifier::new(vec![compiled], places);
     let judged = verifier.check(token);
-    let payload = judged.map(|accepted| accepted.claims().as_json().as_bytes().to_vec());
+    let payload = judged.map(|accepted| accepted.claims().to_json().into_bytes());
     Ok(payload.map_err(|refusal| refusal.to_string()))
 }
 

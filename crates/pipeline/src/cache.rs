@@ -249,7 +249,7 @@ fn add_credential(key: &mut KeyBuilder, credential: &Credential) {
         }
         Credential::Jwt { principal, .. } | Credential::Introspected { principal, .. } => key
             .text("issuer", principal.issuer())
-            .text("claims", principal.text()),
+            .text("claims", &principal.text()),
         Credential::Certificate { certificate } => {
             key.text("certificate", &certificate.fingerprint)
         }

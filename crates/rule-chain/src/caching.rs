@@ -177,7 +177,7 @@ fn add_credentials(won: &Won<'_>, key: &mut KeyBuilder) {
                 .text("value", value.expose()),
             Credential::Jwt { principal, .. } | Credential::Introspected { principal, .. } => key
                 .text("issuer", principal.issuer())
-                .text("claims", principal.text()),
+                .text("claims", &principal.text()),
             Credential::Certificate { certificate } => {
                 key.text("certificate", &certificate.fingerprint)
             }

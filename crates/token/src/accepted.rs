@@ -1,16 +1,21 @@
 //! Tokens that were accepted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use ztag_types::{Map, Object, Principal, Timestamp};
 
 use crate::binding::{self, Confirmation};
 use crate::claims::Claims;
+use crate::commons::Commons;
 use crate::encoding;
 use crate::refusal::Refusal;
 
 /// Most actors of one token, one acting for the other; as many as issuers write.
 const MAX_ACTORS: usize = 5;
+/// Longest payload, in bytes, that is compared without the heap: longer than that of nearly all.
+const PAYLOAD: usize = 2 * 1024;
 
 /// A token that was accepted: whoever holds one knows that its issuer vouches for the claims.
 ///
@@ -129,24 +134,41 @@ impl AcceptedToken {
         match &self.form {
             Form::Opaque(own) => **own == *token,
             Form::Signed { header, signature } => {
-                let payload = self.claims.as_json().as_bytes();
+                let mut payload = SmallVec::<[u8; PAYLOAD]>::new();
+                self.claims
+                    .fill(|piece| payload.extend_from_slice(piece.as_bytes()));
                 // Nothing is looked for: the parts are as long as their own spelling.
                 let rest = token.strip_prefix(&**header);
                 let rest = rest.and_then(|rest| rest.strip_prefix('.'));
-                let rest = rest.and_then(|rest| encoding::strip_spelling(rest, payload));
+                let rest = rest.and_then(|rest| encoding::strip_spelling(rest, &payload));
                 let rest = rest.and_then(|rest| rest.strip_prefix('.'));
                 rest.and_then(|rest| encoding::strip_spelling(rest, signature)) == Some("")
             }
         }
     }
 
-    /// Bytes held, about.
+    /// The same token, with what it has in common with others taken from `commons`.
+    pub(crate) fn sharing(self, commons: &Commons) -> Self {
+        Self {
+            claims: commons.share_claims(self.claims),
+            form: match self.form {
+                Form::Signed { header, signature } => Form::Signed {
+                    header: commons.share_header(header),
+                    signature,
+                },
+                Form::Opaque(token) => Form::Opaque(token),
+            },
+            ..self
+        }
+    }
+
+    /// Bytes held, about, without the mould, where it is shared.
     pub(crate) fn size(&self) -> usize {
         let form = match &self.form {
             Form::Signed { header, signature } => header.len() + signature.len(),
             Form::Opaque(token) => token.len(),
         };
-        size_of::<Self>() - size_of::<Claims>() + self.claims.size() + form
+        size_of::<Self>() + self.claims.size_behind() + form
     }
 }
 
@@ -159,8 +181,8 @@ impl Principal for AcceptedToken {
         &self.claims
     }
 
-    fn text(&self) -> &str {
-        self.claims.as_json()
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Owned(self.claims.to_json())
     }
 
     fn actor(&self) -> Option<&Map> {
@@ -198,22 +220,60 @@ mod tests {
         AcceptedToken::new(Arc::from("issuer"), claims, Lifetime::ending(0), form).unwrap()
     }
 
-    /// Two tokens with one hash are two tokens: whoever finds a collision gains nothing.
-    #[test]
-    fn attack_37_a_token_is_known_by_every_letter() {
-        let (header, payload, signature) = ("eyJh", r#"{"sub":"ada"}"#, [7_u8; 64]);
+    /// `payload` signed, and the token that it makes.
+    fn signed(payload: &str) -> (AcceptedToken, String) {
+        let (header, signature) = ("eyJh", [7_u8; 64]);
         let form = Form::Signed {
             header: header.into(),
             signature: signature.into(),
         };
         let own = accepted(payload, form);
         let [payload, signature] = [encoding::encode(payload), encoding::encode(signature)];
-        let token = format!("{header}.{payload}.{signature}");
-        assert!(own.is(&token));
+        (own, format!("{header}.{payload}.{signature}"))
+    }
+
+    /// One like it came before, and another after: the mould is shared.
+    fn sharing(payload: &str) -> (AcceptedToken, String) {
+        let commons = Commons::new(64 * 1024);
+        let _before = signed(payload).0.sharing(&commons);
+        let (own, token) = signed(payload);
+        let size = own.size();
+        let own = own.sharing(&commons);
+        assert!(own.size() < size);
+        let after = signed(payload).0.sharing(&commons);
+        assert_eq!(own.size(), after.size());
+        (after, token)
+    }
+
+    /// Two tokens with one hash are two tokens: whoever finds a collision gains nothing.
+    #[test]
+    fn attack_37_a_token_is_known_by_every_letter() {
+        let long = format!(
+            r#"{{"sub":"ada","x":"{}","jti":"1"}}"#,
+            "x".repeat(PAYLOAD / 2)
+        );
+        for payload in [
+            r#"{"sub":"ada"}"#,
+            r#" {"iss":"i", "sub":"ada","jti":"","exp" :17,"roles":["a"],"name":"a\/"} "#,
+            "{}",
+            long.as_str(),
+        ] {
+            for (own, token) in [signed(payload), sharing(payload)] {
+                is_known_by_every_letter(&own, &token);
+            }
+        }
+        let opaque = accepted("{}", Form::Opaque("opaque".into()));
+        assert!(opaque.is("opaque") && !opaque.is("opaqu") && !opaque.is("opaque1"));
+    }
+
+    fn is_known_by_every_letter(own: &AcceptedToken, token: &str) {
+        assert!(own.is(token));
+        let mut other = token.to_owned().into_bytes();
         for at in 0..token.len() {
-            let mut other = token.clone().into_bytes();
-            other[at] = if other[at] == b'B' { b'C' } else { b'B' };
+            let letter = other[at];
+            other[at] = if letter == b'B' { b'C' } else { b'B' };
             assert!(!own.is(std::str::from_utf8(&other).unwrap()), "{at}");
+            other[at] = letter;
             assert!(!own.is(token.split_at(at).0), "{at}");
         }
         for other in [
@@ -223,8 +283,39 @@ mod tests {
         ] {
             assert!(!own.is(&other), "{other}");
         }
-        let opaque = accepted("{}", Form::Opaque("opaque".into()));
-        assert!(opaque.is("opaque") && !opaque.is("opaqu") && !opaque.is("opaque1"));
+    }
+
+    /// The same letters in another claim make another token, whatever the tokens share.
+    #[test]
+    fn attack_37_tokens_whose_values_are_shifted_are_told_apart() {
+        let commons = Commons::new(64 * 1024);
+        let tokens = [
+            ("ab", "c"),
+            ("a", "bc"),
+            ("abc", ""),
+            ("", "abc"),
+            ("b", "ac"),
+        ];
+        let tokens = tokens.map(|(sub, jti)| {
+            let (own, token) = signed(&format!(r#"{{"sub":"{sub}","jti":"{jti}"}}"#));
+            (own.sharing(&commons), token)
+        });
+        for (at, (own, _)) in tokens.iter().enumerate() {
+            for (other_at, (_, token)) in tokens.iter().enumerate() {
+                assert_eq!(own.is(token), at == other_at, "{token}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_of_any_length_is_compared() {
+        for length in [0, PAYLOAD - 20, PAYLOAD, PAYLOAD * 5] {
+            let payload = format!(r#"{{"x":"{}","sub":"ada"}}"#, "x".repeat(length));
+            let (own, token) = signed(&payload);
+            assert!(own.is(&token), "{length}");
+            let (_, other) = signed(&payload.replace("ada", "bob"));
+            assert!(!own.is(&other), "{length}");
+        }
     }
 
     #[test]

@@ -220,18 +220,15 @@ impl Introspector {
         let answer = self.question(token).await?;
         let now = Moment::of(&*self.places.clock);
         let judged = self.judge(token, answer, now);
-        if let Ok(accepted) = &judged {
-            let (cache, accepted) = (&self.places.cache, Arc::clone(accepted));
-            let max_age = Some(self.policy.max_age);
-            cache.remember(token, self.id, accepted, max_age, now);
-        } else {
+        if judged.is_err() {
             let until = now.monotonic + self.policy.max_age_inactive;
             self.inactive.insert(token.into(), until);
             if let Some(asker) = asker {
                 self.askers.note_miss(asker, now.monotonic);
             }
         }
-        judged
+        let (cache, max_age) = (&self.places.cache, Some(self.policy.max_age));
+        judged.map(|accepted| cache.remember(token, self.id, accepted, max_age, now))
     }
 
     async fn question(&self, token: &str) -> Result<Claims, Refusal> {
@@ -260,7 +257,7 @@ impl Introspector {
         answer.map_err(|_| Refusal::IssuerUnavailable)
     }
 
-    fn judge(&self, token: &str, claims: Claims, now: Moment) -> Answer {
+    fn judge(&self, token: &str, claims: Claims, now: Moment) -> Result<AcceptedToken, Refusal> {
         if !matches!(claims.claim("active"), Some(View::Bool(true))) {
             return Err(Refusal::Inactive);
         }
@@ -295,7 +292,7 @@ impl Introspector {
         }
         let form = Form::Opaque(token.into());
         let issuer = Arc::clone(&policy.issuer);
-        AcceptedToken::new(issuer, claims, Lifetime::ending(expires), form).map(Arc::new)
+        AcceptedToken::new(issuer, claims, Lifetime::ending(expires), form)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod case;
 pub mod certificate;
 mod claims;
 pub mod client;
+mod commons;
 mod compile;
 mod dpop;
 mod encoding;

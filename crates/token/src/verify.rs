@@ -125,7 +125,7 @@ impl Verifier {
     fn judge(&self, token: &str, now: Moment) -> Result<Arc<AcceptedToken>, Refusal> {
         let compact = Compact::split(token, MAX_TOKEN_BYTES)?;
         let header = compact.header()?;
-        let mut claims = Claims::parse(compact.payload()?)?;
+        let claims = Claims::parse(compact.payload()?)?;
         let issuer = self.issuer(&claims).ok_or(Refusal::IssuerUnknown)?;
         issuer.judge_header(&header)?;
         // Before the keys are looked at: no token makes us fetch for an algorithm we refuse.
@@ -135,16 +135,14 @@ impl Verifier {
         let keys = issuer.keys()?;
         let signature = compact.check_signature(&header, &keys, issuer.algorithms())?;
         let lifetime = issuer.judge_claims(&claims, now.wall)?;
-        let cache = &self.places.cache;
-        claims.share_lists(|list| cache.share_list(list));
         let form = Form::Signed {
-            header: cache.share_header(compact.header),
+            header: compact.header.into(),
             signature: signature.into(),
         };
         let issuer = Arc::clone(issuer.name());
-        let accepted = Arc::new(AcceptedToken::new(issuer, claims, lifetime, form)?);
-        cache.remember(token, self.id, Arc::clone(&accepted), None, now);
-        Ok(accepted)
+        let accepted = AcceptedToken::new(issuer, claims, lifetime, form)?;
+        let cache = &self.places.cache;
+        Ok(cache.remember(token, self.id, accepted, None, now))
     }
 
     fn issuer(&self, claims: &Claims) -> Option<&Issuer> {

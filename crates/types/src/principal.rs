@@ -1,5 +1,6 @@
 //! Who asks, as somebody else vouches for it: a token's issuer, a certificate's authority.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use smol_str::SmolStr;
@@ -19,7 +20,7 @@ pub trait Principal: fmt::Debug + Send + Sync {
     fn claims(&self) -> &dyn Object;
 
     /// The same, letter by letter: what stands for the principal in keys of caches.
-    fn text(&self) -> &str;
+    fn text(&self) -> Cow<'_, str>;
 
     /// The outermost `act` (RFC 8693 section 4.1): who acts for the subject. What is nested in
     /// it is history and grants nothing.

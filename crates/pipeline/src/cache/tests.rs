@@ -20,8 +20,8 @@ impl Principal for Expiring {
         &self.0
     }
 
-    fn text(&self) -> &'static str {
-        "{}"
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed("{}")
     }
 
     fn actor(&self) -> Option<&Map> {

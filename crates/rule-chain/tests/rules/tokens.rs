@@ -1,5 +1,6 @@
 //! Rules about tokens and certificates that somebody else vouches for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +52,8 @@ impl Principal for Vouched {
         &self.claims
     }
 
-    fn text(&self) -> &str {
-        &self.text
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.text)
     }
 
     fn actor(&self) -> Option<&Map> {

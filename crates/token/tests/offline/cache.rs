@@ -94,19 +94,27 @@ fn attack_38_what_one_policy_accepted_another_judges_itself() {
     assert!(old.check(&token).is_ok());
 }
 
+/// A gate that remembers tokens in `max_bytes`.
+fn gate_of(max_bytes: u64) -> Gate {
+    let spec = TokenCacheSpec {
+        max_bytes,
+        ..TokenCacheSpec::default()
+    };
+    let gate = Gate::new();
+    Gate {
+        places: Places {
+            cache: Arc::new(TokenCache::new(spec)),
+            ..gate.places
+        },
+        ..gate
+    }
+}
+
 #[test]
 fn attack_a_flood_of_tokens_takes_no_memory() {
     let mint = Mint::ed("a");
-    let mut gate = Gate::new();
     let bytes = 256 * 1024;
-    let spec_of_cache = TokenCacheSpec {
-        max_bytes: bytes,
-        ..TokenCacheSpec::default()
-    };
-    gate.places = Places {
-        cache: Arc::new(TokenCache::new(spec_of_cache)),
-        ..gate.places
-    };
+    let gate = gate_of(bytes);
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
     let mut claims = claims();
     for number in 0..2_000 {
@@ -121,19 +129,78 @@ fn attack_a_flood_of_tokens_takes_no_memory() {
     assert!(counts.entries > 100, "{counts:?}");
 }
 
+/// Tokens in pairs and threes, each with rights of its own: what is shared is bounded as well, and
+/// what is not is each token's to account for.
 #[test]
-fn a_remembered_token_takes_less_than_a_kilobyte() {
+fn attack_a_flood_of_tokens_that_share_takes_no_memory() {
+    let mint = Mint::ed("a");
+    let bytes = 256 * 1024;
+    let gate = gate_of(bytes);
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    for number in 0..2_000 {
+        claims["jti"] = number.to_string().into();
+        claims["rights"] = format!("{}{}", number / 2, "x".repeat(1_024)).into();
+        verifier.check(&mint.token(&claims)).unwrap();
+        claims["groups"] = serde_json::json!([format!("group {}", number / 3)]);
+        verifier.check(&mint.token(&claims)).unwrap();
+        let counts = gate.places.cache.counts();
+        assert!(counts.bytes <= bytes, "{counts:?}");
+    }
+    let counts = gate.places.cache.counts();
+    assert!(counts.bytes > bytes / 2, "{counts:?}");
+}
+
+#[test]
+fn nothing_is_kept_where_nothing_shall_be() {
+    let mint = Mint::ed("a");
+    let gate = gate_of(0);
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    for _ in 0..4 {
+        verifier.check(&mint.token(&claims())).unwrap();
+    }
+    let counts = gate.places.cache.counts();
+    assert_eq!((counts.hits, counts.entries, counts.bytes), (0, 0, 0));
+}
+
+#[test]
+fn tokens_of_an_issuer_take_half_a_kilobyte() {
     let mint = Mint::ec("key-2026-01");
     let gate = Gate::new();
     let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
     let mut claims = claims();
-    claims["jti"] = "0b9c1a52-8a2f-4a0e-9d0c-0a7f6d5e4c3b".into();
     claims["org_id"] = "org_7Yh2kqVtbWmQ1c9d".into();
     claims["azp"] = "Xk3JqPzR8vLm2NwTa0sBcD4eFgHiJkLm".into();
     claims["permissions"] = serde_json::json!(["read:reports", "write:reports"]);
-    verifier.check(&mint.token(&claims)).unwrap();
-    let bytes = gate.places.cache.counts().bytes;
-    assert!(bytes < 1_024, "{bytes}");
+    let tokens = 100;
+    for number in 0..tokens {
+        claims["jti"] = format!("0b9c1a52-8a2f-4a0e-9d0c-{number:012}").into();
+        claims["sub"] = format!("auth0|{number}").into();
+        verifier.check(&mint.token(&claims)).unwrap();
+    }
+    let counts = gate.places.cache.counts();
+    assert_eq!(counts.entries, tokens);
+    assert!(counts.bytes < 512 * tokens, "{counts:?}");
+}
+
+#[test]
+fn what_is_forgotten_takes_no_room() {
+    let mint = Mint::ec("a");
+    let gate = Gate::new();
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let mut claims = claims();
+    let mut held = Vec::new();
+    for number in 0..4 {
+        claims["jti"] = number.to_string().into();
+        held.push(verifier.check(&mint.token(&claims)).unwrap());
+    }
+    let cache = &gate.places.cache;
+    cache.clear();
+    // What the tokens still held share is still there.
+    assert!(cache.counts().bytes > 0);
+    drop(held);
+    cache.clear();
+    assert_eq!(cache.counts().bytes, 0);
 }
 
 #[test]

@@ -94,7 +94,7 @@ async fn signed_answers_are_checked() {
         let question = question.iter().find(|own| own.path == "/introspect");
         let head = question.unwrap().head.to_ascii_lowercase();
         assert!(head.contains("accept: application/token-introspection+jwt"));
-        judged.map(|accepted| accepted.claims().as_json().to_owned())
+        judged.map(|accepted| accepted.claims().to_json())
     };
     let signer = Arc::clone(&mint);
     let good = ask(
