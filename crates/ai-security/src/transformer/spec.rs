@@ -44,7 +44,8 @@ pub struct TransformerSpec {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub ask_from: Option<f32>,
     /// Lowest probability from which a text is blocked, 0 to 1.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    // Told as it is written: as a number of double precision it would have more digits.
+    #[schemars(range(min = 0.0, max = 1.0), extend("default" = 0.9))]
     pub block_at: f32,
     /// Highest probability up to which a marked text is allowed, below `blockAt`. Unless set, marked
     /// texts stay marked at the least. What stands out only decoded, or is hidden, or was not read
