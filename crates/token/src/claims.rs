@@ -6,6 +6,7 @@
 
 mod members;
 mod mould;
+mod own;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use ztag_types::{Map, Object, Value, View};
 use crate::refusal::Refusal;
 use members::Members;
 pub(crate) use mould::{Cast, Mould};
+use own::Own;
 
 /// Greatest moment, in seconds since 1970, that a 64-bit float tells from its neighbours.
 const LATEST: i64 = 1 << 53;
@@ -25,8 +27,8 @@ const LATEST: i64 = 1 << 53;
 #[derive(Clone)]
 pub struct Claims {
     mould: Cast,
-    /// The values in its gaps, each ended by [`mould::END_OF_LINE`].
-    own: Box<str>,
+    /// The values in its gaps.
+    own: Own,
 }
 
 impl Claims {
@@ -103,14 +105,17 @@ impl Claims {
 
     /// The JSON text the claims came in, letter by letter.
     pub fn to_json(&self) -> String {
-        let mut text = String::new();
-        self.fill(|piece| text.push_str(piece));
-        text
+        self.mould.fill(&self.own)
     }
 
-    /// Gives `take` the JSON text the claims came in, piece by piece.
-    pub(crate) fn fill(&self, take: impl FnMut(&str)) {
-        self.mould.fill(&self.own, take);
+    /// Whether `payload` is the JSON text the claims came in, letter by letter.
+    pub(crate) fn came_in(&self, payload: &[u8]) -> bool {
+        self.mould.strip_filled(&self.own, payload) == Some(b"")
+    }
+
+    /// A byte of the values that are not shared.
+    pub(crate) fn first_byte(&self) -> Option<u8> {
+        self.own.first_byte()
     }
 
     /// The same claims in the mould that `share` gives for theirs, which must be equal.

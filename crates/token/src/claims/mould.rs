@@ -1,18 +1,15 @@
 //! What the claims of many tokens have in common: their text, with gaps for what is each one's own.
 //!
-//! Tokens of an issuer say the same, but for whom they are about and when they were issued. The
-//! values in the gaps are kept beside the mould as lines of one text: neither a text without escapes
-//! nor a number holds the end of a line (RFC 8259 section 7).
+//! Tokens of an issuer say the same, but for whom they are about and when they were issued. These
+//! values are kept beside the mould.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use ztag_types::{Value, View};
 
+use super::own::Own;
 use super::size_of_value;
-
-/// What ends each of a token's own values.
-pub(super) const END_OF_LINE: char = '\n';
 
 /// A JSON object without the values that are one token's own.
 ///
@@ -20,6 +17,8 @@ pub(super) const END_OF_LINE: char = '\n';
 #[derive(Clone, PartialEq)]
 pub(crate) struct Mould {
     pub(super) text: Box<str>,
+    /// Where in the text values are missing, in its order.
+    pub(super) gaps: Box<[u16]>,
     /// In the order of the text.
     pub(super) members: Box<[Member]>,
     /// Values that are not a piece of the text, and names with escapes.
@@ -42,8 +41,8 @@ pub(super) struct Member {
 }
 
 /// Where something stands: in the text, by its start and length in bytes, or among the values kept
-/// apart, by its number; a gap has a start only. Whether it is a text or a number, the letter before
-/// it tells.
+/// apart or the gaps, by its number. Whether it is a text or a whole number, the letter before it
+/// tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     start: u16,
@@ -51,8 +50,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The length of what is kept apart, and that of a gap. Nothing in the text is as long: that has
-    /// braces, too, and quotes.
+    /// The length of what is kept apart, and of what is in a gap. Nothing in the text is as long:
+    /// that has braces, too, and quotes.
     const APART: u16 = u16::MAX;
     const GAP: u16 = u16::MAX - 1;
 
@@ -66,27 +65,22 @@ impl Place {
         Self::text(number, Self::APART.into())
     }
 
-    pub(super) fn gap(start: usize) -> Option<Self> {
-        Self::text(start, Self::GAP.into())
-    }
-
-    const fn is_gap(self) -> bool {
-        self.length == Self::GAP
+    pub(super) fn gap(number: usize) -> Option<Self> {
+        Self::text(number, Self::GAP.into())
     }
 }
 
 impl Mould {
-    /// The member `name`, with the lines of `own` in the gaps.
-    pub(super) fn member<'a>(&'a self, name: &str, own: &'a str) -> Option<View<'a>> {
+    /// The member `name`, with the values of `own` in the gaps.
+    pub(super) fn member<'a>(&'a self, name: &str, own: &'a Own) -> Option<View<'a>> {
         let mut members = self.members.iter();
-        let found = members.position(|member| self.is_named(*member, name))?;
-        let value = self.members.get(found)?.value;
-        if !value.is_gap() {
+        let value = members.find(|member| self.is_named(**member, name))?.value;
+        if value.length != Place::GAP {
             return Some(self.view(value));
         }
-        let gaps_before = self.gaps(found).count();
-        let line = own.split(END_OF_LINE).nth(gaps_before)?;
-        Some(self.view_of(line, value.start.into()))
+        let number = usize::from(value.start);
+        let start = *self.gaps.get(number)?;
+        Some(self.view_of(own.iter().nth(number)?, start.into()))
     }
 
     /// The names of the members.
@@ -94,15 +88,32 @@ impl Mould {
         self.members.iter().map(|member| self.name(*member))
     }
 
-    /// Gives `take` the text piece by piece, with the lines of `own` in the gaps.
-    pub(super) fn fill(&self, own: &str, mut take: impl FnMut(&str)) {
+    /// The text, with the values of `own` in the gaps.
+    pub(super) fn fill(&self, own: &Own) -> String {
+        let mut filled = String::with_capacity(self.text.len() + own.len());
         let mut at = 0;
-        for (gap, line) in self.gaps(self.members.len()).zip(own.split(END_OF_LINE)) {
-            take(self.text.get(at..gap).unwrap_or_default());
-            take(line);
+        for (gap, value) in self.gaps.iter().zip(own.iter()) {
+            let gap = usize::from(*gap);
+            filled.push_str(self.text.get(at..gap).unwrap_or_default());
+            filled.push_str(value);
             at = gap;
         }
-        take(self.text.get(at..).unwrap_or_default());
+        filled.push_str(self.text.get(at..).unwrap_or_default());
+        filled
+    }
+
+    /// What follows in `payload` on the text with the values of `own` in the gaps, if it begins so;
+    /// allocates nothing.
+    pub(super) fn strip_filled<'p>(&self, own: &Own, payload: &'p [u8]) -> Option<&'p [u8]> {
+        let (text, mut values) = (self.text.as_bytes(), own.iter());
+        let (mut at, mut rest) = (0, payload);
+        for gap in &self.gaps {
+            let gap = usize::from(*gap);
+            rest = rest.strip_prefix(text.get(at..gap)?)?;
+            rest = rest.strip_prefix(values.next()?.as_bytes())?;
+            at = gap;
+        }
+        rest.strip_prefix(text.get(at..)?)
     }
 
     /// The text, in which equal moulds are equal.
@@ -121,14 +132,8 @@ impl Mould {
     /// Bytes held, about, as if no list were shared.
     pub(crate) fn size(&self) -> usize {
         let apart: usize = self.apart.iter().map(size_of_value).sum();
-        size_of::<Self>() + self.text.len() + size_of_val(&*self.members) + apart
-    }
-
-    /// Where the gaps of the first `members` members are.
-    fn gaps(&self, members: usize) -> impl Iterator<Item = usize> {
-        let members = self.members.iter().take(members);
-        let gaps = members.filter(|member| member.value.is_gap());
-        gaps.map(|member| member.value.start.into())
+        let places = size_of_val(&*self.gaps) + size_of_val(&*self.members);
+        size_of::<Self>() + self.text.len() + places + apart
     }
 
     fn is_named(&self, member: Member, name: &str) -> bool {

@@ -3,7 +3,8 @@
 use ztag_types::Value;
 
 use super::members::Members;
-use super::mould::{END_OF_LINE, Member, Mould, Place};
+use super::mould::{Member, Mould, Place};
+use super::own::{Own, OwnWriter};
 use crate::json;
 
 /// Claims that say something of one token or of its holder (RFC 7519 section 4.1, RFC 7662 section
@@ -40,9 +41,12 @@ const OWN: &[&str] = &[
     "picture",
 ];
 
+/// Longest value kept apart, in bytes. What is longer is no name and no number.
+const LONGEST: usize = 4 * 1024;
+
 /// The mould of the object `payload` with these `members`, and the values for its gaps. `None`
 /// where a value cannot be read.
-pub(super) fn split(payload: &str, members: &Members<'_>) -> Option<(Mould, Box<str>)> {
+pub(super) fn split(payload: &str, members: &Members<'_>) -> Option<(Mould, Own)> {
     let mut splitting = Splitting {
         payload,
         ..Splitting::default()
@@ -60,9 +64,10 @@ struct Splitting<'p> {
     read: usize,
     /// What was read, without what went to `own`.
     text: String,
+    gaps: Vec<u16>,
     members: Vec<Member>,
     apart: Vec<Value>,
-    own: String,
+    own: OwnWriter,
 }
 
 impl Splitting<'_> {
@@ -73,7 +78,7 @@ impl Splitting<'_> {
             None => self.keep(Value::text(name))?,
         };
         let value = match plain(value) {
-            Some(value) if OWN.contains(&name) => self.cut_out(value)?,
+            Some(value) if value.len() <= LONGEST && OWN.contains(&name) => self.cut_out(value)?,
             Some(value) => Place::text(self.position(value)?, value.len())?,
             None => self.keep(json::value(value.as_bytes())?)?,
         };
@@ -91,9 +96,9 @@ impl Splitting<'_> {
         let start = offset(self.payload, value)?;
         self.text.push_str(self.payload.get(self.read..start)?);
         self.read = start + value.len();
-        self.own.push_str(value);
-        self.own.push(END_OF_LINE);
-        Place::gap(self.text.len())
+        self.own.push(value)?;
+        self.gaps.push(u16::try_from(self.text.len()).ok()?);
+        Place::gap(self.gaps.len() - 1)
     }
 
     /// Where `piece` of the payload, not read yet, will stand in the text.
@@ -102,14 +107,15 @@ impl Splitting<'_> {
         Some(self.text.len() + ahead)
     }
 
-    fn finish(mut self) -> Option<(Mould, Box<str>)> {
+    fn finish(mut self) -> Option<(Mould, Own)> {
         self.text.push_str(self.payload.get(self.read..)?);
         let mould = Mould {
             text: self.text.into(),
+            gaps: self.gaps.into(),
             members: self.members.into(),
             apart: self.apart.into(),
         };
-        Some((mould, self.own.into()))
+        Some((mould, self.own.finish()))
     }
 }
 
