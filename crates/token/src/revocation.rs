@@ -3,6 +3,7 @@
 mod request;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -46,6 +47,8 @@ pub enum Revocation {
 pub struct Revocations {
     issuers: RwLock<HashMap<Box<str>, OfIssuer, RandomState>>,
     capacity: usize,
+    /// Whether anything was ever revoked: most lists stay empty, and are asked all the same.
+    is_used: AtomicBool,
 }
 
 /// What is revoked of one issuer; looked up without making a key.
@@ -74,6 +77,7 @@ impl Revocations {
         Self {
             issuers: RwLock::default(),
             capacity,
+            is_used: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +116,7 @@ impl Revocations {
             until: now.plus(keep),
         };
         enter(&mut issuers, what, entry);
+        self.is_used.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -127,6 +132,9 @@ impl Revocations {
 
     /// Whether `token` is revoked at `now`.
     pub(crate) fn covers(&self, token: &AcceptedToken, now: Timestamp) -> bool {
+        if !self.is_used.load(Ordering::Acquire) {
+            return false;
+        }
         let issuers = self.issuers.read();
         let Some(own) = issuers.get(token.issuer()) else {
             return false;
