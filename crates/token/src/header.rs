@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use ztag_types::Value;
 
 use crate::algorithm::Algorithm;
-use crate::json::Strict;
+use crate::json::{Strict, Text};
 use crate::refusal::Refusal;
 
 /// Longest `kid`, in bytes. It is text of whoever sent the token: it is compared, never a path,
@@ -97,10 +97,6 @@ struct Members<'a> {
     critical: bool,
     only_basic: bool,
 }
-
-/// Text that is borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {

@@ -1,7 +1,9 @@
 //! JSON as signed documents must be read: of two members with one name none is right.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use ztag_types::{Key, Map, Value};
 
@@ -26,6 +28,10 @@ pub(crate) fn value(text: &[u8]) -> Option<Value> {
     source.end().ok()?;
     Some(value)
 }
+
+/// Text that is borrowed where it holds no escapes.
+#[derive(Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Reads a value and refuses repeated members.
 #[derive(Clone, Copy, Default)]

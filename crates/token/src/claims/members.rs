@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::json::Text;
+
 /// Most claims of one token.
 const MAX_CLAIMS: usize = 512;
 
@@ -36,10 +38,6 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Text that is borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         source.deserialize_map(MembersVisitor)
@@ -57,7 +55,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> Result<Members<'de>, A::Error> {
         let mut members = Vec::with_capacity(16);
-        while let Some(Name(name)) = source.next_key()? {
+        while let Some(Text(name)) = source.next_key()? {
             if members.len() >= MAX_CLAIMS {
                 return Err(A::Error::custom("too many members"));
             }

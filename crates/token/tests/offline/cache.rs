@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ztag_token::{
-    Places, Refusal, Revocation, RevocationRequest, Revocations, RevocationsFull, TokenCache,
-    TokenCacheSpec,
+    Refusal, Revocation, RevocationRequest, Revocations, RevocationsFull, TokenCache,
+    TokenCacheSpec, Verifier,
 };
 use ztag_types::Clock;
 
@@ -94,28 +94,25 @@ fn attack_38_what_one_policy_accepted_another_judges_itself() {
     assert!(old.check(&token).is_ok());
 }
 
-/// A gate that remembers tokens in `max_bytes`.
-fn gate_of(max_bytes: u64) -> Gate {
-    let spec = TokenCacheSpec {
+/// Bytes for fewer tokens than there are.
+const LITTLE: u64 = 256 * 1024;
+
+/// An issuer, and a gate that remembers its tokens in `max_bytes`.
+fn remembering(max_bytes: u64) -> (Mint, Gate, Verifier) {
+    let mint = Mint::ed("a");
+    let spec_of_cache = TokenCacheSpec {
         max_bytes,
         ..TokenCacheSpec::default()
     };
-    let gate = Gate::new();
-    Gate {
-        places: Places {
-            cache: Arc::new(TokenCache::new(spec)),
-            ..gate.places
-        },
-        ..gate
-    }
+    let mut gate = Gate::new();
+    gate.places.cache = Arc::new(TokenCache::new(spec_of_cache));
+    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    (mint, gate, verifier)
 }
 
 #[test]
 fn attack_a_flood_of_tokens_takes_no_memory() {
-    let mint = Mint::ed("a");
-    let bytes = 256 * 1024;
-    let gate = gate_of(bytes);
-    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let (mint, gate, verifier) = remembering(LITTLE);
     let mut claims = claims();
     for number in 0..2_000 {
         claims["jti"] = number.to_string().into();
@@ -125,7 +122,7 @@ fn attack_a_flood_of_tokens_takes_no_memory() {
         assert!(verifier.check(&forged).is_err());
     }
     let counts = gate.places.cache.counts();
-    assert!(counts.bytes <= bytes, "{counts:?}");
+    assert!(counts.bytes <= LITTLE, "{counts:?}");
     assert!(counts.entries > 100, "{counts:?}");
 }
 
@@ -133,10 +130,7 @@ fn attack_a_flood_of_tokens_takes_no_memory() {
 /// what is not is each token's to account for.
 #[test]
 fn attack_a_flood_of_tokens_that_share_takes_no_memory() {
-    let mint = Mint::ed("a");
-    let bytes = 256 * 1024;
-    let gate = gate_of(bytes);
-    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let (mint, gate, verifier) = remembering(LITTLE);
     let mut claims = claims();
     for number in 0..2_000 {
         claims["jti"] = number.to_string().into();
@@ -145,17 +139,15 @@ fn attack_a_flood_of_tokens_that_share_takes_no_memory() {
         claims["groups"] = serde_json::json!([format!("group {}", number / 3)]);
         verifier.check(&mint.token(&claims)).unwrap();
         let counts = gate.places.cache.counts();
-        assert!(counts.bytes <= bytes, "{counts:?}");
+        assert!(counts.bytes <= LITTLE, "{counts:?}");
     }
     let counts = gate.places.cache.counts();
-    assert!(counts.bytes > bytes / 2, "{counts:?}");
+    assert!(counts.bytes > LITTLE / 2, "{counts:?}");
 }
 
 #[test]
 fn nothing_is_kept_where_nothing_shall_be() {
-    let mint = Mint::ed("a");
-    let gate = gate_of(0);
-    let verifier = gate.verifier(&[spec(key_set(&[&mint]))]);
+    let (mint, gate, verifier) = remembering(0);
     for _ in 0..4 {
         verifier.check(&mint.token(&claims())).unwrap();
     }
