@@ -152,16 +152,16 @@ impl RemoteKeys {
         }
     }
 
-    /// Waits for a fetch that may bring the key `id`: one under way, or one that starts now if
-    /// the latest is long enough ago. Answers whether there was such a fetch.
+    /// Waits for a fetch that may bring the key `id`, which was looked for in vain: one under way, or
+    /// one that starts now if the latest is long enough ago. Answers whether to look for it again.
     pub(crate) async fn learn(self: &Arc<Self>, id: Option<&str>) -> bool {
         let hash = self.hasher.hash_one(id);
         let now = self.clock.monotonic();
-        if self.is_absent(hash, now) {
-            return false;
-        }
-        let Some(flight) = self.take_off(now) else {
-            return false;
+        let known_absent = self.is_absent(hash, now);
+        let flight = (!known_absent).then(|| self.take_off(now)).flatten();
+        let Some(flight) = flight else {
+            // A fetch may have landed since it was looked for.
+            return self.may_hold(id);
         };
         landed(flight).await;
         let held = self.held.load();
@@ -170,6 +170,13 @@ impl RemoteKeys {
             self.remember_absent(hash);
         }
         true
+    }
+
+    /// Whether there are keys, and that of `id` among them if one is named.
+    fn may_hold(&self, id: Option<&str>) -> bool {
+        let held = self.held.load();
+        let held = held.as_ref();
+        held.is_some_and(|held| id.is_none_or(|id| held.keys.has(id)))
     }
 
     /// How the fetches went.
@@ -247,5 +254,57 @@ impl RemoteKeys {
             absent.pop_front();
         }
         absent.push_back((hash, until));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ztag_backend::{ClientSpec, TlsMaterial};
+    use ztag_types::ManualClock;
+
+    use super::*;
+
+    const SET: &[u8] = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"known",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    fn keys() -> Arc<RemoteKeys> {
+        let client = Client::new(&ClientSpec::default(), TlsMaterial::none()).unwrap();
+        let stores = KeyStores::new(Arc::new(client), Arc::new(ManualClock::default()));
+        let rotation = Rotation {
+            purpose: Purpose::Signature,
+            refresh: Duration::from_mins(10),
+            min_interval: Duration::from_secs(30),
+            max_stale: Duration::from_hours(1),
+            timeout: Duration::from_secs(5),
+            max_bytes: 4_096,
+        };
+        let address = Url::parse("http://127.0.0.1:9/keys").unwrap();
+        stores.open(Source::Address(address), rotation)
+    }
+
+    /// The fetch under way while a token was judged is over when the token asks to wait for it.
+    #[tokio::test]
+    async fn keys_that_came_since_they_were_looked_for_are_looked_for_again() {
+        let keys = keys();
+        let now = keys.clock.monotonic();
+        let flight = keys.fetching.take_off(now, Duration::ZERO, || async {});
+        landed(flight.unwrap()).await;
+        for id in [Some("known"), None] {
+            assert!(!keys.learn(id).await, "nothing came");
+        }
+        let set = KeySet::parse_jwks(SET, Purpose::Signature).unwrap();
+        let (due, end) = (Duration::MAX, Duration::MAX);
+        let held = Held {
+            keys: Arc::new(set),
+            due,
+            end,
+        };
+        keys.held.store(Some(Arc::new(held)));
+        for (id, expected) in [(Some("known"), true), (None, true), (Some("other"), false)] {
+            assert_eq!(keys.learn(id).await, expected, "{id:?}");
+        }
+        // What was asked for too early counts as absent for a while, and no longer than it is.
+        keys.remember_absent(keys.hasher.hash_one(Some("known")));
+        assert!(keys.learn(Some("known")).await);
     }
 }
